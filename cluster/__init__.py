@@ -1,0 +1,1 @@
+"""The cluster: one replicated log by ranked consensus, membership, exchange, transports."""

@@ -1,0 +1,1 @@
+"""The consensus core: sans-IO, deterministic, driven by hosts."""

@@ -1,0 +1,97 @@
+"""What the cluster knows of the database: two small protocols.
+
+The cluster orders commands and ships rows; it never looks into them. The database implements :class:`StateMachine`
+(commands of the replicated log) and :class:`ExchangeStore` (rows of DISTRIBUTED tables); tests implement them with
+models of a few lines.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Vector = Mapping[int, int]
+"""Version vector: origin node id -> up to which counter of that origin everything is here (no gaps below, R10)."""
+
+Change = tuple[Any, Sequence[Any] | None, int, int]
+"""One row on its way: (key, row or None for a tombstone, origin node id, counter); the last two are its dot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Names one proposal for ever (R4)."""
+
+    node_id: int
+    incarnation: int
+    number: int
+
+
+class StateMachine(Protocol):
+    """The replicated part of a database, as the log drives it. All calls come from one thread, in log order."""
+
+    def apply(self, index: int, origin: Origin, command: bytes) -> object:
+        """Apply one committed command; the result must depend on the log up to `index` alone (R2).
+
+        A command that is void (a lost conflict, a broken constraint) returns the error as a value; it never raises.
+        """
+        ...
+
+    def snapshot(self) -> Iterator[bytes]:
+        """The state at the last applied index as chunks of bounded size; later applies do not disturb the iteration."""
+        ...
+
+    def restore(self, chunks: Iterator[bytes]) -> None:
+        """Replace the replicated state, and the certification memory (R3), by a snapshot's. Atomic: on error nothing changed."""
+        ...
+
+    def dictionary_text(self) -> str:
+        """The dictionary as canonical DDL text; nodes compare it when they meet."""
+        ...
+
+    def dictionary_difference(self, other: str) -> list[str]:
+        """What differs between this dictionary and another node's text, a line each; empty when they agree."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TableShipment:
+    """What one table sends: the changes, and the sender's version vector at that moment."""
+
+    table: str
+    vector: Vector
+    changes: Sequence[Change]
+
+
+class ExchangeStore(Protocol):
+    """The DISTRIBUTED tables of one node. Calls come from the listener's thread."""
+
+    def vectors(self, tables: Sequence[str]) -> dict[str, dict[int, int]]:
+        """The version vector of each table.
+
+        Raises:
+            ProgrammingError: a table is unknown or not DISTRIBUTED.
+        """
+        ...
+
+    def distributed_tables(self) -> list[str]:
+        """Names of all DISTRIBUTED tables, in order of creation."""
+        ...
+
+    def changes_unknown_to(self, table: str, vector: Vector) -> TableShipment:
+        """All rows and tombstones of `table` whose dot `vector` does not cover; cost in proportion to these."""
+        ...
+
+    def prepare(self, operation: str, source: int, shipments: Sequence[TableShipment]) -> dict[str, int]:
+        """Validate the incoming rows by R10 and every constraint, and reserve their keys until the verdict.
+
+        Returns:
+            How many rows each table will take.
+
+        Raises:
+            ConflictError: a row was changed on both sides, or is being changed; names table, key and node.
+            IntegrityError: a row would break a constraint here.
+        """
+        ...
+
+    def finish(self, operation: str, commit: bool) -> None:
+        """The verdict for a prepared operation: apply its rows and merge the vectors, or drop it. Unknown: ignored."""
+        ...

@@ -1,0 +1,1 @@
+"""The engine: MVCC tables, indexes, transactions, write sets, and SQL compiled to Python."""

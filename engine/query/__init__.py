@@ -1,0 +1,1 @@
+"""SQL to Python: binder, plan, rules, and the generated functions."""

@@ -1,0 +1,1 @@
+"""exdbsql: a SQL database for Python programs whose nodes form a cluster of equals."""

@@ -1,0 +1,1 @@
+"""The shell: an interactive SQL shell, and the command line."""
