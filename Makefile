@@ -1,0 +1,50 @@
+# Two targets do everything on a fresh machine: `make demo` and `make test`. They install into .venv by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint types layers unit soak bench clean help
+
+help:
+	@echo "make demo   a three-node cluster from a schema file: SQL, replication, scatter and gather, shown"
+	@echo "make test   lint, types, layers, unit tests, golden scripts, simulator, end-to-end tests"
+	@echo "make soak   simulator seeds until stopped (Ctrl-C)"
+	@echo "make bench  the embedded engine beside sqlite3, as ratios of one run"
+	@echo "make clean  removes .venv and caches"
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "exdbsql needs Python 3.11 or later; %s is %s. Set PYTHON=/path/to/python3.11" % (sys.executable, sys.version.split()[0]))'
+	@$(PYTHON) -c 'import venv, ensurepip' || { echo "this Python has no venv module; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "installing into $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip setuptools
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)
+	@$(BIN)/python examples/demo.py
+
+test: lint types layers unit
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+layers: $(INSTALLED)
+	$(BIN)/lint-imports
+
+unit: $(INSTALLED)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+soak: $(INSTALLED)
+	$(BIN)/python -m pytest -q -m soak tests
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/embedded.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
