@@ -204,7 +204,9 @@ class CommitOutcomeUnknownError(OperationalError):
 
     default_sqlstate = states.TRANSACTION_RESOLUTION_UNKNOWN
 
-    def __init__(self, message: str, *, transaction_id: str, detail: str | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, transaction_id: str, detail: str | None = None, hint: str | None = None
+    ) -> None:
         super().__init__(message, detail=detail, hint=hint)
         self.transaction_id = transaction_id
 

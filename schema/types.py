@@ -1,0 +1,244 @@
+"""SQL types: the values that columns hold, and the conversions into and out of them.
+
+A type is a small immutable value: PostgreSQL's name and the parameters. Its conversions hang on it as attributes, so that
+``t.coerce(v)`` is one look-up and one call; equality and hash see only name and parameters.
+
+===================== ============================== =====================================================
+type                  Python class of stored values  remarks
+===================== ============================== =====================================================
+boolean               bool
+smallint int. bigint  int                            16, 32, 64 bits; else DataError 22003
+numeric[(p[,s])]      decimal.Decimal                keeps its scale
+real                  float                          rounded to 4 bytes
+double precision      float
+text, varchar[(n)]    str                            n counts characters; else DataError 22001
+char(n)               str                            padded with blanks
+bytea                 bytes
+date, time[(p)]       datetime.date, datetime.time   p counts digits of a second
+timestamp[(p)]        datetime.datetime, naive
+timestamptz[(p)]      datetime.datetime, in UTC      ``tzinfo is datetime.UTC``
+uuid                  uuid.UUID
+===================== ============================== =====================================================
+
+NULL is None, in every type. Not here yet: interval, json, jsonb, arrays, enums; :mod:`exdbsql.schema.type_names` refuses
+them by name.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any, Final
+
+from exdbsql.schema import datetime_types, number_types, text_types
+from exdbsql.schema.conversion import Conversions
+from exdbsql.schema.errors import InternalError
+
+GUARD_NAMES: Final[dict[str, object]] = {
+    "Decimal": Decimal,
+    "date": date,
+    "time": time,
+    "datetime": datetime,
+    "UTC": UTC,
+    "UUID": uuid.UUID,
+}
+"""What the source that :meth:`SqlType.guard` gives refers to: merge it into the globals of generated code."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlType:
+    """One SQL type with its parameters; make them with the constants and functions of this module.
+
+    Attributes:
+        name: PostgreSQL's canonical name, e.g. ``integer``, ``character varying``, ``timestamp with time zone``.
+        length: characters, of varchar(n) and char(n).
+        precision: digits, of numeric(p, s); digits of a second, of time(p) and timestamp(p).
+        scale: digits after the decimal point, of numeric(p, s).
+        exact: Python class whose values need no conversion where the guard holds; None where all need it.
+        coerce: assignment conversion of a Python value to the stored form; None passes. Raises DataError
+            (22003 out of range, 22001 too long, 22P02, 22007, 22008 unreadable text) and ProgrammingError (42804).
+        parse: stored value from text as in a literal; raises DataError.
+        format: PostgreSQL's text output of a stored value (not None); booleans give ``t`` and ``f``.
+    """
+
+    name: str
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    exact: type | None = field(init=False, compare=False, repr=False)
+    coerce: Callable[[Any], Any] = field(init=False, compare=False, repr=False)
+    parse: Callable[[str], Any] = field(init=False, compare=False, repr=False)
+    format: Callable[[Any], str] = field(init=False, compare=False, repr=False)
+    _guard: str | None = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        made = _conversions(self)
+        for attribute in ("exact", "coerce", "parse", "format"):
+            object.__setattr__(self, attribute, getattr(made, attribute))
+        object.__setattr__(self, "_guard", made.guard)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return SqlType, (self.name, self.length, self.precision, self.scale)
+
+    def guard(self, variable: str) -> str | None:
+        """Python source of a test that holds only for values of `variable` that need no conversion.
+
+        For generated code: ``v if <guard> else coerce(v)``. Its names are in `GUARD_NAMES`. None: convert every value.
+        """
+        return self._guard.format(v=variable) if self._guard is not None else None
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether this is smallint, integer or bigint."""
+        return self.name in number_types.INTEGER_BITS
+
+    @property
+    def is_float(self) -> bool:
+        """Whether this is real or double precision."""
+        return self.name in ("real", "double precision")
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether this is a number of any kind."""
+        return self.is_integer or self.is_float or self.name == "numeric"
+
+    @property
+    def is_text(self) -> bool:
+        """Whether this is text, character varying or character."""
+        return self.name in ("text", "character varying", "character")
+
+    @property
+    def is_temporal(self) -> bool:
+        """Whether this is a date, a time or a timestamp."""
+        return self.name == "date" or self.name.startswith("time")
+
+    @property
+    def integer_range(self) -> tuple[int, int] | None:
+        """Lowest and highest value of an integer type; None for the others."""
+        return number_types.integer_range(self.name) if self.is_integer else None
+
+    @property
+    def unconstrained(self) -> "SqlType":
+        """The same type without its parameters: what an expression over such a column gives."""
+        if self.name == "character":
+            return TEXT
+        return self if self.length is self.precision is None else SqlType(self.name)
+
+    def __str__(self) -> str:
+        """The type as DDL writes it, e.g. ``numeric(10,2)``, ``timestamp(3) without time zone``."""
+        if self.length is not None:
+            return f"{self.name}({self.length})"
+        if self.precision is None:
+            return self.name
+        if self.name == "numeric":
+            return f"numeric({self.precision},{self.scale or 0})"
+        first, _, rest = self.name.partition(" ")
+        return f"{first}({self.precision}) {rest}"
+
+
+def _conversions(t: SqlType) -> Conversions:
+    match t.name:
+        case "boolean":
+            return text_types.boolean_conversions()
+        case "smallint" | "integer" | "bigint":
+            return number_types.integer_conversions(t.name)
+        case "numeric":
+            return number_types.numeric_conversions(t.precision, t.scale)
+        case "real" | "double precision":
+            return number_types.float_conversions(t.name)
+        case "text":
+            return text_types.text_conversions()
+        case "character varying":
+            return text_types.text_conversions() if t.length is None else text_types.varchar_conversions(t.length)
+        case "character":
+            return text_types.char_conversions(t.length or 1)
+        case "bytea":
+            return text_types.bytea_conversions()
+        case "date":
+            return datetime_types.date_conversions()
+        case "time without time zone":
+            return datetime_types.time_conversions(t.name, t.precision)
+        case "timestamp without time zone" | "timestamp with time zone":
+            zoned = t.name == "timestamp with time zone"
+            return datetime_types.timestamp_conversions(t.name, t.precision, zoned=zoned)
+        case "uuid":
+            return text_types.uuid_conversions()
+    raise InternalError(f"there is no SQL type called {t.name!r}")
+
+
+BOOLEAN: Final = SqlType("boolean")
+SMALLINT: Final = SqlType("smallint")
+INTEGER: Final = SqlType("integer")
+BIGINT: Final = SqlType("bigint")
+NUMERIC: Final = SqlType("numeric")
+REAL: Final = SqlType("real")
+DOUBLE: Final = SqlType("double precision")
+TEXT: Final = SqlType("text")
+VARCHAR: Final = SqlType("character varying")
+BYTEA: Final = SqlType("bytea")
+DATE: Final = SqlType("date")
+TIME: Final = SqlType("time without time zone")
+TIMESTAMP: Final = SqlType("timestamp without time zone")
+TIMESTAMPTZ: Final = SqlType("timestamp with time zone")
+UUID: Final = SqlType("uuid")
+
+
+def varchar(length: int) -> SqlType:
+    """``character varying(length)``."""
+    return SqlType("character varying", length=length)
+
+
+def char(length: int = 1) -> SqlType:
+    """``character(length)``."""
+    return SqlType("character", length=length)
+
+
+def numeric(precision: int, scale: int = 0) -> SqlType:
+    """``numeric(precision,scale)``."""
+    return SqlType("numeric", precision=precision, scale=scale)
+
+
+def type_of_value(value: object) -> SqlType | None:
+    """The type of a Python value as an expression; None for None and for classes that are no SQL values."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return next((t for t in (INTEGER, BIGINT) if _in_range(t, value)), NUMERIC)
+    if isinstance(value, datetime):
+        return TIMESTAMP if value.tzinfo is None else TIMESTAMPTZ
+    return next((t for python_class, t in _TYPE_BY_CLASS if isinstance(value, python_class)), None)
+
+
+def _in_range(t: SqlType, value: int) -> bool:
+    low, high = number_types.integer_range(t.name)
+    return low <= value <= high
+
+
+_TYPE_BY_CLASS: tuple[tuple[type | tuple[type, ...], SqlType], ...] = (
+    (bool, BOOLEAN),
+    (float, DOUBLE),
+    (Decimal, NUMERIC),
+    (str, TEXT),
+    ((bytes, bytearray, memoryview), BYTEA),
+    (date, DATE),
+    (time, TIME),
+    (uuid.UUID, UUID),
+)
+
+
+def rows_coercer(types: Sequence[SqlType]) -> Callable[[Iterable[Sequence[Any]]], list[tuple[Any, ...]]]:
+    """A compiled function that coerces many rows at once, each a sequence of `len(types)` values.
+
+    Values that need no conversion cost one inline test. Raises what `SqlType.coerce` raises, and ValueError for a row
+    of another length.
+    """
+    if not types:
+        return lambda rows: [() for _ in rows]
+    names = [f"v{i}" for i in range(len(types))]
+    scope: dict[str, Any] = {**GUARD_NAMES, **{f"coerce{i}": t.coerce for i, t in enumerate(types)}}
+    values = ", ".join(
+        f"{v} if {guard} else coerce{i}({v})" if (guard := t.guard(v)) else f"coerce{i}({v})"
+        for i, (v, t) in enumerate(zip(names, types, strict=True))
+    )
+    source = f"lambda rows: [({values},) for {', '.join(names)}, in rows]"
+    made: Callable[[Iterable[Sequence[Any]]], list[tuple[Any, ...]]] = eval(source, scope)
+    return made
