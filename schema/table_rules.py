@@ -1,0 +1,132 @@
+"""What must hold of a table or an index before a dictionary takes it, and the names it gives to unnamed constraints.
+
+The single rules are functions of their own, so that the parser can apply each where it knows the position in the text;
+`complete_table` and `complete_index` apply all of them, for definitions that did not come from text.
+Error codes are PostgreSQL's for the same mistakes.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Final
+
+from exdbsql.schema import sqlstate
+from exdbsql.schema.errors import ProgrammingError
+from exdbsql.schema.identifiers import check_name, combined_name, did_you_mean
+from exdbsql.schema.table import Check, IndexDef, Table, UniqueKey
+
+MAX_COLUMNS: Final = 1600
+MAX_KEY_COLUMNS: Final = 32
+TOO_MANY_COLUMNS: Final = "54011"
+
+
+def require_new_column(name: str, known: Collection[str]) -> None:
+    """A table's columns have different names (42701), and are at most 1600 (54011)."""
+    check_name(name)
+    if name in known:
+        raise ProgrammingError(f'column "{name}" specified more than once', sqlstate=sqlstate.DUPLICATE_COLUMN)
+    if len(known) >= MAX_COLUMNS:
+        raise ProgrammingError(f"tables can have at most {MAX_COLUMNS} columns", sqlstate=TOO_MANY_COLUMNS)
+
+
+def require_key_column(name: str, known: Collection[str], before: Collection[str]) -> None:
+    """A key's columns exist (42703), each once (42701), at most 32 (54011)."""
+    if name not in known:
+        message = f'column "{name}" named in key does not exist'
+        raise ProgrammingError(message, sqlstate=sqlstate.UNDEFINED_COLUMN, hint=did_you_mean(name, known))
+    if name in before:
+        raise ProgrammingError(f'column "{name}" appears twice in the key', sqlstate=sqlstate.DUPLICATE_COLUMN)
+    if len(before) >= MAX_KEY_COLUMNS:
+        raise ProgrammingError(f"a key can have at most {MAX_KEY_COLUMNS} columns", sqlstate=TOO_MANY_COLUMNS)
+
+
+def require_single_primary_key(table: str, *, exists: bool) -> None:
+    """A table has at most one primary key (42P16)."""
+    if exists:
+        message = f'multiple primary keys for table "{table}" are not allowed'
+        raise ProgrammingError(message, sqlstate=sqlstate.INVALID_TABLE_DEFINITION)
+
+
+def require_new_constraint(table: str, name: str, known: Collection[str]) -> None:
+    """A table's constraints have different names (42710)."""
+    check_name(name)
+    if name in known:
+        message = f'constraint "{name}" for relation "{table}" already exists'
+        raise ProgrammingError(message, sqlstate=sqlstate.DUPLICATE_OBJECT)
+
+
+def require_columns(columns: Collection[object]) -> None:
+    """A table has columns (42P16; PostgreSQL allows none)."""
+    if not columns:
+        raise ProgrammingError("a table needs at least one column", sqlstate=sqlstate.INVALID_TABLE_DEFINITION)
+
+
+def complete_table(table: Table, taken: Collection[str]) -> Table:
+    """`table` with the rules checked, all constraints named, and NOT NULL on the columns of the primary key.
+
+    `taken`: names of all tables, indexes and keys of the dictionary, which no key of this table may bear (42P07).
+    """
+    check_name(table.name)
+    require_columns(table.columns)
+    names: list[str] = []
+    for column in table.columns:
+        require_new_column(column.name, names)
+        names.append(column.name)
+    for key in table.unique_keys:
+        _check_key(key.columns, names)
+    primary = table.primary_key.columns if table.primary_key else ()
+    columns = tuple(replace(c, not_null=True) if c.name in primary else c for c in table.columns)
+    return _name_constraints(replace(table, columns=columns), taken)
+
+
+def complete_index(index: IndexDef, table: Table, taken: Collection[str]) -> IndexDef:
+    """`index` with the rules checked and a name."""
+    _check_key(index.column_names, table.column_names)
+    if not index.name:
+        return replace(index, name=combined_name(index.table, index.column_names, "idx", taken))
+    check_name(index.name)
+    require_new_relation(index.name, taken)
+    return index
+
+
+def require_new_relation(name: str, taken: Collection[str]) -> None:
+    """Tables, indexes and keys share one space of names (42P07)."""
+    if name in taken:
+        raise ProgrammingError(f'relation "{name}" already exists', sqlstate=sqlstate.DUPLICATE_TABLE)
+
+
+def _check_key(columns: tuple[str, ...], known: Collection[str]) -> None:
+    if not columns:
+        raise ProgrammingError("a key needs at least one column", sqlstate=sqlstate.INVALID_TABLE_DEFINITION)
+    for position, name in enumerate(columns):
+        require_key_column(name, known, columns[:position])
+
+
+def _name_constraints(table: Table, taken: Collection[str]) -> Table:
+    """Unnamed constraints named as PostgreSQL does, in the order primary key, unique, check; explicit names first."""
+    own: list[str] = []
+    relations = {table.name, *taken}
+    for name in [key.name for key in table.unique_keys] + [check.name for check in table.checks]:
+        if name:
+            require_new_constraint(table.name, name, own)
+            own.append(name)
+    for key in table.unique_keys:
+        if key.name:
+            require_new_relation(key.name, relations)
+
+    def named_key(key: UniqueKey, suffix: str, columns: tuple[str, ...]) -> UniqueKey:
+        if key.name:
+            return key
+        name = combined_name(table.name, columns, suffix, relations.union(own))
+        own.append(name)
+        return replace(key, name=name)
+
+    def named_check(check: Check) -> Check:
+        if check.name:
+            return check
+        name = combined_name(table.name, (), "check", own)
+        own.append(name)
+        return replace(check, name=name)
+
+    primary = named_key(table.primary_key, "pkey", ()) if table.primary_key else None
+    uniques = tuple(named_key(key, "key", key.columns) for key in table.uniques)
+    return replace(table, primary_key=primary, uniques=uniques, checks=tuple(map(named_check, table.checks)))
