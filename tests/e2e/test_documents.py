@@ -1,0 +1,50 @@
+"""Every command and snippet of README.md and docs/ runs, and prints what the document says."""
+
+from pathlib import Path
+
+import pytest
+from documents import Session, blocks_of, check_output, commands_of, session
+
+import exdbsql
+
+ROOT = Path(__file__).parent.parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SET_UP = {"make demo", "make test"}  # the demo has a test of its own; the tests cannot run themselves
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_what_the_document_shows_is_what_happens(document: Path, tmp_path: Path) -> None:
+    blocks = blocks_of(document)
+    with session(tmp_path) as reader:
+        database = exdbsql.connect()
+        database.autocommit = True
+        printed = ""
+        for block in blocks:
+            where = f"{document.name}:{block.line}"
+            if block.language == "console":
+                run_console(reader, block, where)
+            elif block.language == "python":
+                printed = reader.python(block.text)
+            elif block.language == "output":
+                check_output(block.text, printed, where)
+            elif block.language == "sql":
+                database.cursor().execute(block.text)
+        database.close()
+
+
+def run_console(reader: Session, block, where: str) -> None:
+    for command, expected in commands_of(block):
+        if command not in SET_UP:
+            check_output(expected, reader.command(command), f"{where}: $ {command}")
+
+
+def test_the_readme_names_both_set_up_commands() -> None:
+    commands = {c for b in blocks_of(ROOT / "README.md") if b.language == "console" for c, _ in commands_of(b)}
+    assert commands >= SET_UP
+
+
+def test_a_wrong_output_is_noticed() -> None:
+    with pytest.raises(AssertionError, match="but it printed"):
+        check_output("1 row", "2 rows", "here")
+    check_output("id ... name", "id | name", "here")
