@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from exdbsql.schema.identifiers import combined_name, quote_name, quote_names
 from exdbsql.schema.table import Column, IndexColumn, IndexDef, Table, TableKind
+from exdbsql.schema.table_rules import default_check_name
 
 
 def create_table_sql(table: Table, indexes: Iterable[IndexDef] = ()) -> str:
@@ -51,7 +52,9 @@ def _constraint_lines(table: Table) -> list[str]:
         chosen = combined_name(table.name, key.columns, "key")
         lines.append(_named(key.name, chosen, f"UNIQUE ({quote_names(key.columns)})"))
     for check in table.checks:
-        lines.append(_named(check.name, combined_name(table.name, (), "check"), f"CHECK ({check.expression})"))
+        lines.append(
+            _named(check.name, default_check_name(table.name, check.expression), f"CHECK ({check.expression})")
+        )
     return lines
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import ProgrammingError
+from exdbsql.schema.expressions import referenced_columns
 from exdbsql.schema.identifiers import check_name, combined_name, did_you_mean
 from exdbsql.schema.table import Check, IndexDef, Table, UniqueKey
 
@@ -94,6 +95,12 @@ def require_new_relation(name: str, taken: Collection[str]) -> None:
         raise ProgrammingError(f'relation "{name}" already exists', sqlstate=sqlstate.DUPLICATE_TABLE)
 
 
+def default_check_name(table: str, expression: str, taken: Collection[str] = ()) -> str:
+    """The name of an unnamed CHECK: with the column's name where the expression has exactly one."""
+    columns = referenced_columns(expression)
+    return combined_name(table, columns if len(columns) == 1 else (), "check", taken)
+
+
 def _check_key(columns: tuple[str, ...], known: Collection[str]) -> None:
     if not columns:
         raise ProgrammingError("a key needs at least one column", sqlstate=sqlstate.INVALID_TABLE_DEFINITION)
@@ -123,7 +130,7 @@ def _name_constraints(table: Table, taken: Collection[str]) -> Table:
     def named_check(check: Check) -> Check:
         if check.name:
             return check
-        name = combined_name(table.name, (), "check", own)
+        name = default_check_name(table.name, check.expression, own)
         own.append(name)
         return replace(check, name=name)
 

@@ -1,0 +1,166 @@
+"""The expressions of CHECK and DEFAULT: parsed by sqlglot, checked, and kept as canonical text.
+
+Canonical is what sqlglot prints for the PostgreSQL dialect, with unquoted names in lower case, without outer
+parentheses, comments, and the table's own name before a column. Parsing the canonical text gives the same text again.
+What an expression may hold follows PostgreSQL: no subqueries, aggregates, window functions or parameters; a DEFAULT no
+columns. Whether its functions exist and its types agree is found out by the layer that runs it.
+"""
+
+from collections.abc import Collection
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError, SqlglotError
+
+from exdbsql.schema import sqlstate
+from exdbsql.schema.errors import NotSupportedError, ProgrammingError
+from exdbsql.schema.identifiers import did_you_mean, fold
+from exdbsql.schema.types import SqlType
+
+WINDOWING_ERROR: Final = "42P20"
+# Nodes that are whole statements, or that only a statement gives a meaning to.
+_NOT_EXPRESSIONS: Final = (exp.Alias, exp.Command, exp.DDL, exp.DML, exp.Star, exp.Tuple, exp.Drop)
+
+
+def check_expression(text: str, table: str, columns: Collection[str]) -> str:
+    """The condition of a CHECK constraint, canonical. Raises ProgrammingError or NotSupportedError with a position."""
+    root = _parse(text)
+    _refuse(root, text, "check constraints")
+    for column in root.find_all(exp.Column):
+        _check_column(column, text, table, columns)
+    return _canonical(root)
+
+
+def default_expression(text: str, column_type: SqlType) -> str | None:
+    """The expression of a DEFAULT, canonical; None for NULL, which is the same as no default.
+
+    Plain literals must fit the column's type: raises DataError or ProgrammingError 42804 as an INSERT would.
+    """
+    root = _parse(text)
+    _refuse(root, text, "DEFAULT expressions")
+    column = root.find(exp.Column)
+    if column is not None:
+        raise _unsupported("a column reference in a DEFAULT expression", column, text)
+    if isinstance(root, exp.Null):
+        return None
+    is_literal, value = literal_value(root)
+    if is_literal:
+        column_type.coerce(value)
+    return _canonical(root)
+
+
+@lru_cache(maxsize=1024)
+def referenced_columns(expression: str) -> tuple[str, ...]:
+    """The columns that a canonical expression refers to, each once, in order of appearance."""
+    return tuple(dict.fromkeys(_name(column.this) for column in _parse(expression).find_all(exp.Column, bfs=False)))
+
+
+def literal_value(node: exp.Expr) -> tuple[bool, Any]:
+    """Whether the node is a plain literal, and its Python value: str, int, Decimal, bool or None."""
+    if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) and not node.this.is_string:
+        return True, -_number(node.this.this)
+    if isinstance(node, exp.Literal):
+        return True, node.this if node.is_string else _number(node.this)
+    if isinstance(node, exp.Boolean):
+        return True, bool(node.this)
+    return isinstance(node, exp.Null), None
+
+
+def _number(text: str) -> int | Decimal:
+    return int(text) if text.isdecimal() else Decimal(text)
+
+
+def _parse(text: str) -> exp.Expr:
+    if not text.strip():
+        raise ProgrammingError("an expression is missing", sqlstate=sqlstate.SYNTAX_ERROR, position=0, statement=text)
+    try:
+        root = sqlglot.parse_one(text, read="postgres").unnest()
+    except ParseError as problem:
+        raise _syntax_error(problem, text) from problem
+    except (SqlglotError, RecursionError) as problem:
+        message = f"cannot read this expression: {problem}"
+        raise ProgrammingError(message, sqlstate=sqlstate.SYNTAX_ERROR, position=0, statement=text) from problem
+    wrong = next((node for node in root.walk() if isinstance(node, _NOT_EXPRESSIONS) and not _is_inner(node)), None)
+    if wrong is not None and not isinstance(root, exp.Query):
+        position = _position(wrong.args.get("alias") if isinstance(wrong, exp.Alias) else wrong)
+        message = "syntax error: this is not a single expression"
+        raise ProgrammingError(message, sqlstate=sqlstate.SYNTAX_ERROR, position=position or 0, statement=text)
+    return root
+
+
+def _is_inner(node: exp.Expr) -> bool:
+    """Whether the node has a meaning within an expression: count(*), (a, b) in a comparison, what a subquery holds."""
+    if isinstance(node, (exp.Star, exp.Tuple)):
+        return node.parent is not None
+    return isinstance(node, exp.Alias) and node.find_ancestor(exp.Query) is not None
+
+
+def _syntax_error(problem: ParseError, text: str) -> ProgrammingError:
+    """Our error for sqlglot's, with the position that it tells as a line and the column behind the word."""
+    message, position = "syntax error in this expression", 0
+    if problem.errors and problem.errors[0].get("line"):
+        first = problem.errors[0]
+        near = first.get("highlight") or ""
+        line_start = sum(len(line) for line in text.splitlines(keepends=True)[: first["line"] - 1])
+        position = min(max(line_start + first["col"] - len(near), 0), len(text))
+        message = f'syntax error at or near "{near}"' if near else message
+    return ProgrammingError(message, sqlstate=sqlstate.SYNTAX_ERROR, position=position, statement=text)
+
+
+def _refuse(root: exp.Expr, text: str, place: str) -> None:
+    """Raises for what no expression of a definition may hold."""
+    for node in root.walk():
+        if isinstance(node, (exp.Query, exp.Subquery)):
+            raise _unsupported(f"a subquery in {place}", node, text)
+        if isinstance(node, exp.Window):
+            raise _wrong(f"window functions are not allowed in {place}", WINDOWING_ERROR, node, text)
+        if isinstance(node, exp.AggFunc):
+            raise _wrong(f"aggregate functions are not allowed in {place}", sqlstate.GROUPING_ERROR, node, text)
+        if isinstance(node, (exp.Parameter, exp.Placeholder)):
+            raise _wrong(f"parameters are not allowed in {place}", sqlstate.UNDEFINED_PARAMETER, node, text)
+
+
+def _check_column(column: exp.Column, text: str, table: str, columns: Collection[str]) -> None:
+    """Raises unless the column is the table's own; takes the table's name from before it."""
+    name = _name(column.this)
+    qualifier = column.args.get("table")
+    if qualifier is not None:
+        if _name(qualifier) != table or column.args.get("db") is not None:
+            message = f'missing FROM-clause entry for table "{_name(qualifier)}"'
+            raise _wrong(message, sqlstate.UNDEFINED_TABLE, column, text)
+        column.set("table", None)
+    if name not in columns:
+        problem = _wrong(f'column "{name}" does not exist', sqlstate.UNDEFINED_COLUMN, column, text)
+        problem.hint = did_you_mean(name, columns)
+        raise problem
+
+
+def _name(identifier: Any) -> str:
+    if not isinstance(identifier, exp.Identifier):
+        return str(identifier)
+    return identifier.this if identifier.args.get("quoted") else fold(identifier.this)
+
+
+def _canonical(root: exp.Expr) -> str:
+    for identifier in root.find_all(exp.Identifier):
+        identifier.set("this", _name(identifier))
+    return root.sql(dialect="postgres", comments=False)
+
+
+def _position(node: Any) -> int | None:
+    """Offset of the first name or literal below the node that sqlglot noted the position of."""
+    if not isinstance(node, exp.Expr):
+        return None
+    found = [child.meta["start"] for child in node.walk() if isinstance(child.meta.get("start"), int)]
+    return min(found) if found else None
+
+
+def _wrong(message: str, code: str, node: exp.Expr, text: str) -> ProgrammingError:
+    return ProgrammingError(message, sqlstate=code, position=_position(node), statement=text)
+
+
+def _unsupported(what: str, node: exp.Expr, text: str) -> NotSupportedError:
+    return NotSupportedError(f"{what} is not supported", position=_position(node), statement=text)
