@@ -12,29 +12,15 @@ an error that names it; guessing here would risk what the marker protects.
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from exdbsql.cluster.core.quorum import Member
+from exdbsql.cluster.core.ready import Marker
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import ClusterError
 
 FORMAT: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Marker:
-    """The content of a marker file.
-
-    Attributes:
-        cluster_id: the cluster's random name.
-        node_id: whose marker it is.
-        members: (node id, address, rank) of each member, in order of id.
-    """
-
-    cluster_id: str
-    node_id: int
-    members: tuple[tuple[int, str, int], ...]
 
 
 class MarkerFile:
@@ -57,11 +43,11 @@ class MarkerFile:
         except (OSError, UnicodeDecodeError) as error:
             raise self._unusable(str(error)) from error
         try:
-            marker = _decode(json.loads(text))
+            node_id, marker = _decode(json.loads(text))
         except (ValueError, TypeError, KeyError) as error:
             raise self._unusable(f"its content makes no sense ({error})") from error
-        if marker.node_id != self.node_id:
-            raise self._unusable(f"it belongs to node {marker.node_id}, and this is node {self.node_id}")
+        if node_id != self.node_id:
+            raise self._unusable(f"it belongs to node {node_id}, and this is node {self.node_id}")
         return marker
 
     def write(self, marker: Marker) -> None:
@@ -69,8 +55,9 @@ class MarkerFile:
         aside = self.path.with_suffix(".new")
         content = {
             "format": FORMAT,
-            "cluster_id": marker.cluster_id,
-            "node_id": marker.node_id,
+            "cluster": f"{marker.cluster:016x}",
+            "node_id": self.node_id,
+            "log_index": marker.log_index,
             "members": [list(member) for member in marker.members],
         }
         try:
@@ -102,18 +89,19 @@ class MarkerFile:
         )
 
 
-def _decode(content: object) -> Marker:
+def _decode(content: object) -> tuple[int, Marker]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"expected an object of format {FORMAT}")
-    cluster_id, node_id = content["cluster_id"], content["node_id"]
-    if not isinstance(cluster_id, str) or not cluster_id or type(node_id) is not int:
-        raise ValueError("wrong cluster_id or node_id")
+    node_id, log_index = content["node_id"], content["log_index"]
+    cluster = int(content["cluster"], 16)
+    if type(node_id) is not int or type(log_index) is not int or not 0 < cluster < 2**64:
+        raise ValueError("wrong cluster, node_id or log_index")
     members = []
     for member_id, addr, rank in content["members"]:
         if type(member_id) is not int or not isinstance(addr, str) or type(rank) is not int or rank < 0:
             raise ValueError("wrong member")
-        members.append((member_id, addr, rank))
-    return Marker(cluster_id, node_id, tuple(members))
+        members.append(Member(member_id, addr, rank))
+    return node_id, Marker(cluster, tuple(members), log_index)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -96,9 +96,7 @@ class FrameReader:
             body = _inflate(body, self.limit)
         try:
             frame = msgpack.unpackb(body, raw=False, strict_map_key=False, ext_hook=_refuse_extension)
-        except ProtocolError:
-            raise
-        except Exception as error:  # msgpack has many ways to say "garbage", ValueError and its own among them
+        except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
             raise ProtocolError(f"a frame is not msgpack: {error}") from None
         if type(frame) is not list or not frame or type(frame[0]) is not int:
             raise ProtocolError("a frame is no array that begins with its kind")

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from exdbsql.cluster.marker import Marker, MarkerFile
+from exdbsql.cluster.core.quorum import Member
+from exdbsql.cluster.core.ready import Marker
+from exdbsql.cluster.marker import MarkerFile
 from exdbsql.schema.errors import ClusterError
 
-MARKER = Marker("c0ffee", 1, ((0, "127.0.0.1:2010", 1), (1, "127.0.0.1:2020", 0)))
+MARKER = Marker(0xC0FFEE, (Member(0, "127.0.0.1:2010", 1), Member(1, "127.0.0.1:2020", 0)), 7)
 
 
 def test_written_read_replaced_removed(tmp_path: Path) -> None:
@@ -15,7 +17,7 @@ def test_written_read_replaced_removed(tmp_path: Path) -> None:
     assert file.read() is None
     file.write(MARKER)
     assert file.read() == MARKER
-    other = Marker("c0ffee", 1, MARKER.members[1:])
+    other = MARKER._replace(members=MARKER.members[1:])
     file.write(other)
     assert file.read() == other
     assert [path.name for path in file.path.parent.iterdir()] == [file.path.name]
@@ -26,11 +28,19 @@ def test_written_read_replaced_removed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", '{"format": 2}', '{"format": 1, "cluster_id": "", "node_id": 1, "members": []}',
-     '{"format": 1, "cluster_id": "x", "node_id": 1, "members": [[1]]}',
-     '{"format": 1, "cluster_id": "x", "node_id": 1, "members": [[1, "a:1", -1]]}',
-     '{"format": 1, "cluster_id": "x", "node_id": 0, "members": []}', "\x00\x01"],
-)  # fmt: skip
+    [
+        "",
+        "{",
+        "[]",
+        "\x00\x01",
+        '{"format": 2}',
+        '{"format": 1, "cluster": "0", "node_id": 1, "log_index": 0, "members": []}',
+        '{"format": 1, "cluster": "xyz", "node_id": 1, "log_index": 0, "members": []}',
+        '{"format": 1, "cluster": "a", "node_id": 1, "log_index": 0, "members": [[1]]}',
+        '{"format": 1, "cluster": "a", "node_id": 1, "log_index": 0, "members": [[1, "a:1", -1]]}',
+        '{"format": 1, "cluster": "a", "node_id": 0, "log_index": 0, "members": []}',
+    ],
+)
 def test_a_damaged_marker_is_an_error_that_names_the_file(tmp_path: Path, text: str) -> None:
     file = MarkerFile(tmp_path, 1)
     file.path.write_text(text)

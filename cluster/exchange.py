@@ -1,0 +1,263 @@
+"""Scatter and gather: rows of DISTRIBUTED tables shipped between nodes, all or nothing (DESIGN.md section 6, R10, R11).
+
+Sans-IO: :class:`ExchangeDesk` is one node's part in all operations under way, as origin and as the other side. It is
+called from the listener's thread, and sends through its :class:`ExchangeLine`.
+
+A scatter, step by step:
+
+1. The origin asks each target for its version vectors; a target whose vectors cover everything here takes no part.
+2. It ships to each what that one's vectors do not cover, and the target *prepares*: every row is checked by R10 and the
+   constraints, and its key is reserved.
+3. When all have prepared, the origin proposes "commit" as an entry of the replicated log. The first verdict for an
+   operation counts, on every node; on it, targets take or drop the rows, and tell the origin.
+4. If anything failed before 3, the origin has not asked for a commit and never will: CANCEL suffices.
+
+A target that has prepared and loses its origin proposes "abort" through the log. Whichever verdict is first there
+counts for everybody, so it does no harm if the origin lives and was only cut off (R11).
+
+A gather has one target, the node that asked, so its verdict is local: it asks the sources one after the other, each
+with what its own vectors and the earlier sources cover, so that nothing travels twice; then it prepares all shipments,
+in order, as one operation, and takes them together.
+
+Who prepares for one operation more than once sees the earlier shipments of it as if they had been taken.
+
+Left out: keeping prepared rows across a crash of a target. A target in memory loses its distributed rows with it.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Protocol
+
+from exdbsql.cluster import exchange_frames as frames
+from exdbsql.cluster.exchange_operations import Done, Gather, Operation, Scatter
+from exdbsql.cluster.information import ExchangeReport
+from exdbsql.cluster.state_machine import ExchangeStore
+from exdbsql.cluster.wire import Frame
+from exdbsql.schema.errors import ClusterError, Error, ProtocolError
+
+log = logging.getLogger("exdbsql.cluster")
+
+
+class ExchangeLine(Protocol):
+    """What an exchange desk needs of its node."""
+
+    def send_bulk(self, node_id: int, frame: Frame) -> bool:
+        """Send over the bulk connection; False if the node is not connected."""
+        ...
+
+    def connected(self) -> list[int]:
+        """The other nodes that are connected now."""
+        ...
+
+    def propose_verdict(self, operation: str, commit: bool, done: Callable[[object], None]) -> None:
+        """Propose a verdict; `done` gets the one that counts (a bool), or the error by which none was written."""
+        ...
+
+
+class ExchangeDesk:
+    """One node's part in scatter and gather; see the module."""
+
+    def __init__(self, node_id: int, incarnation: int, store: ExchangeStore, line: ExchangeLine) -> None:
+        self.node_id = node_id
+        self._name = f"{node_id}-{incarnation:x}"
+        self._store = store
+        self._line = line
+        self._count = 0
+        self._own: dict[str, Operation] = {}
+        self._incoming: dict[tuple[int, str], frames.ShipmentReader] = {}
+        self._prepared: dict[str, int] = {}  # operation -> its origin
+        self._orphans: set[str] = set()  # prepared here, origin lost, no verdict proposed yet
+
+    # ---- asked by the application ----
+
+    def scatter(self, tables: Sequence[str] | None, nodes: Sequence[int] | None, done: Done) -> None:
+        """Begin to push; `done` gets the report or the error, once."""
+        self._begin(Scatter, tables, nodes, done)
+
+    def gather(self, tables: Sequence[str] | None, nodes: Sequence[int] | None, done: Done) -> None:
+        """Begin to pull; `done` gets the report or the error, once."""
+        self._begin(Gather, tables, nodes, done)
+
+    def _begin(
+        self, kind: type[Operation], tables: Sequence[str] | None, nodes: Sequence[int] | None, done: Done
+    ) -> None:
+        try:
+            names = list(dict.fromkeys(tables)) if tables is not None else self._store.distributed_tables()
+            others = self._others(nodes)
+            vectors = self._store.vectors(names)
+        except Error as error:
+            done(error)
+            return
+        if not others or not names:
+            done(ExchangeReport())
+            return
+        self._count += 1
+        name = f"{self._name}-{self._count}"
+
+        def ended(result: ExchangeReport | Exception) -> None:
+            self._own.pop(name, None)
+            done(result)
+
+        operation = kind(name, self.node_id, others, vectors, self._store, self._line, ended)
+        self._own[name] = operation
+        self._guarded(operation, operation.start)
+
+    def _others(self, nodes: Sequence[int] | None) -> list[int]:
+        connected = self._line.connected()
+        if nodes is None:
+            return connected
+        others = [node for node in dict.fromkeys(nodes) if node != self.node_id]
+        missing = [node for node in others if node not in connected]
+        if missing:
+            names = ", ".join(str(node) for node in missing)
+            raise ClusterError(
+                f"node {names} cannot be reached, so nothing was shipped to or from any node",
+                hint="Only connected nodes take part; name these, or wait until all are there.",
+            )
+        return others
+
+    # ---- what happens ----
+
+    def received(self, sender: int, frame: Frame) -> None:
+        """An EXCHANGE frame of another node.
+
+        Raises:
+            ProtocolError: it is malformed.
+        """
+        if len(frame) < 3 or type(frame[1]) is not int:
+            raise ProtocolError("an exchange frame is malformed")
+        step, name, fields = frame[1], frames.text(frame[2]), frame[3:]
+        if step in _TO_ORIGIN:
+            operation = self._own.get(name)
+            if operation is not None:
+                self._guarded(operation, lambda: operation.received(sender, step, fields))
+            return
+        handler = self._TO_PARTICIPANT.get(step)
+        if handler is None:
+            raise ProtocolError(f"unknown step {step} of an exchange")
+        try:
+            handler(self, sender, name, fields)
+        except IndexError:
+            raise ProtocolError("an exchange frame is too short") from None
+
+    def peer_lost(self, node_id: int) -> None:
+        """A node is gone, or frames to or from it may be lost: what waits for it is void."""
+        for operation in list(self._own.values()):
+            if node_id in operation.nodes:
+                self._guarded(operation, lambda op=operation: op.lost(node_id))  # type: ignore[misc]
+        for key in [key for key in self._incoming if key[0] == node_id]:
+            del self._incoming[key]
+        self._orphans.update(name for name, origin in self._prepared.items() if origin == node_id)
+        self.settle_orphans()
+
+    def settle_orphans(self) -> None:
+        """Propose "abort" for what was prepared here and lost its origin; called again from time to time."""
+        for name in list(self._orphans):
+            self._orphans.discard(name)
+            self._line.propose_verdict(name, False, lambda result, name=name: self._orphan_settled(name, result))  # type: ignore[misc]
+
+    def _orphan_settled(self, name: str, result: object) -> None:
+        if isinstance(result, bool):
+            self.verdict(name, result)
+        elif name in self._prepared:
+            self._orphans.add(name)
+
+    def verdict(self, name: str, commit: bool) -> None:
+        """The first verdict for an operation was applied in the log."""
+        origin = self._prepared.pop(name, None)
+        self._orphans.discard(name)
+        if origin is not None:
+            self._store.finish(name, commit)
+            self._line.send_bulk(origin, frames.frame(frames.FINISHED, name, commit))
+        operation = self._own.get(name)
+        if operation is not None:
+            self._guarded(operation, lambda: operation.verdict(commit))
+
+    def close(self) -> None:
+        """The node stops: what is under way here ends without result, what is prepared here is dropped."""
+        for operation in list(self._own.values()):
+            operation.finish(
+                ClusterError("the node stopped while rows were shipped; the log holds the verdict, if any")
+            )
+        self._own.clear()
+        for name in self._prepared:
+            self._store.finish(name, False)
+        self._prepared.clear()
+
+    def _guarded(self, operation: Operation, work: Callable[[], None]) -> None:
+        """Do the next step of an own operation; an error of the database ends it."""
+        try:
+            work()
+        except ProtocolError:
+            operation.fail(ClusterError("a node answered out of protocol, so nothing was shipped"))
+            raise
+        except Error as error:
+            operation.fail(error)
+
+    # ---- the other side of an operation ----
+
+    def _give_vectors(self, sender: int, name: str, fields: Sequence[Any]) -> None:
+        tables = frames.tables_from_wire(fields[0])
+        try:
+            vectors = self._store.vectors(tables)
+        except Error as error:
+            self._tell_failure(sender, name, error)
+            return
+        self._line.send_bulk(sender, frames.frame(frames.VECTORS, name, frames.vectors_to_wire(vectors)))
+
+    def _ship(self, sender: int, name: str, fields: Sequence[Any]) -> None:
+        wanted = frames.vectors_from_wire(fields[0])
+        try:
+            self._store.vectors(list(wanted))  # an unknown table is told before anything travels
+            shipments = [self._store.changes_unknown_to(table, vector) for table, vector in wanted.items()]
+        except Error as error:
+            self._tell_failure(sender, name, error)
+            return
+        for shipment in shipments:
+            for frame in frames.shipment_frames(name, shipment):
+                self._line.send_bulk(sender, frame)
+        self._line.send_bulk(sender, frames.frame(frames.SHIPPED, name))
+
+    def _take_shipment(self, sender: int, name: str, fields: Sequence[Any]) -> None:
+        operation = self._own.get(name)
+        if operation is not None:
+            self._guarded(operation, lambda: operation.received(sender, frames.SHIPMENT, fields))
+        else:
+            self._incoming.setdefault((sender, name), frames.ShipmentReader()).take(fields)
+
+    def _prepare(self, sender: int, name: str, fields: Sequence[Any]) -> None:
+        operation = self._own.get(name)
+        if operation is not None:
+            self._guarded(operation, lambda: operation.received(sender, frames.SHIPPED, fields))
+            return
+        reader = self._incoming.pop((sender, name), None)
+        if reader is None:
+            return
+        try:
+            taken = self._store.prepare(name, sender, reader.shipments())
+        except Error as error:
+            self._tell_failure(sender, name, error)
+            return
+        self._prepared[name] = sender
+        self._line.send_bulk(sender, frames.frame(frames.PREPARED, name, frames.counts_to_wire(taken)))
+
+    def _cancelled(self, sender: int, name: str, fields: Sequence[Any]) -> None:
+        self._incoming.pop((sender, name), None)
+        if self._prepared.get(name) == sender:
+            del self._prepared[name]
+            self._orphans.discard(name)
+            self._store.finish(name, False)
+
+    def _tell_failure(self, sender: int, name: str, error: Error) -> None:
+        self._line.send_bulk(sender, frames.frame(frames.FAILED, name, frames.error_to_wire(error)))
+
+    _TO_PARTICIPANT: ClassVar = {
+        frames.ASK_VECTORS: _give_vectors,
+        frames.WANT: _ship,
+        frames.SHIPMENT: _take_shipment,
+        frames.SHIPPED: _prepare,
+        frames.CANCEL: _cancelled,
+    }
+
+
+_TO_ORIGIN = frozenset({frames.VECTORS, frames.PREPARED, frames.FAILED, frames.FINISHED})

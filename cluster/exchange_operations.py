@@ -1,0 +1,244 @@
+"""The origin's side of one scatter or one gather, as a small state machine each; see ``exchange.py`` for the dialogue."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from exdbsql.cluster import exchange_frames as frames
+from exdbsql.cluster.information import ExchangeReport
+from exdbsql.cluster.state_machine import ExchangeStore, TableShipment, Vector
+from exdbsql.cluster.wire import Frame
+from exdbsql.schema.errors import ClusterError, Error, ProtocolError
+
+Done = Callable[[ExchangeReport | Exception], None]
+"""Who waits for an operation; called once."""
+
+
+class OperationLine(Protocol):
+    """What an operation needs of its node; see ``exchange.ExchangeLine``."""
+
+    def send_bulk(self, node_id: int, frame: Frame) -> bool: ...
+
+    def connected(self) -> list[int]: ...
+
+    def propose_verdict(self, operation: str, commit: bool, done: Callable[[object], None]) -> None: ...
+
+
+class Operation:
+    """One scatter or gather at its origin.
+
+    Attributes:
+        name: names it on every node, for ever.
+        nodes: the other nodes that take part.
+        ended: the result was told.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        node_id: int,
+        nodes: Sequence[int],
+        vectors: Mapping[str, Vector],
+        store: ExchangeStore,
+        line: OperationLine,
+        done: Done,
+    ) -> None:
+        self.name = name
+        self.node_id = node_id
+        self.nodes = list(nodes)
+        self.ended = False
+        self._vectors = vectors
+        self._store = store
+        self._line = line
+        self._done = done
+        self._report = ExchangeReport()
+
+    def start(self) -> None:
+        """Send the first frames."""
+        raise NotImplementedError
+
+    def received(self, sender: int, step: int, fields: Sequence[Any]) -> None:
+        """A frame of a node that takes part. Raises ProtocolError, or the error that ends the operation."""
+        raise NotImplementedError
+
+    def lost(self, node_id: int) -> None:
+        """A node that takes part is gone."""
+        self.fail(ClusterError(f"node {node_id} was lost while rows were shipped, so nothing was taken anywhere"))
+
+    def verdict(self, commit: bool) -> None:
+        """The log's verdict on this operation."""
+
+    def fail(self, error: Error) -> None:
+        """End with an error; the nodes are told that no commit will come."""
+        raise NotImplementedError
+
+    def finish(self, result: ExchangeReport | Exception) -> None:
+        """Tell the result, once."""
+        if not self.ended:
+            self.ended = True
+            self._done(result)
+
+    def _send(self, node_id: int, step: int, *rest: object) -> None:
+        if not self._line.send_bulk(node_id, frames.frame(step, self.name, *rest)):
+            raise ClusterError(f"node {node_id} cannot be reached, so nothing was shipped to or from any node")
+
+
+class Scatter(Operation):
+    """Push to several targets; the verdict is the log's."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._asked = set(self.nodes)  # vectors not told yet
+        self._unprepared: set[int] = set()
+        self._targets: set[int] = set()  # what was shipped to, and has not told that it finished
+        self._deciding = False
+        self._committed = False
+
+    def start(self) -> None:
+        for node in self.nodes:
+            self._send(node, frames.ASK_VECTORS, list(self._vectors))
+
+    def received(self, sender: int, step: int, fields: Sequence[Any]) -> None:
+        if step == frames.VECTORS and sender in self._asked and fields:
+            self._asked.discard(sender)
+            self._ship(sender, frames.vectors_from_wire(fields[0]))
+        elif step == frames.PREPARED and sender in self._unprepared and fields:
+            self._unprepared.discard(sender)
+            for table, count in frames.counts_from_wire(fields[0]).items():
+                if count:
+                    self._report.taken[table, self.node_id, sender] = count
+        elif step == frames.FAILED and not self._deciding and sender in self.nodes and fields:
+            raise frames.error_from_wire(fields[0], sender)
+        elif step == frames.FINISHED and self._deciding:
+            self._targets.discard(sender)
+        else:
+            raise ProtocolError(f"step {step} of an exchange came out of turn")
+        self._go_on()
+
+    def _ship(self, target: int, known: Mapping[str, Vector]) -> None:
+        shipments: list[TableShipment] = []
+        for table in self._vectors:
+            shipment = self._store.changes_unknown_to(table, known.get(table, {}))
+            if shipment.changes or not _covers(known.get(table, {}), shipment.vector):
+                shipments.append(shipment)
+                if shipment.changes:
+                    self._report.travelled[table, self.node_id, target] = len(shipment.changes)
+        if not shipments:
+            return
+        self._targets.add(target)
+        self._unprepared.add(target)
+        for shipment in shipments:
+            for frame in frames.shipment_frames(self.name, shipment):
+                self._line.send_bulk(target, frame)
+        self._send(target, frames.SHIPPED)
+
+    def _go_on(self) -> None:
+        if self._asked or self._unprepared or self.ended:
+            return
+        if self._deciding:
+            if self._committed and not self._targets:
+                self.finish(self._report)
+        elif not self._targets:
+            self.finish(self._report)
+        else:
+            self._deciding = True
+            self._line.propose_verdict(self.name, True, self._decided)
+
+    def _decided(self, result: object) -> None:
+        if isinstance(result, bool):
+            self.verdict(result)
+        elif isinstance(result, Error):  # surely not in the log, and never will be
+            self._deciding = False
+            self.fail(result)
+
+    def verdict(self, commit: bool) -> None:
+        if not commit:
+            self.finish(
+                ClusterError(
+                    "the rows were taken nowhere: a node lost sight of this one and had the operation aborted",
+                    retryable=True,
+                )
+            )
+        else:
+            self._committed = True
+            self._go_on()
+
+    def lost(self, node_id: int) -> None:
+        if not self._deciding:
+            super().lost(node_id)
+            return
+        self._targets.discard(node_id)  # it learns the verdict from the log
+        self._go_on()
+
+    def fail(self, error: Error) -> None:
+        if self.ended or self._deciding:
+            return
+        for target in self._targets:
+            self._line.send_bulk(target, frames.frame(frames.CANCEL, self.name))
+        self.finish(error)
+
+
+class Gather(Operation):
+    """Pull from several sources, one after the other; the verdict is this node's own."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._left = list(self.nodes)
+        self._reader = frames.ShipmentReader()
+        self._shipped: list[tuple[int, list[TableShipment]]] = []
+
+    def start(self) -> None:
+        self._ask_next()
+
+    def _ask_next(self) -> None:
+        """Ask the next source for what neither this node nor the earlier sources cover."""
+        covered = {table: dict(vector) for table, vector in self._vectors.items()}
+        for _, shipments in self._shipped:
+            for shipment in shipments:
+                vector = covered[shipment.table]
+                for origin, counter in shipment.vector.items():
+                    vector[origin] = max(vector.get(origin, 0), counter)
+        self._reader = frames.ShipmentReader()
+        self._send(self._left[0], frames.WANT, frames.vectors_to_wire(covered))
+
+    def received(self, sender: int, step: int, fields: Sequence[Any]) -> None:
+        if not self._left or sender != self._left[0]:
+            raise ProtocolError(f"step {step} of an exchange came out of turn")
+        if step == frames.SHIPMENT:
+            self._reader.take(fields)
+        elif step == frames.FAILED and fields:
+            raise frames.error_from_wire(fields[0], sender)
+        elif step == frames.SHIPPED:
+            self._take(sender)
+        else:
+            raise ProtocolError(f"step {step} of an exchange came out of turn")
+
+    def _take(self, source: int) -> None:
+        shipments = self._reader.shipments()
+        for shipment in shipments:
+            if shipment.table not in self._vectors:
+                raise ProtocolError("a node shipped a table that was not asked for")
+            if shipment.changes:
+                self._report.travelled[shipment.table, source, self.node_id] = len(shipment.changes)
+        self._shipped.append((source, shipments))
+        self._left.pop(0)
+        if self._left:
+            self._ask_next()
+        else:
+            self._prepare_and_take()
+
+    def _prepare_and_take(self) -> None:
+        for source, shipments in self._shipped:
+            for table, count in self._store.prepare(self.name, source, shipments).items():
+                if count:
+                    self._report.taken[table, source, self.node_id] = count
+        self._store.finish(self.name, True)
+        self.finish(self._report)
+
+    def fail(self, error: Error) -> None:
+        if not self.ended:
+            self._store.finish(self.name, False)
+            self.finish(error)
+
+
+def _covers(vector: Vector, other: Vector) -> bool:
+    return all(vector.get(origin, 0) >= counter for origin, counter in other.items())

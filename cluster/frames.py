@@ -1,0 +1,34 @@
+"""The kinds of frames that nodes exchange, by connection.
+
+Two nodes keep, in each direction, a *control* connection, and where needed a *bulk* connection: a heartbeat must never
+queue behind a snapshot. The node that dials sends; the other answers only the handshake and pings. So each direction
+is mended by the one that needs it, and no rule is needed for two nodes that dial each other at once.
+
+==========  =====================================================================================================
+frame       content after the kind
+==========  =====================================================================================================
+HELLO       see ``handshake.py``; the first frame of every connection
+WELCOME     the acceptor's own hello
+REFUSED     see ``handshake.py``; the connection is closed after it
+PING, PONG  nothing; sent where a connection was silent for ``keepAliveTime``
+CONSENSUS   one message of the replica; pieces of a snapshot go over the bulk connection
+EXCHANGE    see ``exchange.py``
+DISCOVER    nothing; in place of HELLO
+MEMBERS     id of the node that answers, its cluster's id, list of (node id, address, rank); the answer to DISCOVER
+==========  =====================================================================================================
+"""
+
+from typing import Final
+
+HELLO: Final = 1
+WELCOME: Final = 2
+REFUSED: Final = 3
+PING: Final = 4
+PONG: Final = 5
+CONSENSUS: Final = 10
+EXCHANGE: Final = 30
+DISCOVER: Final = 40
+MEMBERS: Final = 41
+
+CONTROL: Final = "control"
+BULK: Final = "bulk"

@@ -1,0 +1,172 @@
+"""One TCP connection between two nodes: frames in both directions, keep-alive, and the bytes counted.
+
+A link is an ``asyncio.Protocol``; it knows nothing of nodes. Its owner gets each frame in order and the end, once.
+Frames that are sent within one turn of the event loop leave in one system call. Garbage closes the link and nothing
+else. Silence is the owner's matter: a link only remembers when it last heard something.
+
+Pings carry a number and pongs return it, so that an answer can be told from one that was on its way before.
+"""
+
+import asyncio
+import logging
+import socket
+from typing import Any, Protocol, cast
+
+from exdbsql.cluster.frames import PING, PONG
+from exdbsql.cluster.wire import Frame, FrameReader, encode_frame
+from exdbsql.schema.errors import ProtocolError
+
+log = logging.getLogger("exdbsql.cluster")
+
+UNSENT_LIMIT = 1024 * 1024 * 1024
+"""Bytes that may wait for a peer that does not read; above, the link is given up."""
+
+
+class Traffic:
+    """Bytes of all connections of one node."""
+
+    __slots__ = ("received", "sent")
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.received = 0
+
+
+class LinkOwner(Protocol):
+    """Who gets what a link hears. All calls come from the event loop's thread."""
+
+    def link_opened(self, link: "Link") -> None:
+        """The connection is there; nothing was heard yet."""
+        ...
+
+    def frame_received(self, link: "Link", frame: Frame) -> None:
+        """One frame that is neither ping nor pong. May raise ProtocolError, which closes the link."""
+        ...
+
+    def link_closed(self, link: "Link") -> None:
+        """The connection is gone; called once."""
+        ...
+
+
+class Link(asyncio.Protocol):
+    """One connection.
+
+    Attributes:
+        dialled: this node opened it (else the other one did).
+        node_id: the node at the other end, or -1 until the handshake has told.
+        incarnation: the incarnation at the other end.
+        channel: "control" or "bulk", "" until the handshake has told.
+        last_heard: the event loop's time, in s, at which something last arrived.
+        last_pong: number of the newest ping that was answered.
+        deciding: the handshake waits for the answer of a third process.
+        closed: done when the connection is gone.
+    """
+
+    def __init__(self, owner: LinkOwner, traffic: Traffic, dialled: bool, compression_level: int = 0) -> None:
+        self.dialled = dialled
+        self.node_id = -1
+        self.incarnation = 0
+        self.channel = ""
+        self.last_heard = 0.0
+        self.last_pong = 0
+        self.deciding = False
+        self.reader = FrameReader()
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._owner = owner
+        self._traffic = traffic
+        self._level = compression_level
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._unsent: list[bytes] = []
+        self._pings = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether frames can be sent."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def peer_name(self) -> str:
+        """The other end's address, for messages."""
+        return str(self._transport.get_extra_info("peername")) if self._transport is not None else "nobody"
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self.last_heard = self._loop.time()
+        self._owner.link_opened(self)
+
+    def set_buffers(self, send_bytes: int, receive_bytes: int) -> None:
+        """Set the socket's buffers; 0 leaves the system's choice."""
+        assert self._transport is not None
+        sock = self._transport.get_extra_info("socket")
+        for option, size in ((socket.SO_SNDBUF, send_bytes), (socket.SO_RCVBUF, receive_bytes)):
+            if size:
+                sock.setsockopt(socket.SOL_SOCKET, option, size)
+
+    def data_received(self, data: bytes) -> None:
+        self._traffic.received += len(data)
+        self.last_heard = self._loop.time()
+        try:
+            for frame in self.reader.feed(data):
+                self._take(frame)
+        except ProtocolError as error:
+            log.warning("closing the connection with %s: %s", self.peer_name, error.message)
+            self.abort()
+
+    def _take(self, frame: Frame) -> None:
+        if not self.is_open:
+            return
+        if frame[0] == PING:
+            self.send([PONG, *frame[1:2]])
+        elif frame[0] == PONG:
+            if len(frame) > 1 and type(frame[1]) is int:
+                self.last_pong = frame[1]
+        else:
+            self._owner.frame_received(self, frame)
+
+    def send(self, frame: list[Any]) -> None:
+        """Send one frame, together with the others of this turn of the loop. Nothing happens on a closed link."""
+        if not self.is_open:
+            return
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(encode_frame(frame, self._level))
+
+    def send_last(self, frame: list[Any]) -> None:
+        """Send one frame and close the connection once it has left."""
+        self.send(frame)
+        self.close()
+
+    def close(self) -> None:
+        """Close once everything that was sent has left."""
+        self._flush()
+        if self._transport is not None:
+            self._transport.close()
+
+    def ping(self) -> int:
+        """Ask for a sign of life; `last_pong` reaches the number returned once it has come."""
+        self._pings += 1
+        self.send([PING, self._pings])
+        return self._pings
+
+    def _flush(self) -> None:
+        if self._transport is None or not self._unsent:
+            return
+        data = b"".join(self._unsent)
+        self._unsent.clear()
+        self._traffic.sent += len(data)
+        self._transport.write(data)
+        if self._transport.get_write_buffer_size() > UNSENT_LIMIT:
+            log.warning("closing the connection with %s: it does not take what is sent", self.peer_name)
+            self.abort()
+
+    def abort(self) -> None:
+        """Close at once; what was not sent is lost."""
+        self._unsent.clear()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.closed.done():
+            self.closed.set_result(None)
+            self._owner.link_closed(self)

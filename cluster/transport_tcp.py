@@ -1,0 +1,428 @@
+"""The TCP transport: one listening socket, and connections to every node whose address is known.
+
+It runs inside the event loop of the thread that called ``listen()`` and starts no thread. What it promises its owner:
+
+1. A peer is *up* while a control connection of each direction has passed the handshake, both with the same incarnation
+   of the peer; `peer_up` and `peer_down` alternate.
+2. Frames of one channel arrive in the order in which they were sent, or the channel breaks and that is told.
+3. A closed connection is noticed at once; one that was silent for ``keepAliveTime * keepAliveProbes`` is closed. Time
+   during which this process itself was held up is not held against the peers.
+4. Lost connections are tried again every ``connectInterval``, for as long as the peer is to be connected to.
+5. A node id that is taken by a living process is refused to another one; whether it lives is asked, by a ping. A
+   process that was killed has closed its connections, so its successor is let in at once.
+6. Whatever a stranger sends closes the stranger's connection, and does nothing else.
+
+Bulk connections are opened when first needed; frames for them wait until they are there.
+"""
+
+import asyncio
+import errno
+import logging
+from typing import Any, Protocol
+
+from exdbsql.cluster.frames import BULK, CONTROL, DISCOVER, HELLO, REFUSED, WELCOME
+from exdbsql.cluster.handshake import (
+    Hello,
+    Refusal,
+    read_hello,
+    read_refusal,
+    refuse_duplicate,
+    refuse_version,
+    version_of,
+)
+from exdbsql.cluster.link import Link, Traffic
+from exdbsql.cluster.parameters import TcpParameters, split_address
+from exdbsql.cluster.peer import Peer
+from exdbsql.cluster.wire import FRAME_LIMIT, Frame
+from exdbsql.schema import sqlstate
+from exdbsql.schema.errors import ClusterError, ProtocolError
+
+log = logging.getLogger("exdbsql.cluster")
+
+POLL_S = 0.02
+"""How often an open question about a taken node id is looked at, in s."""
+
+
+class TransportOwner(Protocol):
+    """Who uses a transport. All calls come from the event loop's thread."""
+
+    def own_hello(self, channel: str) -> Hello:
+        """What this node says of itself now."""
+        ...
+
+    def judge(self, hello: Hello) -> Refusal | None:
+        """Whether a peer is let in."""
+        ...
+
+    def admitted(self, hello: Hello) -> None:
+        """A peer has passed the handshake, in one direction."""
+        ...
+
+    def peer_up(self, node_id: int, incarnation: int) -> None:
+        """Frames to and from this node go through now."""
+        ...
+
+    def peer_down(self, node_id: int) -> None:
+        """They no longer do."""
+        ...
+
+    def bulk_down(self, node_id: int) -> None:
+        """A bulk connection broke: frames on it may be lost."""
+        ...
+
+    def received(self, node_id: int, frame: Frame) -> None:
+        """A frame of a peer. May raise ProtocolError, which closes the connection."""
+        ...
+
+    def refused(self, refusal: Refusal) -> None:
+        """A peer did not let this node in."""
+        ...
+
+    def members_frame(self) -> Frame:
+        """The answer to those who ask from outside: a MEMBERS frame."""
+        ...
+
+
+class TcpTransport:
+    """See the module. Made and used inside a running event loop.
+
+    Attributes:
+        traffic: bytes sent and received on all connections.
+    """
+
+    def __init__(self, node_id: int, addr: str, parameters: TcpParameters, owner: TransportOwner) -> None:
+        self.node_id = node_id
+        self.addr = addr
+        self.parameters = parameters
+        self.traffic = Traffic()
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self._server: asyncio.Server | None = None
+        self._peers: dict[int, Peer] = {}
+        self._strangers: set[Link] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refusals: set[str] = set()  # said once; a refused node keeps trying
+        self._watch_due = 0.0
+        self._closing = False
+
+    # ---- life ----
+
+    async def start(self) -> None:
+        """Bind the node's own address and accept connections.
+
+        Raises:
+            ClusterError: the address cannot be used; says which and why.
+        """
+        host, port = split_address(self.addr)
+        try:
+            self._server = await self._loop.create_server(self._accepted_link, host, port, reuse_address=True)
+        except OSError as error:
+            raise _unusable_address(self.node_id, self.addr, error) from error
+        self._watch_due = self._loop.time() + self._watch_interval
+        self._loop.call_at(self._watch_due, self._watch)
+
+    async def close(self) -> None:
+        """Send what is waiting, then close everything."""
+        self._closing = True
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        links = [*self._strangers, *(link for peer in self._peers.values() for link in peer.links())]
+        for link in links:
+            link.close()
+        if links:
+            await asyncio.wait([link.closed for link in links], timeout=1.0)
+        for link in links:
+            link.abort()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # ---- peers ----
+
+    def connect_to(self, node_id: int, addr: str) -> None:
+        """Be connected to this node from now on, at this address."""
+        if node_id == self.node_id or not addr or self._closing:
+            return
+        peer = self._peer(node_id)
+        if peer.addr != addr:
+            peer.addr = addr
+        self._keep_dialling(peer, CONTROL)
+
+    def forget(self, node_id: int) -> None:
+        """No longer connect to this node by ourselves; connections that are there stay until they end."""
+        peer = self._peers.get(node_id)
+        if peer is not None:
+            peer.stop_dialling()
+
+    def disconnect(self, node_id: int) -> None:
+        """Close all connections with this node."""
+        peer = self._peers.get(node_id)
+        if peer is not None:
+            peer.stop_dialling()
+            for link in peer.links():
+                link.abort()
+
+    def is_up(self, node_id: int) -> bool:
+        """Whether frames go through to this node."""
+        peer = self._peers.get(node_id)
+        return peer is not None and peer.up
+
+    def up_peers(self) -> list[int]:
+        """Ids of the nodes that are up, in order."""
+        return sorted(node_id for node_id, peer in self._peers.items() if peer.up)
+
+    def send(self, node_id: int, frame: list[Any], channel: str = CONTROL) -> bool:
+        """Send a frame; False if the node is not up, and the frame is dropped."""
+        peer = self._peers.get(node_id)
+        if peer is None or not peer.up:
+            return False
+        link = peer.outgoing.get(channel)
+        if link is not None:
+            link.send(frame)
+            return True
+        if channel == CONTROL:
+            return False
+        peer.waiting.append(frame)
+        self._keep_dialling(peer, BULK)
+        return True
+
+    def _peer(self, node_id: int) -> Peer:
+        peer = self._peers.get(node_id)
+        if peer is None:
+            peer = self._peers[node_id] = Peer(node_id)
+        return peer
+
+    # ---- dialling ----
+
+    def _keep_dialling(self, peer: Peer, channel: str) -> None:
+        task = peer.dialling.get(channel)
+        if self._closing or not peer.addr or (task is not None and not task.done()):
+            return
+        peer.dialling[channel] = self._spawn(self._dial_for_ever(peer, channel))
+
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _dial_for_ever(self, peer: Peer, channel: str) -> None:
+        while not self._closing:
+            link = await self._dial(peer.addr)
+            if link is not None:
+                link.send(self._owner.own_hello(channel).to_frame())
+                link.node_id, link.channel = peer.node_id, channel
+                self._limit_handshake(link)
+                await link.closed
+            if channel == BULK and not peer.up:
+                return
+            await asyncio.sleep(self.parameters.connectInterval / 1000)
+
+    async def _dial(self, addr: str) -> Link | None:
+        host, port = split_address(addr)
+        make = self._loop.create_connection(self._dialled_link, host, port)
+        try:
+            _, link = await asyncio.wait_for(make, self.parameters.connectTimeout / 1000)
+        except (OSError, TimeoutError):
+            return None
+        return link
+
+    def _dialled_link(self) -> Link:
+        return Link(self, self.traffic, True, self.parameters.compressionLevel)
+
+    def _accepted_link(self) -> Link:
+        return Link(self, self.traffic, False, self.parameters.compressionLevel)
+
+    # ---- what links tell ----
+
+    def link_opened(self, link: Link) -> None:
+        """A connection is there; its handshake must be over within ``connectTimeout``."""
+        link.set_buffers(self.parameters.socketSendBuf, self.parameters.socketRecvBuf)
+        self._strangers.add(link)
+        if self._closing:
+            link.abort()
+        elif not link.dialled:
+            self._limit_handshake(link)
+
+    def _limit_handshake(self, link: Link) -> None:
+        def look() -> None:
+            if link in self._strangers and not link.deciding:
+                link.abort()
+
+        self._loop.call_later(self.parameters.connectTimeout / 1000, look)
+
+    def frame_received(self, link: Link, frame: Frame) -> None:
+        """A frame: of a peer, or of the handshake."""
+        if link not in self._strangers:
+            self._owner.received(link.node_id, frame)
+        elif link.deciding:
+            raise ProtocolError("a node spoke on before it was let in")
+        elif link.dialled:
+            self._answered(link, frame)
+        elif frame[0] == DISCOVER:
+            link.send_last(self._owner.members_frame())
+        else:
+            self._greeted(link, frame)
+
+    def link_closed(self, link: Link) -> None:
+        """A connection is gone."""
+        self._strangers.discard(link)
+        peer = self._peers.get(link.node_id)
+        if peer is None or not peer.remove(link):
+            return
+        if link.channel == BULK:
+            self._owner.bulk_down(peer.node_id)
+        self._update(peer)
+
+    # ---- handshake, the side that dialled ----
+
+    def _answered(self, link: Link, frame: Frame) -> None:
+        if frame[0] == REFUSED:
+            refusal = read_refusal(frame)
+            link.abort()
+            self._owner.refused(refusal)
+            return
+        if frame[0] != WELCOME:
+            raise ProtocolError("a hello was answered by something else than welcome or refusal")
+        own = self._owner.own_hello(link.channel)
+        refusal_by_us = refuse_version(version_of(frame), own)
+        hello = read_hello(frame) if refusal_by_us is None else None
+        if hello is None or hello.node_id != link.node_id:
+            log.warning("%s answers as another node than node %d", link.peer_name, link.node_id)
+            link.abort()
+            return
+        peer = self._peer(hello.node_id)
+        if self._owner.judge(hello) is not None or not self._same_life(peer, hello):
+            link.abort()
+            return
+        self._admit(link, hello)
+
+    def _same_life(self, peer: Peer, hello: Hello) -> bool:
+        """Whether the hello is of the incarnation that other connections of the peer are of; else ask these for life."""
+        if not peer.links() or peer.incarnation == hello.incarnation:
+            return True
+        for link in peer.links():
+            link.ping()
+        return False
+
+    # ---- handshake, the side that was dialled ----
+
+    def _greeted(self, link: Link, frame: Frame) -> None:
+        if frame[0] != HELLO:
+            raise ProtocolError("a connection did not begin with a hello of exdbsql")
+        refusal = refuse_version(version_of(frame), self._owner.own_hello(CONTROL))
+        if refusal is not None:
+            self._refuse(link, refusal)
+            return
+        hello = read_hello(frame)
+        refusal = self._owner.judge(hello)
+        if refusal is not None:
+            self._refuse(link, refusal)
+            return
+        peer = self._peer(hello.node_id)
+        if peer.links() and peer.incarnation != hello.incarnation:
+            link.deciding = True
+            self._spawn(self._settle_taken_id(link, hello, peer))
+        else:
+            self._welcome(link, hello)
+
+    def _refuse(self, link: Link, refusal: Refusal) -> None:
+        again = refusal.message in self._refusals
+        self._refusals.add(refusal.message)
+        log.log(logging.DEBUG if again else logging.WARNING, "refused %s: %s", link.peer_name, refusal.message)
+        link.send_last(refusal.to_frame())
+
+    async def _settle_taken_id(self, link: Link, hello: Hello, peer: Peer) -> None:
+        """Wait until the process that has the id answers (the new one is refused) or is gone (it is let in)."""
+        asked = [(old, old.ping()) for old in peer.links()]
+        while link.is_open and peer.links() and peer.incarnation != hello.incarnation:
+            if any(old.last_pong >= number for old, number in asked):
+                addr = peer.addr or asked[0][0].peer_name
+                self._refuse(link, refuse_duplicate(hello.node_id, addr, self._owner.own_hello(CONTROL)))
+                return
+            await asyncio.sleep(POLL_S)
+        link.deciding = False
+        if link.is_open:
+            refusal = self._owner.judge(hello)
+            if refusal is not None:
+                self._refuse(link, refusal)
+            else:
+                self._welcome(link, hello)
+
+    def _welcome(self, link: Link, hello: Hello) -> None:
+        link.send(self._owner.own_hello(hello.channel).to_frame(WELCOME))
+        self._admit(link, hello)
+
+    def _admit(self, link: Link, hello: Hello) -> None:
+        self._strangers.discard(link)
+        link.node_id, link.incarnation, link.channel = hello.node_id, hello.incarnation, hello.channel
+        link.reader.limit = FRAME_LIMIT
+        peer = self._peer(hello.node_id)
+        peer.incarnation = hello.incarnation
+        replaced = peer.add(link)
+        if replaced is not None:
+            replaced.abort()
+            self._mark_down(peer)
+        if not link.dialled:
+            self.connect_to(hello.node_id, hello.addr)
+        self._owner.admitted(hello)
+        self._update(peer)
+
+    def _update(self, peer: Peer) -> None:
+        """Tell the owner if the peer has come up or gone down."""
+        up = peer.is_complete()
+        if up and not peer.up:
+            peer.up = True
+            self._owner.peer_up(peer.node_id, peer.incarnation)
+        elif peer.up and not up:
+            self._mark_down(peer)
+        bulk = peer.outgoing.get(BULK)
+        if bulk is not None:
+            for frame in peer.waiting:
+                bulk.send(frame)
+            peer.waiting.clear()
+
+    def _mark_down(self, peer: Peer) -> None:
+        if peer.up:
+            peer.up = False
+            peer.waiting.clear()
+            self._owner.peer_down(peer.node_id)
+
+    # ---- keep-alive ----
+
+    @property
+    def _watch_interval(self) -> float:
+        return self.parameters.keepAliveTime / 2000
+
+    def _watch(self) -> None:
+        """Ping the silent, close the dead; what this process slept through itself does not count."""
+        if self._closing:
+            return
+        now = self._loop.time()
+        held_up = max(0.0, now - self._watch_due)
+        for peer in self._peers.values():
+            for link in peer.links():
+                link.last_heard = min(now, link.last_heard + held_up)
+                self._watch_link(link, (now - link.last_heard) * 1000)
+        self._watch_due = now + self._watch_interval
+        self._loop.call_at(self._watch_due, self._watch)
+
+    def _watch_link(self, link: Link, silent_ms: float) -> None:
+        if silent_ms >= self.parameters.silence_ms:
+            log.warning("node %d has been silent for %d ms: closing its connection", link.node_id, int(silent_ms))
+            link.abort()
+        elif silent_ms >= self.parameters.keepAliveTime * 0.5:
+            link.ping()
+
+
+def _unusable_address(node_id: int, addr: str, error: OSError) -> ClusterError:
+    if error.errno == errno.EADDRINUSE:
+        return ClusterError(
+            f"node {node_id} cannot listen on {addr}: the port is in use",
+            sqlstate=sqlstate.OBJECT_IN_USE,
+            hint="Another process listens there: this node, started already, or something else.",
+        )
+    return ClusterError(
+        f"node {node_id} cannot listen on {addr}: {error.strerror or error}",
+        hint="The address of a node in its own list must be one of this machine.",
+    )

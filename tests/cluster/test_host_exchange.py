@@ -1,0 +1,233 @@
+"""Scatter and gather over desks in one process: the worked example of the reference, conflicts, and lost nodes."""
+
+from collections import deque
+from collections.abc import Callable
+
+import msgpack
+import pytest
+
+from exdbsql.cluster.exchange import ExchangeDesk
+from exdbsql.cluster.information import ExchangeReport
+from exdbsql.cluster.wire import Frame
+from exdbsql.schema.errors import ClusterError, ConflictError, IntegrityError, NoQuorumError, ProgrammingError
+
+from .host_models import ModelStore
+
+
+class Line:
+    """One node's way to the others: a queue of all frames, and one log of verdicts for all."""
+
+    def __init__(self, net: "Net", node_id: int) -> None:
+        self.net, self.node_id = net, node_id
+
+    def send_bulk(self, node_id: int, frame: Frame) -> bool:
+        if not self.net.linked(self.node_id, node_id):
+            return False
+        self.net.frames.append((self.node_id, node_id, msgpack.unpackb(msgpack.packb(frame), use_list=True)))
+        return True
+
+    def connected(self) -> list[int]:
+        return [n for n in self.net.desks if n != self.node_id and self.net.linked(self.node_id, n)]
+
+    def propose_verdict(self, operation: str, commit: bool, done: Callable[[object], None]) -> None:
+        self.net.proposals.append((operation, commit, done))
+
+
+class Net:
+    """Three desks, frames between them, and verdicts decided in the order of their proposals."""
+
+    def __init__(self, n: int = 3) -> None:
+        self.frames: deque[tuple[int, int, Frame]] = deque()
+        self.proposals: deque[tuple[str, bool, Callable[[object], None]]] = deque()
+        self.verdicts: dict[str, bool] = {}
+        self.cut: set[int] = set()
+        self.quorum = True
+        self.desks: dict[int, ExchangeDesk] = {}
+        self.stores = [ModelStore(i) for i in range(n)]
+        for i in range(n):
+            self.desks[i] = ExchangeDesk(i, 7 + i, self.stores[i], Line(self, i))
+
+    def linked(self, one: int, other: int) -> bool:
+        return one not in self.cut and other not in self.cut
+
+    def deliver(self) -> None:
+        while self.frames:
+            sender, to, frame = self.frames.popleft()
+            if self.linked(sender, to):
+                self.desks[to].received(sender, frame)
+
+    def decide(self) -> None:
+        while self.proposals:
+            operation, commit, done = self.proposals.popleft()
+            if not self.quorum:
+                done(NoQuorumError("1 of 3"))
+                return
+            verdict = self.verdicts.setdefault(operation, commit)
+            for desk in self.desks.values():
+                desk.verdict(operation, verdict)
+            done(verdict)
+
+    def lose(self, node_id: int) -> None:
+        self.cut.add(node_id)
+        for i, desk in self.desks.items():
+            if i != node_id:
+                desk.peer_lost(node_id)
+                self.desks[node_id].peer_lost(i)
+
+    def run(self) -> None:
+        while self.frames or (self.proposals and self.quorum):
+            self.deliver()
+            self.decide()
+
+    def begin(self, kind: str, at: int, tables: list[str] | None, nodes: list[int] | None) -> list[object]:
+        results: list[object] = []
+        getattr(self.desks[at], kind)(tables, nodes, results.append)
+        return results
+
+    def do(self, kind: str, at: int, tables: list[str] | None, nodes: list[int] | None) -> ExchangeReport:
+        results = self.begin(kind, at, tables, nodes)
+        self.run()
+        (result,) = results
+        if isinstance(result, Exception):
+            raise result
+        assert isinstance(result, ExchangeReport)
+        return result
+
+
+A, B, C = 0, 1, 2
+
+
+def test_the_worked_example_of_the_reference_with_what_travels() -> None:
+    net = Net()
+    net.stores[A].put("x", "x1", 1)
+    net.stores[B].put("x", "x2", 2)
+    assert net.do("scatter", A, ["x"], [B]).travelled == {("x", A, B): 1}
+    assert net.do("gather", B, ["x"], [A, C]).travelled == {}
+    net.stores[A].put("y", "y1", 1)
+    step6 = net.do("scatter", A, ["x", "y"], [B, C])
+    assert step6.travelled == {("y", A, B): 1, ("x", A, C): 1, ("y", A, C): 1}
+    assert step6.taken == step6.travelled
+    assert net.do("gather", C, ["x", "y"], [A, B]).travelled == {("x", B, C): 1}
+    assert net.stores[A].values("x") == {"x1": 1}
+    for node in (B, C):
+        assert net.stores[node].values("x") == {"x1": 1, "x2": 2}
+        assert net.stores[node].values("y") == {"y1": 1}
+
+
+def test_a_deleted_row_travels_and_many_rows_travel_in_pieces() -> None:
+    net = Net()
+    for i in range(2500):
+        net.stores[A].put("x", f"k{i}", i)
+    assert net.do("scatter", A, None, None).total == 5000
+    net.stores[B].put("x", "k7", None)
+    assert net.do("gather", A, None, [B]).total == 1
+    assert "k7" not in net.stores[A].values("x") and len(net.stores[A].values("x")) == 2499
+
+
+def test_a_conflict_on_one_target_voids_the_operation_on_all() -> None:
+    net = Net()
+    net.stores[A].put("x", "k", "a")
+    net.stores[A].put("y", "other", "a")
+    net.stores[C].put("x", "k", "c")
+    with pytest.raises(ConflictError) as caught:
+        net.do("scatter", A, None, None)
+    assert (caught.value.table, caught.value.key, caught.value.winner) == ("x", "k", C)
+    assert "node 2" in str(caught.value)
+    assert net.stores[B].values("y") == {} and not net.stores[B].prepared and net.verdicts == {}
+
+
+def test_sources_that_conflict_with_each_other_void_a_gather() -> None:
+    net = Net()
+    net.stores[A].put("x", "k", "a")
+    net.stores[B].put("x", "k", "b")
+    net.stores[A].put("y", "k", "a")
+    with pytest.raises(ConflictError):
+        net.do("gather", C, None, None)
+    assert net.stores[C].values("x") == {} and net.stores[C].values("y") == {} and not net.stores[C].prepared
+
+
+def test_a_broken_constraint_voids_and_is_told_with_its_node() -> None:
+    net = Net()
+    net.stores[A].put("x", "k", "forbidden")
+    with pytest.raises(IntegrityError, match="node 1"):
+        net.do("scatter", A, ["x"], [B])
+
+
+def test_an_unknown_table_is_told() -> None:
+    net = Net()
+    with pytest.raises(ProgrammingError, match="zzz"):
+        net.do("scatter", A, ["zzz"], None)
+    del net.stores[B].rows["y"], net.stores[B].vector["y"]
+    with pytest.raises(ProgrammingError, match="on node 1"):
+        net.do("gather", A, ["y"], [B])
+
+
+def test_a_named_node_that_is_not_there_voids_the_operation() -> None:
+    net = Net()
+    net.stores[A].put("x", "k", 1)
+    net.lose(C)
+    with pytest.raises(ClusterError, match="node 2 cannot be reached"):
+        net.do("scatter", A, None, [B, C])
+    assert net.do("scatter", A, None, None).travelled == {("x", A, B): 1}
+
+
+def test_a_target_lost_before_the_verdict_voids_the_operation() -> None:
+    net = Net()
+    net.stores[A].put("x", "k", 1)
+    results = net.begin("scatter", A, None, None)
+    while not net.stores[B].prepared:
+        sender, to, frame = net.frames.popleft()
+        net.desks[to].received(sender, frame)
+    net.lose(C)
+    net.run()
+    assert isinstance(results[0], ClusterError)
+    assert net.stores[B].values("x") == {} and not net.stores[B].prepared
+
+
+def test_an_origin_that_vanished_leaves_an_abort_in_the_log() -> None:
+    net = Net()
+    net.stores[A].put("x", "k", 1)
+    net.begin("scatter", A, None, None)
+    net.deliver()
+    assert net.stores[B].prepared and net.stores[C].prepared
+    net.proposals.clear()  # the origin died before its proposal left
+    net.lose(A)
+    net.run()
+    assert list(net.verdicts.values()) == [False]
+    assert not net.stores[B].prepared and not net.stores[C].prepared and net.stores[B].values("x") == {}
+
+
+def test_an_origin_that_was_cut_off_after_its_verdict_keeps_it() -> None:
+    net = Net()
+    net.stores[A].put("x", "k", 1)
+    results = net.begin("scatter", A, None, None)
+    net.deliver()
+    net.lose(A)
+    net.run()
+    assert list(net.verdicts.values()) == [True]
+    assert net.stores[B].values("x") == net.stores[C].values("x") == {"k": 1}
+    assert isinstance(results[0], ExchangeReport)
+
+
+def test_without_quorum_nothing_is_taken_and_orphans_wait_for_it() -> None:
+    net = Net()
+    net.stores[A].put("x", "k", 1)
+    results = net.begin("scatter", A, None, None)
+    net.deliver()
+    net.quorum = False
+    net.decide()
+    net.run()
+    assert isinstance(results[0], NoQuorumError)
+    assert not net.stores[B].prepared and net.stores[B].values("x") == {}
+    net.begin("scatter", A, None, None)
+    net.deliver()
+    net.proposals.clear()
+    net.lose(A)
+    while net.proposals:
+        net.decide()
+    assert net.stores[B].prepared
+    net.quorum = True
+    for desk in net.desks.values():
+        desk.settle_orphans()
+    net.run()
+    assert not net.stores[B].prepared and not net.stores[C].prepared
