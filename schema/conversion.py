@@ -70,7 +70,7 @@ def unreadable(type_name: str, text: str, *, hint: str | None = None) -> DataErr
 
 def out_of_range(type_name: str, value: object = None) -> DataError:
     """The error for a value beyond the type's range (22003)."""
-    if value is None:
+    if value is None or isinstance(value, int):  # Python refuses to print integers of thousands of digits
         return DataError(f"{type_name} out of range", sqlstate=sqlstate.NUMERIC_VALUE_OUT_OF_RANGE)
     message = f'value "{shortened(str(value))}" is out of range for type {type_name}'
     return DataError(message, sqlstate=sqlstate.NUMERIC_VALUE_OUT_OF_RANGE)

@@ -21,7 +21,7 @@ TIME_HINT = "Write times as HH:MM:SS, e.g. '04:05:06.789'."
 TIMESTAMP_HINT = "Write timestamps as YYYY-MM-DD HH:MM:SS with an optional offset, e.g. '1999-01-08 04:05:06+02'."
 
 _DATE = r"(?:(\d{4})-(\d{1,2})-(\d{1,2})|(\d{4})(\d{2})(\d{2}))"
-_TIME = r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d*)?)?"
+_TIME = r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(\.\d*)?)?"
 _ZONE = r"(?:(Z|UTC|GMT)|([+-])(\d{1,2})(?::?(\d{2}))?(?::(\d{2}))?)"
 _TIMESTAMP_TEXT = re.compile(rf"\s*{_DATE}(?:(?:\s+|\s*[Tt]\s*){_TIME}\s*{_ZONE}?)?\s*", re.IGNORECASE | re.ASCII)
 _TIME_TEXT = re.compile(rf"\s*{_TIME}\s*{_ZONE}?\s*", re.IGNORECASE | re.ASCII)

@@ -29,6 +29,8 @@ _INTEGER_TEXT = re.compile(
     r"\s*([+-]?)(?:(\d+(?:_\d+)*)|(0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+))\s*"
 )
 _DECIMAL_TEXT = re.compile(r"\s*[+-]?(?:\d+(?:_\d+)*(?:\.(?:\d+(?:_\d+)*)?)?|\.\d+(?:_\d+)*)(?:[eE][+-]?\d+)?\s*")
+# "<f" raises for what overflows, where "f" gives infinity.
+_single = struct.Struct("<f")
 _SPECIAL_TEXT = re.compile(r"\s*(?:(nan)|([+-]?)inf(?:inity)?)\s*", re.IGNORECASE)
 
 # One NaN object for all rows: Python finds a NaN in a dict or a list by identity only.
@@ -159,8 +161,6 @@ def _bounded_numeric(value: Decimal) -> Decimal:
         return value.copy_abs() if value.adjusted() <= 0 else Decimal(0)
     if NUMERIC_MIN_EXPONENT <= value.adjusted() <= NUMERIC_MAX_EXPONENT:
         return value
-    if value.adjusted() < NUMERIC_MIN_EXPONENT:
-        return Decimal(0)
     raise DataError("value overflows numeric format", sqlstate=sqlstate.NUMERIC_VALUE_OUT_OF_RANGE)
 
 
@@ -196,7 +196,7 @@ def float_conversions(name: str) -> Conversions:
         if not single:
             return value
         try:
-            rounded: float = struct.unpack("f", struct.pack("f", value))[0]
+            rounded: float = _single.unpack(_single.pack(value))[0]
         except OverflowError:
             raise out_of_range(name, value) from None
         if rounded == 0 and value != 0:

@@ -46,7 +46,7 @@ def _datetime_to_text(value: datetime) -> str:
 # bool before int and datetime before date: the former are subclasses of the latter.
 _TEXT_BY_CLASS: tuple[tuple[type, Callable[[Any], str]], ...] = (
     (bool, lambda value: "true" if value else "false"),
-    (int, int.__repr__),
+    (int, lambda value: format_numeric(Decimal(value))),  # repr() refuses integers of thousands of digits
     (float, format_double),
     (Decimal, format_numeric),
     (datetime, _datetime_to_text),
@@ -117,7 +117,9 @@ def bytea_conversions() -> Conversions:
         try:
             return bytes.fromhex(text[2:])
         except ValueError:
-            raise unreadable("bytea", text, hint="Write pairs of hexadecimal digits after \\x.") from None
+            message = f'invalid hexadecimal data for type bytea: "{shortened(text)}"'
+            hint = "Write pairs of hexadecimal digits after \\x."
+            raise DataError(message, sqlstate=sqlstate.INVALID_PARAMETER_VALUE, hint=hint) from None
 
     return Conversions(bytes, "type({v}) is bytes", coerce, parse, lambda value: "\\x" + value.hex())
 
