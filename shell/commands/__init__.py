@@ -1,0 +1,1 @@
+"""The backslash commands: one table, and the functions behind it by subject."""

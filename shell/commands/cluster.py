@@ -1,0 +1,61 @@
+"""Commands of the cluster. Each is a statement, so that they work the same over the network and in this process."""
+
+import re
+from collections.abc import Callable
+
+from exdbsql.shell import executor
+from exdbsql.shell.commands.general import connection_info
+from exdbsql.shell.commands.registry import Command
+from exdbsql.shell.context import CommandError, Context
+
+_GROUP = "The cluster"
+
+
+def _showing(what: str) -> Callable[[Context, str], None]:
+    def run(context: Context, argument: str) -> None:
+        executor.show(context, executor.execute(context, f"SHOW {what}"))
+
+    return run
+
+
+def status(context: Context, argument: str) -> None:
+    """``\\status``: connection, cluster and quorum in one page."""
+    connection_info(context, "")
+    for what in ("CLUSTER", "NODES", "QUORUM"):
+        executor.show(context, executor.execute(context, f"SHOW {what}"))
+
+
+def scatter(context: Context, argument: str) -> None:
+    """``\\scatter``"""
+    executor.show(context, executor.execute(context, exchange_statement("SCATTER", "TO", argument)))
+
+
+def gather(context: Context, argument: str) -> None:
+    """``\\gather``"""
+    executor.show(context, executor.execute(context, exchange_statement("GATHER", "FROM", argument)))
+
+
+def exchange_statement(verb: str, direction: str, argument: str) -> str:
+    """The statement for ``\\scatter x, y to 1 2``; ``all`` (the default) stands for every table and every node.
+
+    Raises:
+        CommandError: the nodes are not numbers.
+    """
+    tables, _, nodes = re.sub(rf"(?i)(?:^|\s+){direction}\s+", "\n", argument, count=1).partition("\n")
+    table_part = ", ".join(re.findall(r'"(?:[^"]|"")*"|[^\s,]+', tables)) or "ALL"
+    node_names = nodes.replace(",", " ").split()
+    if not node_names or [name.lower() for name in node_names] == ["all"]:
+        return f"{verb} {table_part} {direction} ALL"
+    if not all(name.isdecimal() for name in node_names):
+        raise CommandError(f"\\{verb.lower()} takes tables, then {direction.lower()} and node ids or all")
+    return f"{verb} {table_part} {direction} NODE {', '.join(node_names)}"
+
+
+COMMANDS = (
+    Command("nodes", "", "the nodes of the cluster, and which of them are here", _GROUP, _showing("NODES"), ("n",)),
+    Command("cluster", "", "what this node knows of the cluster", _GROUP, _showing("CLUSTER")),
+    Command("quorum", "", "why this node may or may not write: the sum by rank", _GROUP, _showing("QUORUM")),
+    Command("status", "", "connection, cluster and quorum", _GROUP, status),
+    Command("scatter", "[TABLES] [to NODES]", "push changes of DISTRIBUTED tables", _GROUP, scatter, (), "table"),
+    Command("gather", "[TABLES] [from NODES]", "pull changes of DISTRIBUTED tables", _GROUP, gather, (), "table"),
+)

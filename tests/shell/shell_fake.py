@@ -1,0 +1,118 @@
+"""A scripted database: answers what a test told it to, and breaks when told to.
+
+What the real one can do is tested with the real one; this one is for what cannot be brought about at will: a line that
+breaks in the middle of a COMMIT, a statement that runs until somebody cancels it.
+"""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from exdbsql.schema import sqlstate as states
+from exdbsql.schema.errors import OperationalError
+from exdbsql.shell.local_result import LocalColumn, columns
+
+
+@dataclass
+class FakeResult:
+    """A result as :class:`exdbsql.shell.database.Result` wants it."""
+
+    columns: tuple[LocalColumn, ...] | None = None
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    tag: str = ""
+    notices: tuple[str, ...] = ()
+
+    @property
+    def rowcount(self) -> int:
+        return len(self.rows)
+
+
+def rows_of(*heads: tuple[str, str], rows: list[tuple[Any, ...]]) -> FakeResult:
+    """A result with rows."""
+    return FakeResult(columns(*heads), rows, f"SELECT {len(rows)}")
+
+
+SITES_DDL = """CREATE TABLE sites (
+    id integer PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    height numeric(6, 1) DEFAULT 0,
+    CHECK (height > -500)
+);
+CREATE INDEX sites_by_name ON sites (name DESC);"""
+
+ANSWERS: dict[str, FakeResult] = {
+    "SHOW TABLES": rows_of(("name", "text"), ("kind", "text"), rows=[("notes", "local"), ("sites", "replicated")]),
+    "SHOW INDEXES": rows_of(("name", "text"), ("table", "text"), rows=[("sites_by_name", "sites")]),
+    "SHOW CREATE TABLE sites": rows_of(("sql", "text"), rows=[(SITES_DDL,)]),
+    "SHOW CREATE TABLE notes": rows_of(("sql", "text"), rows=[("CREATE LOCAL TABLE notes (id integer, note text);",)]),
+    "SHOW NODES": rows_of(
+        ("node_id", "integer"), ("addr", "text"), rows=[(0, "127.0.0.1:5600"), (1, "127.0.0.1:5601")]
+    ),
+    "SHOW CLUSTER": rows_of(("node_id", "integer"), rows=[(0,)]),
+    "SHOW QUORUM": rows_of(("node_id", "integer"), ("qrank", "integer"), rows=[(0, 1), (1, 1)]),
+    "SELECT 1": rows_of(("one", "integer"), rows=[(1,)]),
+}
+
+
+class FakeServer:
+    """Where fake connections come from; its knobs are the test's."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, FakeResult | Exception] = dict(ANSWERS)
+        self.ran: list[tuple[str, dict[str, Any] | None]] = []
+        self.refuses: Exception | None = None
+        self.breaks_at: str | None = None
+        self.hanging = threading.Event()
+
+    def connect(self) -> "FakeConnection":
+        if self.refuses is not None:
+            raise self.refuses
+        return FakeConnection(self)
+
+
+class FakeConnection:
+    """Also its own session."""
+
+    def __init__(self, server: FakeServer) -> None:
+        self._server = server
+        self._cancelled = threading.Event()
+        self.autocommit = False
+        self.transaction_state = "idle"
+        self.target_description: tuple[str, int | None] = ("fakedb", 0)
+        self.closed = False
+
+    @property
+    def session(self) -> "FakeConnection":
+        return self
+
+    def execute(self, sql: str, params: dict[str, Any] | None = None, /) -> FakeResult:
+        sql = sql.strip().rstrip(";")
+        self._server.ran.append((sql, params))
+        if self._server.breaks_at == sql:
+            self._server.breaks_at = None
+            self.transaction_state = "disconnected"
+            raise OperationalError("the server closed the connection", sqlstate=states.CONNECTION_FAILURE)
+        if sql == "HANG":
+            return self._hang()
+        word = sql.partition(" ")[0].upper()
+        self.transaction_state = {"BEGIN": "open", "COMMIT": "idle", "ROLLBACK": "idle"}.get(
+            word, self.transaction_state
+        )
+        answer = self._server.answers.get(sql, FakeResult(tag=word))
+        if isinstance(answer, Exception):
+            if self.transaction_state == "open":
+                self.transaction_state = "failed"
+            raise answer
+        return answer
+
+    def _hang(self) -> FakeResult:
+        self._server.hanging.set()
+        self._cancelled.wait(30)
+        self._cancelled.clear()
+        raise OperationalError("the statement was cancelled", sqlstate=states.QUERY_CANCELED)
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+
+    def close(self) -> None:
+        self.closed = True
