@@ -77,18 +77,24 @@ def _parse(text: str) -> exp.Expr:
     if not text.strip():
         raise ProgrammingError("an expression is missing", sqlstate=sqlstate.SYNTAX_ERROR, position=0, statement=text)
     try:
-        root = sqlglot.parse_one(text, read="postgres").unnest()
+        first, *others = sqlglot.parse(text, read="postgres")
     except ParseError as problem:
         raise _syntax_error(problem, text) from problem
     except (SqlglotError, RecursionError) as problem:
         message = f"cannot read this expression: {problem}"
         raise ProgrammingError(message, sqlstate=sqlstate.SYNTAX_ERROR, position=0, statement=text) from problem
+    if first is None or others:
+        raise _not_single(text, 0)
+    root = first.unnest()
     wrong = next((node for node in root.walk() if isinstance(node, _NOT_EXPRESSIONS) and not _is_inner(node)), None)
     if wrong is not None and not isinstance(root, exp.Query):
-        position = _position(wrong.args.get("alias") if isinstance(wrong, exp.Alias) else wrong)
-        message = "syntax error: this is not a single expression"
-        raise ProgrammingError(message, sqlstate=sqlstate.SYNTAX_ERROR, position=position or 0, statement=text)
+        raise _not_single(text, _position(wrong.args.get("alias") if isinstance(wrong, exp.Alias) else wrong))
     return root
+
+
+def _not_single(text: str, position: int | None) -> ProgrammingError:
+    message = "syntax error: this is not a single expression"
+    return ProgrammingError(message, sqlstate=sqlstate.SYNTAX_ERROR, position=position or 0, statement=text)
 
 
 def _is_inner(node: exp.Expr) -> bool:
