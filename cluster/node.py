@@ -1,0 +1,437 @@
+"""The cluster as the rest of the database uses it: :class:`ClusterNode`, for any thread.
+
+One thread of the application calls `listen()`, and is the listener from then on: an asyncio loop with everything of
+``runtime.py`` in it. All other threads call the rest. Calls that wait sleep on a lock of their own and cost the listener
+one letter (``handoff.py``); calls that only look read values that the listener replaces and never changes.
+
+From a callback (which runs in the listener) only `info()` and `active_nodes()` may be called: anything that waits
+would wait for itself, so it is refused with an error.
+
+`stop()` ends the cluster together with all active nodes; `close()` ends this node alone, and the others see it go.
+"""
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from exdbsql.cluster.handoff import Mailbox, Request, Submission
+from exdbsql.cluster.information import ClusterInfo, ExchangeReport, MemberInfo, NodeInfo, QuorumReport
+from exdbsql.cluster.machine import CountedMachine
+from exdbsql.cluster.marker import MarkerFile
+from exdbsql.cluster.parameters import ClusterParams, ClusterWindow, ModeMask, wrong
+from exdbsql.cluster.replica import ReplicaStatus
+from exdbsql.cluster.runtime import Runtime
+from exdbsql.cluster.state_machine import ExchangeStore, Origin, StateMachine
+from exdbsql.cluster.wire import FRAME_LIMIT
+from exdbsql.schema import sqlstate
+from exdbsql.schema.errors import (
+    ClusterError,
+    ClusterStoppedError,
+    CommitOutcomeUnknownError,
+    Error,
+    NoQuorumError,
+    NotSupportedError,
+    OperationalError,
+)
+
+log = logging.getLogger("exdbsql.cluster")
+
+COMMAND_LIMIT = FRAME_LIMIT // 2
+"""Bytes of the largest command: it must fit into a frame, with what goes around it."""
+
+
+class ClusterNode:
+    """One node of a cluster.
+
+    Args:
+        params: how it takes part.
+        state_machine: the replicated part of the database.
+        exchange_store: its DISTRIBUTED tables.
+        state_dir: folder for the marker (DESIGN.md, R8).
+
+    Raises:
+        NotSupportedError: a parameter asks for something that this version lacks; names it.
+        ClusterError: the marker in `state_dir` cannot be used.
+    """
+
+    def __init__(
+        self,
+        params: ClusterParams,
+        state_machine: StateMachine,
+        exchange_store: ExchangeStore,
+        *,
+        state_dir: Path | str,
+    ) -> None:
+        _refuse_what_is_missing(params)
+        self.params = params
+        self.node_id = params.nodeId
+        self._machine = CountedMachine(params.nodeId, state_machine)
+        self._store = exchange_store
+        self._marker_file = MarkerFile(state_dir, params.nodeId)
+        self._schema_text = state_machine.dictionary_text()
+        self._mailbox = Mailbox()
+        self._listener: int | None = None
+        self._over = threading.Event()
+        self._changed = threading.Condition()
+        self._since = time.monotonic()
+        self._had_quorum = False
+        self._runtime = Runtime(
+            params, self._machine, self._store, self._marker_file, self._schema_text, self._note_change
+        )
+        if params.mode_mask & ModeMask.DEBUG_OUTPUT:
+            _trace_on_stderr()
+
+    # ---- the listener ----
+
+    def listen(self) -> None:
+        """The node's main loop, in the calling thread, until the cluster stops or the node is closed.
+
+        Raises:
+            ClusterError: the node runs already, or did; its port is in use.
+            DuplicateNodeIdError: another process has this node's id.
+            SyncError: this node's dictionary differs from the cluster's; says what differs.
+        """
+        if self._over.is_set():
+            raise ClusterStoppedError("the cluster runtime of this node has stopped", hint="Open the database again.")
+        with self._changed:
+            if self._listener is not None:
+                raise ClusterError("listen() runs already in another thread of this process")
+            self._listener = threading.get_ident()
+        try:
+            with asyncio.Runner() as runner:
+                runner.run(self._runtime.run(self._mailbox))
+        except Error as error:
+            self._runtime.failure = error
+            raise
+        finally:
+            self._over.set()
+            self._mailbox.close()
+            self._note_change()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether `listen()` runs."""
+        return self._listener is not None and not self._over.is_set()
+
+    @property
+    def in_callback(self) -> bool:
+        """Whether the calling thread is the listener, so that waiting calls would wait for themselves."""
+        return threading.get_ident() == self._listener and not self._over.is_set()
+
+    def refuse_in_callback(self, call: str) -> None:
+        """Raise ClusterError if the caller is a callback; `call` names what it wanted."""
+        if self.in_callback:
+            raise ClusterError(
+                f"{call} was called from a cluster callback",
+                hint="A callback runs in the listener; it may call info() and active_nodes() only.",
+            )
+
+    def _note_change(self) -> None:
+        has_quorum = self._runtime.status.has_quorum
+        if has_quorum != self._had_quorum:
+            self._had_quorum, self._since = has_quorum, time.monotonic()
+        with self._changed:
+            self._changed.notify_all()
+
+    def _refuse_when_over(self) -> None:
+        if self._over.is_set():
+            failure = self._runtime.failure
+            why = f": {failure.message}" if failure is not None else ""
+            raise ClusterStoppedError(f"the cluster runtime of this node has stopped{why}") from failure
+
+    # ---- the replicated log ----
+
+    def submit(self, command: bytes, timeout: float | None = None) -> object:
+        """Put one command into the replicated log and wait until this node has applied it.
+
+        Args:
+            command: for the state machine.
+            timeout: seconds, or None: as long as there is a quorum (and a moment longer).
+
+        Returns:
+            What `StateMachine.apply` returned on this node; an error of the database as a value.
+
+        Raises:
+            NoQuorumError: it is surely not in the log, and never will be.
+            CommitOutcomeUnknownError: it may be; carries the transaction's id.
+            ClusterStoppedError: the runtime has stopped; not in the log.
+            OperationalError: the command is too large, or too many are waiting.
+        """
+        self.refuse_in_callback("commit")
+        if len(command) > COMMAND_LIMIT:
+            raise OperationalError(
+                f"a transaction of {len(command)} bytes is larger than the limit of {COMMAND_LIMIT}",
+                sqlstate=sqlstate.PROGRAM_LIMIT_EXCEEDED,
+                hint="Commit in smaller parts.",
+            )
+        submission = Submission(command)
+        self._mailbox.put(submission)
+        if not submission.wait(timeout):
+            why = f"no answer within {timeout} s"
+            self._mailbox.put(Request(lambda request: self._runtime.give_up(submission, why)))
+            submission.wait()
+        result = submission.result
+        if isinstance(result, ClusterError | CommitOutcomeUnknownError):  # errors of the database come back as values
+            raise result
+        return result
+
+    def transaction_status(self, transaction_id: str) -> str:
+        """What became of a transaction: "committed", "void" or "unknown" (not seen here yet, or too long ago).
+
+        Raises:
+            ClusterError: the id is none of ours.
+        """
+        origin = _read_transaction_id(transaction_id)
+        status = self._call("transaction_status()", lambda request: request.settle(self._status_of(origin)))
+        return cast(str, status)
+
+    def _status_of(self, origin: Origin) -> str:
+        return self._runtime.replica.transaction_status(origin)
+
+    def require_quorum(self) -> None:
+        """Return if this node may write to replicated tables now. Cheap.
+
+        Raises:
+            NoQuorumError: it may not; says the sum.
+            ClusterStoppedError: the runtime has stopped.
+        """
+        if not self._runtime.status.has_quorum or self._over.is_set():
+            self._refuse_when_over()
+            raise self._no_quorum()
+
+    def _no_quorum(self) -> NoQuorumError:
+        report = self.quorum_report()
+        missing = ", ".join(f"node {m.node_id} (rank {m.qrank})" for m in report.missing)
+        return NoQuorumError(report.reason, detail=f"missing: {missing}" if missing else None)
+
+    def read_mark(self, timeout: float | None = None) -> None:
+        """Wait until this node has applied everything that was committed anywhere when this was called.
+
+        Raises:
+            NoQuorumError: that cannot be known now.
+        """
+        runtime = self._runtime
+        self._propose("a linearizable read", runtime.replica.submit_read_mark, timeout)
+
+    # ---- waiting for each other ----
+
+    def wait_ready(self, timeout: float | None = None) -> None:
+        """Wait until this node is a synchronised member of a quorum.
+
+        Raises:
+            NoQuorumError: not within `timeout` seconds; says what it waits for.
+            Error: why the node cannot take part (what `listen()` raised).
+        """
+        self.refuse_in_callback("wait_ready()")
+        with self._changed:
+            self._changed.wait_for(lambda: self._over.is_set() or self._runtime.status.ready, timeout)
+        if self._runtime.status.ready and not self._over.is_set():
+            return
+        failure = self._runtime.failure
+        if failure is not None:
+            raise failure
+        self._refuse_when_over()
+        reasons = "\n".join(self._runtime.reasons.values())
+        waits_for = self._runtime.status.waiting_for or "listen() to be called"
+        raise NoQuorumError(f"node {self.node_id} is not ready: it waits for {waits_for}", detail=reasons or None)
+
+    def barrier(self, timeout: float | None = None) -> None:
+        """Return after all nodes have entered.
+
+        Raises:
+            ClusterError: not all within `timeout` seconds.
+            NoQuorumError: the quorum was lost.
+        """
+        self._propose("barrier()", self._runtime.replica.submit_barrier, timeout)
+
+    def _propose(self, call: str, propose: Callable[[], int], timeout: float | None) -> None:
+        runtime = self._runtime
+        result = self._call(call, lambda request: runtime.ask(propose, request.settle), timeout)
+        if isinstance(result, Error):
+            raise result
+
+    def stop(self, timeout: float | None = None) -> None:
+        """End the cluster runtime together with all active nodes; returns after all have called it.
+
+        Raises:
+            ClusterError: not all have within `timeout` seconds. This node goes on waiting, and takes no more commits.
+        """
+        self.refuse_in_callback("stop()")
+        if self._over.is_set():
+            return
+        runtime = self._runtime
+        request = Request(runtime.begin_stop)
+        self._mailbox.put(request)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            over = self._changed.wait_for(lambda: self._over.is_set() or request.done, timeout)
+        if request.done and isinstance(request.result, Error) and not isinstance(request.result, ClusterStoppedError):
+            raise request.result
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if not over or not self._over.wait(left):
+            raise ClusterError(f"not all active nodes have called stop() within {timeout} s", retryable=True)
+
+    def close(self, timeout: float | None = 5.0) -> None:
+        """End this node alone: hand over leadership if it has it, close its connections, return from `listen()`."""
+        self.refuse_in_callback("close()")
+        if self._listener is None:
+            self._over.set()
+            self._mailbox.close()
+            return
+        self._mailbox.put(Request(lambda request: self._close(request)))
+        self._over.wait(timeout)
+
+    def _close(self, request: Request) -> None:
+        self._runtime.close_soon()
+        request.settle(None)
+
+    # ---- distributed tables ----
+
+    def scatter(
+        self, tables: Sequence[str] | None = None, nodes: Sequence[int] | None = None, timeout: float | None = None
+    ) -> ExchangeReport:
+        """Push to these nodes (None: all connected) what they lack of these tables (None: all); all or nothing.
+
+        Raises:
+            ConflictError, IntegrityError: a row cannot be taken; names table, key and node.
+            ClusterError: a node cannot be reached.
+            NoQuorumError: the verdict cannot be written.
+        """
+        return self._exchange("scatter()", tables, nodes, timeout)
+
+    def gather(
+        self, tables: Sequence[str] | None = None, nodes: Sequence[int] | None = None, timeout: float | None = None
+    ) -> ExchangeReport:
+        """Pull from these nodes (None: all connected) what this one lacks; all or nothing. Errors as `scatter`."""
+        return self._exchange("gather()", tables, nodes, timeout)
+
+    def _exchange(
+        self, call: str, tables: Sequence[str] | None, nodes: Sequence[int] | None, timeout: float | None
+    ) -> ExchangeReport:
+        desk = self._runtime.desk
+        begin = desk.scatter if call == "scatter()" else desk.gather
+        result = self._call(call, lambda request: begin(tables, nodes, request.settle), timeout)
+        if isinstance(result, Error):
+            raise result
+        return cast(ExchangeReport, result)
+
+    def _call(self, call: str, action: Callable[[Request], None], timeout: float | None = None) -> object:
+        """Have the listener do something and wait for its result."""
+        self.refuse_in_callback(call)
+        self._refuse_when_over()
+        request = Request(action)
+        self._mailbox.put(request)
+        if not request.wait(timeout):
+            raise ClusterError(f"{call} had no result within {timeout} s", retryable=True)
+        result = request.result
+        if isinstance(result, ClusterStoppedError):
+            raise result
+        return result
+
+    # ---- what can be asked, from anywhere ----
+
+    def status(self) -> ReplicaStatus:
+        """The replica's last status."""
+        return self._runtime.status
+
+    def info(self) -> ClusterInfo:
+        """Counters. May be called from callbacks."""
+        traffic = self._runtime.traffic
+        return ClusterInfo(
+            node_id=self.node_id,
+            n_active_nodes=len(self.active_nodes()),
+            rtrans_commit=self._machine.committed,
+            rtrans_rback=self._machine.rolled_back,
+            bytes_sent=traffic.sent,
+            bytes_recv=traffic.received,
+        )
+
+    def active_nodes(self) -> list[NodeInfo]:
+        """The members that are connected, this node included, in order of id. May be called from callbacks."""
+        if self._over.is_set():
+            return []
+        return [NodeInfo(m.node_id, m.addr, m.qrank) for m in self.members() if m.state == "active"]
+
+    def members(self) -> list[MemberInfo]:
+        """All members as this node sees them, in order of id."""
+        status = self._runtime.status
+        return [
+            MemberInfo(
+                node_id=member.node_id,
+                addr=member.addr,
+                qrank=member.rank,
+                state="active" if member.node_id in status.present else "offline" if member.addr else "unknown",
+                is_leader=member.node_id == status.leader,
+                is_self=member.node_id == self.node_id,
+            )
+            for member in sorted(status.members)
+        ]
+
+    def quorum_report(self) -> QuorumReport:
+        """Whether this node may write, and the sum behind it."""
+        status = self._runtime.status
+        return QuorumReport(
+            has_quorum=status.has_quorum and not self._over.is_set(),
+            present_rank=status.present_rank,
+            total_rank=status.total_rank,
+            members=tuple(self.members()),
+            reason=_sum_in_words(status),
+            since_ms=int((time.monotonic() - self._since) * 1000),
+        )
+
+    @property
+    def window(self) -> ClusterWindow:
+        """The window's bounds; setting them takes effect with the next transaction."""
+        return self._runtime.window.bounds
+
+    @window.setter
+    def window(self, bounds: ClusterWindow) -> None:
+        if not isinstance(bounds, ClusterWindow):
+            raise wrong("window", f"expected a ClusterWindow, got {type(bounds).__name__} {bounds!r}")
+        self._runtime.window.bounds = bounds
+
+
+def _refuse_what_is_missing(params: ClusterParams) -> None:
+    missing = []
+    if params.nwtype == "MPI":
+        missing.append('nwtype="MPI"')
+    if params.mode_mask & ModeMask.EARLY_DATA_SEND:
+        missing.append("mode_mask EARLY_DATA_SEND")
+    if params.mode_mask & ModeMask.START_DETACHED:
+        missing.append("mode_mask START_DETACHED")
+    if params.tcp.ssl_params is not None:
+        missing.append("nwparams ssl_params (TLS between nodes)")
+    if params.tcp.socketDomain != "inet":
+        missing.append('nwparams socketDomain="local"')
+    if missing:
+        raise NotSupportedError(f"{missing[0]} is not supported yet")
+
+
+def _read_transaction_id(transaction_id: str) -> Origin:
+    try:
+        node_id, incarnation, number = transaction_id.split("-")
+        return Origin(int(node_id), int(incarnation, 16), int(number))
+    except ValueError:
+        raise ClusterError(f"{transaction_id!r} is no transaction id", hint="It looks like 0-1f3a-17.") from None
+
+
+def _sum_in_words(status: ReplicaStatus) -> str:
+    verdict = "quorum" if status.has_quorum else "no quorum"
+    sum_text = f"{verdict}: ranks present {status.present_rank} of {status.total_rank}, more than half is needed"
+    if status.waiting_for and not status.ready:
+        return f"{sum_text}; this node waits for {status.waiting_for}"
+    return sum_text
+
+
+def _trace_on_stderr() -> None:
+    if not any(getattr(handler, "exdbsql_trace", False) for handler in log.handlers):
+        handler: Any = logging.StreamHandler(sys.stderr)
+        handler.exdbsql_trace = True
+        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.DEBUG)

@@ -1,0 +1,490 @@
+"""One node's life in its cluster, in the listener's thread: replica, transport and exchange desk, and what joins them.
+
+The life of a commit here:
+
+1. `open_letters` takes all submissions that application threads have put, and gives them to the replica (at once, or
+   gathered by the window).
+2. `pump` takes one `Ready` from the replica and carries it out in the order of its fields: marker, messages, outcomes,
+   events. Everything that happened in one turn of the event loop travels together.
+3. An outcome wakes the application thread that waits for it.
+
+Nothing here is called from another thread, but `status`, `failure` and `traffic` are read by others: they are
+replaced, never changed.
+
+Outcomes are definite wherever they can be. When quorum is lost, submissions wait for :data:`GRACE_S`; then those that
+surely never left get :class:`NoQuorumError`, and the others :class:`CommitOutcomeUnknownError`.
+
+Left out: durable nodes (their log on disk) come with the engine's log.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from exdbsql.cluster.core import messages
+from exdbsql.cluster.core import ready as core_ready
+from exdbsql.cluster.core.quorum import Member
+from exdbsql.cluster.discover import ask_who_is_there
+from exdbsql.cluster.exchange import ExchangeDesk
+from exdbsql.cluster.frames import BULK, CONSENSUS, CONTROL, EXCHANGE, MEMBERS
+from exdbsql.cluster.handoff import Call, Mailbox, Submission
+from exdbsql.cluster.handshake import MAX_DIGESTS, Hello, Refusal, digest_of, judge
+from exdbsql.cluster.information import NodeInfo
+from exdbsql.cluster.link import Traffic
+from exdbsql.cluster.machine import CountedMachine
+from exdbsql.cluster.marker import MarkerFile
+from exdbsql.cluster.parameters import ClusterParams, ClusterWindow
+from exdbsql.cluster.replica import Replica, ReplicaConfig, ReplicaStatus
+from exdbsql.cluster.state_machine import ExchangeStore
+from exdbsql.cluster.transport_tcp import TcpTransport
+from exdbsql.cluster.window import Window
+from exdbsql.cluster.wire import Frame
+from exdbsql.schema.errors import (
+    ClusterError,
+    ClusterStoppedError,
+    CommitOutcomeUnknownError,
+    DuplicateNodeIdError,
+    Error,
+    InternalError,
+    NoQuorumError,
+    ProtocolError,
+    SyncError,
+)
+
+log = logging.getLogger("exdbsql.cluster")
+
+TICK_S = 0.02
+"""How often the replica hears what time it is, in s."""
+
+GRACE_S = 1.0
+"""For how long a submission waits for a quorum that was lost under it, in s."""
+
+HANDOVER_S = 0.2
+"""For how long a leader that goes stays to hand over, in s."""
+
+STATUS_TICKS = 5
+"""The status that others read is renewed at events, and every so many ticks."""
+
+
+class Runtime:
+    """See the module. Made in any thread; `run` and everything after it belongs to the listener's.
+
+    Attributes:
+        status: the replica's last status.
+        failure: why the runtime ended by itself, or None.
+        detached: it ended because the node left the cluster.
+        reasons: by node id, what other nodes say against this one while it waits.
+    """
+
+    def __init__(
+        self,
+        params: ClusterParams,
+        machine: CountedMachine,
+        store: ExchangeStore,
+        marker_file: MarkerFile,
+        schema_text: str,
+        on_change: Callable[[], None],
+    ) -> None:
+        self.params = params
+        self.node_id = params.nodeId
+        self.addr = params.nodes[params.nodeId].addr
+        self.rank = params.nodes[params.nodeId].qrank
+        self.incarnation = secrets.randbits(63) | 1
+        self.failure: Error | None = None
+        self.detached = False
+        self.reasons: dict[int, str] = {}
+        self.window = Window(params.window or ClusterWindow(), self._submit_all)
+        self.replica = Replica(self._replica_config(marker_file.read()), machine)
+        self.status: ReplicaStatus = self.replica.status()
+        self.desk = ExchangeDesk(self.node_id, self.incarnation, store, self)
+        self._machine = machine
+        self._marker_file = marker_file
+        self._schema_text = schema_text
+        self._digests = {digest_of(schema_text)}
+        self._on_change = on_change
+        self._waiting: dict[int, Callable[[object], None]] = {}
+        self._transport: TcpTransport | None = None
+        self._finished: asyncio.Event = asyncio.Event()
+        self._pump_due = False
+        self._ticks = 0
+        self._stopping = False
+        self._connected_to: set[int] = set()
+
+    def _replica_config(self, marker: core_ready.Marker | None) -> ReplicaConfig:
+        members = tuple(Member(i, node.addr, node.qrank) for i, node in enumerate(self.params.nodes))
+        return ReplicaConfig(
+            node_id=self.node_id,
+            addr=self.addr,
+            rank=self.rank,
+            incarnation=self.incarnation,
+            seed=secrets.randbits(63),
+            members=members,
+            marker=marker,
+            quorum_callback=None if self.params.quorumCallback is None else self._ask_application,
+        )
+
+    def _ask_application(self, ids: frozenset[int]) -> bool:
+        assert self.params.quorumCallback is not None
+        try:
+            return bool(self.params.quorumCallback(sorted(ids)))
+        except Exception:
+            log.exception("quorumCallback raised; that counts as False")
+            return False
+
+    # ---- life ----
+
+    async def run(self, mailbox: Mailbox) -> None:
+        """Take part in the cluster until it stops, this node leaves, or `finish` is called.
+
+        Raises:
+            Error: why the node cannot take part.
+        """
+        loop = asyncio.get_running_loop()
+        self._transport = TcpTransport(self.node_id, self.addr, self.params.tcp, self)
+        try:
+            await self._transport.start()
+        except ClusterError as error:
+            raise self._duplicate_or(error) from error
+        try:
+            self._connect_to_peers()
+            mailbox.attach(loop, lambda: self._open_letters(mailbox))
+            self._tick()
+            await self._finished.wait()
+        finally:
+            self._end_calls()
+            self.desk.close()
+            await self._transport.close()
+            self._refresh()
+        if self.failure is not None:
+            raise self.failure
+
+    def _duplicate_or(self, error: ClusterError) -> ClusterError:
+        """Who has our address: a node with our id is told as such."""
+        try:
+            there = ask_who_is_there(self.addr, 1000)
+        except Error:
+            return error
+        if there.node_id != self.node_id:
+            return error
+        message = f"node id {self.node_id} is taken by the node that runs at {self.addr}"
+        return DuplicateNodeIdError(message, hint="Stop that process, or start this node with a free id and address.")
+
+    def finish(self, failure: Error | None = None) -> None:
+        """End `run` soon; with a failure, `run` raises it."""
+        if failure is not None and self.failure is None and not self._finished.is_set():
+            self.failure = failure
+            log.error("node %d stops: %s", self.node_id, failure)
+        self._finished.set()
+
+    def _end_calls(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for number, settle in waiting.items():
+            settle(self._outcome_without_answer(number))
+
+    def _outcome_without_answer(self, number: int) -> Error:
+        if self.replica.withdraw(number):
+            return ClusterStoppedError("this node's cluster runtime stopped before the transaction was sent")
+        return self._unknown(number, "this node's cluster runtime stopped before the answer came")
+
+    def _unknown(self, number: int, why: str) -> CommitOutcomeUnknownError:
+        return CommitOutcomeUnknownError(
+            f"whether the transaction was committed is not known: {why}",
+            transaction_id=f"{self.node_id}-{self.incarnation:x}-{number}",
+            hint="Ask transaction_status(transaction_id) when the cluster answers again.",
+        )
+
+    # ---- what application threads ask ----
+
+    def _open_letters(self, mailbox: Mailbox) -> None:
+        submissions: list[Submission] = []
+        for letter in mailbox.take():
+            if isinstance(letter, Submission):
+                submissions.append(letter)
+            else:
+                letter.action(letter)
+        if submissions:
+            self.window.add(submissions)
+
+    def _submit_all(self, submissions: list[Submission]) -> None:
+        """Give the commands of one window to the replica."""
+        refusal = self._refusal_to_submit()
+        waiting = self._waiting
+        for submission in submissions:
+            if submission.done:
+                continue
+            if refusal is not None:
+                submission.settle(refusal)
+                continue
+            try:
+                number = self.replica.submit(submission.command)
+            except Error as error:
+                submission.settle(error)
+                continue
+            submission.number = number
+            waiting[number] = submission.settle
+        self.schedule_pump()
+
+    def _refusal_to_submit(self) -> Error | None:
+        if self._stopping or self._finished.is_set():
+            return ClusterStoppedError("stop() was called on this node")
+        if not self.replica.has_quorum():
+            return NoQuorumError(self.replica.quorum_report().text)
+        return None
+
+    def give_up(self, submission: Submission, why: str) -> None:
+        """A caller no longer waits: give it the most definite outcome there is."""
+        if submission.done:
+            return
+        number = submission.number
+        if number == 0 or self.replica.withdraw(number):
+            error: Error = NoQuorumError(f"{why}; the transaction was not sent to any node")
+        else:
+            error = self._unknown(number, why)
+        self._waiting.pop(number, None)
+        submission.settle(error)
+
+    def ask(self, propose: Callable[[], int], settle: Callable[[object], None]) -> None:
+        """Propose something to the replica; `settle` gets its outcome, or the error."""
+        try:
+            number = propose()
+        except Error as error:
+            settle(error)
+            return
+        self._waiting[number] = settle
+        self.schedule_pump()
+
+    def begin_stop(self, call: Call) -> None:
+        """The application called stop(): no more submissions; `call` gets an error, or nothing until the end."""
+        self._stopping = True
+        self.ask(self.replica.submit_stop, lambda result: call.settle(result) if isinstance(result, Error) else None)
+
+    def close_soon(self) -> None:
+        """This node goes alone: a leader hands over first, and what is on its way gets a moment to leave."""
+        self._stopping = True
+        if self.status.role != "leader" or len(self.status.present) < 2:
+            self.finish()
+            return
+        self.replica.transfer_leadership()
+        self.schedule_pump()
+        asyncio.get_running_loop().call_later(HANDOVER_S, self.finish)
+
+    def propose_verdict(self, operation: str, commit: bool, done: Callable[[object], None]) -> None:
+        """A scatter's verdict, for the exchange desk."""
+        if not self.replica.has_quorum():
+            done(NoQuorumError(self.replica.quorum_report().text))
+            return
+        self.ask(lambda: self.replica.submit_verdict(operation, commit), done)
+
+    def leave(self) -> None:
+        """Take this node off the member list; `run` ends once that is done."""
+        self.replica.leave()
+        self.schedule_pump()
+
+    # ---- the loop ----
+
+    def _tick(self) -> None:
+        if self._finished.is_set():
+            return
+        loop = asyncio.get_running_loop()
+        loop.call_later(TICK_S, self._tick)
+        self.replica.tick(int(loop.time() * 1000))
+        self._ticks += 1
+        if self._ticks % STATUS_TICKS == 0:
+            self._refresh()
+            self.desk.settle_orphans()
+        if self.replica.has_ready():
+            self._pump()
+
+    def schedule_pump(self) -> None:
+        """Pump once in this turn of the loop, however much has happened."""
+        if not self._pump_due:
+            self._pump_due = True
+            asyncio.get_running_loop().call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._pump_due = False
+        if self._finished.is_set():
+            return
+        try:
+            self._carry_out(self.replica.ready())
+        except Error as error:
+            self.finish(error)
+        except Exception as error:
+            log.exception("the replica of node %d failed", self.node_id)
+            self.finish(InternalError(f"the replica of node {self.node_id} failed: {error!r}"))
+        if self.replica.has_ready():
+            self.schedule_pump()
+
+    def _carry_out(self, ready: core_ready.Ready) -> None:
+        """One Ready, in the order of its fields."""
+        if ready.marker is not None:
+            self._marker_file.write(ready.marker)
+        if ready.remove_marker:
+            self._marker_file.remove()
+        assert self._transport is not None
+        for to, message in ready.messages:
+            channel = BULK if messages.is_bulk(message) else CONTROL
+            self._transport.send(to, [CONSENSUS, messages.to_wire(message)], channel)
+        for number, result in ready.outcomes:
+            settle = self._waiting.pop(number, None)
+            if settle is not None:
+                settle(result)
+        if ready.events:
+            self._refresh()
+            for event in ready.events:
+                self._take_event(event)
+
+    def _refresh(self) -> None:
+        self.status = self.replica.status()
+        if self.status.ready:
+            self.reasons.clear()
+        self._on_change()
+
+    def _take_event(self, event: core_ready.Event) -> None:
+        log.debug("node %d: %s", self.node_id, event)
+        match event:
+            case core_ready.MembersChanged():
+                self._connect_to_peers()
+            case core_ready.PresenceChanged(member, present):
+                self._notify(member, present)
+            case core_ready.QuorumChanged(has_quorum):
+                if not has_quorum:
+                    asyncio.get_running_loop().call_later(GRACE_S, self._give_up_without_quorum)
+            case core_ready.VerdictReached(operation, commit):
+                self.desk.verdict(operation, commit)
+            case core_ready.Refused(reason, text):
+                self.finish(_refused(reason, text))
+            case core_ready.Diverged(text):
+                self.finish(ClusterError(text, hint="This node keeps its data; its history is not the cluster's."))
+            case core_ready.Stopped():
+                self.finish()
+            case core_ready.Left():
+                self.detached = True
+                self.finish()
+
+    def _give_up_without_quorum(self) -> None:
+        if self.replica.has_quorum() or self._finished.is_set():
+            return
+        report = self.replica.quorum_report().text
+        waiting, self._waiting = self._waiting, {}
+        for number, settle in waiting.items():
+            withdrawn = self.replica.withdraw(number)
+            settle(NoQuorumError(report) if withdrawn else self._unknown(number, report))
+
+    def _notify(self, member: Member, present: bool) -> None:
+        callback = self.params.notifyCallback
+        if callback is None:
+            return
+        try:
+            callback(0 if present else 1, NodeInfo(member.node_id, member.addr, member.rank))
+        except Exception:
+            log.exception("notifyCallback raised")
+
+    def _connect_to_peers(self) -> None:
+        assert self._transport is not None
+        peers = self.replica.peers()
+        for node_id, member in peers.items():
+            self._transport.connect_to(node_id, member.addr)
+        for node_id in self._connected_to - peers.keys():
+            self._transport.forget(node_id)
+        self._connected_to = set(peers)
+
+    # ---- what the transport tells ----
+
+    def own_hello(self, channel: str) -> Hello:
+        """What this node says of itself when it connects."""
+        status = self.replica.status()
+        return Hello(
+            node_id=self.node_id,
+            incarnation=self.incarnation,
+            addr=self.addr,
+            rank=self.rank,
+            cluster_id=status.cluster,
+            running=status.phase in ("normal", "recovering") and status.cluster != 0,
+            channel=channel,
+            modes=(("disk", False),),
+            dictionary=self._schema_text,
+            digests=tuple(sorted(self._digests)),
+        )
+
+    def judge(self, hello: Hello) -> Refusal | None:
+        """Whether a peer is let in."""
+        refusal = judge(hello, self.own_hello(CONTROL), self._digests, self._machine.dictionary_difference)
+        if refusal is not None:
+            self.reasons[hello.node_id] = "\n".join((refusal.message, *refusal.lines))
+        return refusal
+
+    def admitted(self, hello: Hello) -> None:
+        """A peer is let in: its dictionary is one that this cluster started from."""
+        self.reasons.pop(hello.node_id, None)
+        for digest in (digest_of(hello.dictionary), *hello.digests):
+            if len(self._digests) < MAX_DIGESTS:
+                self._digests.add(digest)
+
+    def peer_up(self, node_id: int, incarnation: int) -> None:
+        """Frames to and from a node go through."""
+        log.debug("node %d: node %d is connected", self.node_id, node_id)
+        self.replica.peer_connected(node_id, incarnation)
+        self.schedule_pump()
+
+    def peer_down(self, node_id: int) -> None:
+        """Frames to and from a node no longer go through."""
+        log.debug("node %d: node %d is disconnected", self.node_id, node_id)
+        self.replica.peer_disconnected(node_id)
+        self.desk.peer_lost(node_id)
+        self.schedule_pump()
+
+    def bulk_down(self, node_id: int) -> None:
+        """Frames of an exchange may be lost."""
+        self.desk.peer_lost(node_id)
+
+    def received(self, node_id: int, frame: Frame) -> None:
+        """A frame of a peer. Raises ProtocolError for garbage."""
+        if self._finished.is_set():
+            return
+        if frame[0] == CONSENSUS and len(frame) == 2:
+            self.replica.step(node_id, messages.from_wire(frame[1]))
+            self.schedule_pump()
+        elif frame[0] == EXCHANGE:
+            self.desk.received(node_id, frame)
+        else:
+            raise ProtocolError(f"unknown kind of frame {frame[0]}")
+
+    def refused(self, refusal: Refusal) -> None:
+        """Another node did not let this one in."""
+        if refusal.fatal:
+            self.finish(refusal.to_error())
+        elif refusal.reason != "self":
+            self.reasons[refusal.refused_by] = "\n".join((refusal.message, *refusal.lines))
+            self._on_change()
+
+    def members_frame(self) -> Frame:
+        """The answer to a discovery."""
+        status = self.replica.status()
+        members: list[Any] = [list(member) for member in status.members]
+        return [MEMBERS, self.node_id, status.cluster, members]
+
+    # ---- what the exchange desk needs ----
+
+    def send_bulk(self, node_id: int, frame: Frame) -> bool:
+        """Send over the bulk connection."""
+        return self._transport is not None and self._transport.send(node_id, frame, BULK)
+
+    def connected(self) -> list[int]:
+        """The other nodes that are connected."""
+        return [] if self._transport is None else self._transport.up_peers()
+
+    @property
+    def traffic(self) -> Traffic:
+        """Bytes sent and received."""
+        return Traffic() if self._transport is None else self._transport.traffic
+
+
+def _refused(reason: str, text: str) -> ClusterError:
+    if reason == "duplicate":
+        return DuplicateNodeIdError(text, hint="Start the node with a free node id.")
+    if reason == "snapshot":
+        return SyncError(text)
+    return ClusterError(text)
