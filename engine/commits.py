@@ -1,0 +1,91 @@
+"""Commits: the last checks against the newest rows, and the publication of a new version.
+
+All functions here run under the database's commit lock. First committer wins: a key that another commit changed after the
+transaction's snapshot is a conflict. Unique values are checked once more, since rows that the snapshot does not see may
+have claimed them.
+
+A commit that also needs the cluster's log is prepared first: its checks are made, and its keys in LOCAL and DISTRIBUTED
+tables are set aside, because only this node knows of them and the verdict, which comes from the log, must not find them changed (R1).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from exdbsql.engine import constraints
+from exdbsql.engine.table import TableStore
+from exdbsql.engine.transaction import Transaction
+from exdbsql.engine.versions import Key, Row
+from exdbsql.engine.write_set import WriteSet
+from exdbsql.schema.table import TableKind
+
+Changes = list[tuple[TableStore, Mapping[Key, Row | None]]]
+"""Per table, the new row of each key, or None where it goes."""
+
+
+@dataclass(slots=True, eq=False)
+class PreparedCommit:
+    """A commit between its preparation and its verdict.
+
+    Attributes:
+        write_set: its part in replicated tables, to propose.
+        local_changes: its part in LOCAL and DISTRIBUTED tables, set aside until the verdict.
+        is_open: whether the verdict is still to come.
+    """
+
+    write_set: WriteSet
+    local_changes: Changes = field(default_factory=list)
+    is_open: bool = True
+
+    def to_bytes(self) -> bytes:
+        """What to propose to the log."""
+        return self.write_set.to_bytes()
+
+
+def check_commit(changes: Changes, snapshot: int, holder: object) -> None:
+    """The checks of a transaction that read `snapshot`, against the newest rows.
+
+    Raises:
+        ConflictError: a key was changed since, is set aside by another holder, or its table is gone.
+        IntegrityError: another row has one of the unique values.
+    """
+    for store, writes in changes:
+        if store.dropped:
+            raise constraints.missing_table_conflict(store.name)
+        if store.changed_at > snapshot:
+            _check_first_committer(store, writes, snapshot)
+            violation = constraints.newest_violation(store, writes)
+            if violation is not None:
+                raise violation
+        constraints.check_reservations(store, writes, holder)
+
+
+def _check_first_committer(store: TableStore, writes: Mapping[Key, Row | None], snapshot: int) -> None:
+    if not store.chains:
+        return
+    for key in writes:
+        if store.changed_since(key, snapshot):
+            raise constraints.write_conflict(store, key, store.winner_of(key))
+
+
+def changes_of(transaction: Transaction) -> Changes:
+    """What a transaction has written, by table."""
+    return [(overlay.store, overlay.writes) for overlay in transaction.overlays]
+
+
+def split_by_kind(changes: Changes) -> tuple[Changes, Changes]:
+    """(changes of replicated tables, changes of LOCAL and DISTRIBUTED ones)."""
+    replicated = [change for change in changes if change[0].kind is TableKind.REPLICATED]
+    return replicated, [change for change in changes if change[0].kind is not TableKind.REPLICATED]
+
+
+def set_aside(changes: Changes, holder: object) -> None:
+    """Reserve the keys and the unique values of `changes`, which passed `check_commit`."""
+    for store, writes in changes:
+        rows = [row for row in writes.values() if row is not None]
+        store.reserved.take(holder, writes, constraints.claimed_values(store, rows))
+
+
+def release(changes: Iterable[tuple[TableStore, object]], holder: object) -> None:
+    """Give back what `set_aside` reserved."""
+    for store, _ in changes:
+        store.reserved.release(holder)

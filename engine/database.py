@@ -1,0 +1,311 @@
+"""The database: its dictionary, its tables, and the one place where a version is published.
+
+Everything that changes committed rows comes through `publish`, under the commit lock: local commits, write sets from the log, rows that an
+exchange of DISTRIBUTED tables brings, the state that a joining node receives. `head`, the pair (version, log position), is
+replaced as one value, so that a snapshot knows which position of the log it saw. A database alone never moves the position.
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from exdbsql.engine import commits
+from exdbsql.engine.certification import CertificationMemory, certify, resolve
+from exdbsql.engine.commits import Changes, PreparedCommit
+from exdbsql.engine.definitions import adopt, refuse_in_log
+from exdbsql.engine.distributed import Exchange
+from exdbsql.engine.dots import StoreDots, new_dots
+from exdbsql.engine.memory import refuse_growth
+from exdbsql.engine.overlay import Overlay
+from exdbsql.engine.row_ids import RowIds
+from exdbsql.engine.snapshots import SnapshotRegistry
+from exdbsql.engine.table import TableStore
+from exdbsql.engine.transaction import REPEATABLE_READ, Transaction
+from exdbsql.engine.write_set import WriteSet, write_set_of
+from exdbsql.schema.ddl_statements import DdlStatement
+from exdbsql.schema.dictionary import Dictionary
+from exdbsql.schema.errors import Error, InterfaceError, InternalError, ProgrammingError
+from exdbsql.schema.sqlstate import UNDEFINED_TABLE
+from exdbsql.schema.table import TableKind
+
+
+class Database:
+    """An in-memory database.
+
+    Attributes:
+        dictionary: the definitions in force.
+        tables: the tables by name; replaced, never changed, by DDL.
+        head: (version, log position) that a new snapshot sees.
+        snapshots: the open ones.
+        unpruned: tables that hold something for older snapshots.
+        commit_lock: held while a commit checks and publishes; readers never take it.
+        node_id: this node's id in its cluster, or 0.
+        memory_limit: rough bytes that rows may take, or None.
+        memory_used: rough bytes that they take; counted only where there is a limit.
+        exchange: the DISTRIBUTED tables, as the cluster sees them.
+    """
+
+    def __init__(
+        self, dictionary: Dictionary, *, node_id: int = 0, memory_limit: int | None = None, debug: bool = False
+    ) -> None:
+        self.dictionary = Dictionary(next_table_id=dictionary.next_table_id)
+        self.tables: dict[str, TableStore] = {}
+        self.tables_by_id: dict[int, TableStore] = {}
+        self.head: tuple[int, int] = (0, 0)
+        self.snapshots = SnapshotRegistry()
+        self.unpruned: dict[TableStore, None] = {}
+        self.commit_lock = threading.Lock()
+        self.node_id = node_id
+        self.memory_limit = memory_limit
+        self.memory_used = 0
+        self.row_ids = RowIds()
+        self.certification = CertificationMemory()
+        self.in_cluster = False
+        self._debug = debug
+        self._prune_wanted = False
+        self._closed = False
+        self.origin = node_id
+        self.exchange = Exchange(self)
+        adopt(self, dictionary)
+
+    # Transactions
+
+    def begin(self, *, read_only: bool = False, isolation: str = REPEATABLE_READ) -> Transaction:
+        """Open a transaction on the newest version.
+
+        Raises:
+            InterfaceError: the database is closed.
+            NotSupportedError: the isolation level is none of "read committed", "repeatable read".
+        """
+        if self._closed:
+            raise InterfaceError("the database is closed")
+        return Transaction(self, read_only, isolation)
+
+    def table(self, name: str) -> TableStore:
+        """The table of that name; ProgrammingError 42P01 where there is none."""
+        store = self.tables.get(name)
+        if store is None:
+            raise ProgrammingError(f'relation "{name}" does not exist', sqlstate=UNDEFINED_TABLE)
+        return store
+
+    def close(self) -> None:
+        """Refuse new transactions; those that are open may end."""
+        self._closed = True
+
+    def enter_cluster(self, node_id: int, incarnation: int) -> None:
+        """From now on commits to replicated tables go through the log, and dots and row ids carry this node's identity.
+
+        `incarnation` tells this life of the node from its former ones: a diskless node that comes back has lost its
+        DISTRIBUTED rows, so its old dots must not be taken for new ones, nor new ones for old (R10).
+        """
+        with self.commit_lock:
+            self.node_id = node_id
+            self.origin = (incarnation << 16) | node_id
+            self.in_cluster = True
+            self.row_ids.enter_cluster(node_id)
+
+    def leave_cluster(self) -> None:
+        """Commits to replicated tables are local again, and free."""
+        self.in_cluster = False
+
+    @property
+    def applied_position(self) -> int:
+        """Position of the last log entry that was applied here."""
+        return self.head[1]
+
+    # Commits
+
+    def commit_locally(self, transaction: Transaction) -> None:
+        """Commit without the log; called by ``Transaction.commit``.
+
+        Raises:
+            ConflictError, IntegrityError: as ``Transaction.commit`` says.
+            InternalError: it changed replicated tables and the database is in a cluster.
+        """
+        changes = commits.changes_of(transaction)
+        with self.commit_lock:
+            if self.in_cluster and any(store.kind is TableKind.REPLICATED for store, _ in changes):
+                raise InternalError("a commit to replicated tables in a cluster has to go through the log")
+            commits.check_commit(changes, transaction.snapshot, transaction)
+            self._check_growth(changes, transaction.bytes_bound)
+            self.publish(changes, self.head[1])
+            self.snapshots.holders.pop(transaction, None)
+            self._prune_locked()
+        self._prune_if_wanted()
+
+    def prepare_commit(self, transaction: Transaction) -> PreparedCommit:
+        """The first of two steps of a commit through the log; the transaction ends, the commit is pending.
+
+        A verdict has to follow: ``apply_write_set`` with what this returns, or ``abort_prepared``.
+
+        Raises:
+            ConflictError, IntegrityError: as ``Transaction.commit``; nothing is pending then.
+            OperationalError: 53200, the memory limit.
+        """
+        changes = commits.changes_of(transaction)
+        replicated, local = commits.split_by_kind(changes)
+        prepared = PreparedCommit(write_set_of(replicated, transaction.position), local)
+        try:
+            with self.commit_lock:
+                commits.check_commit(changes, transaction.snapshot, prepared)
+                self._check_growth(changes, transaction.bytes_bound)
+                commits.set_aside(local, prepared)
+        finally:
+            transaction.end()
+        return prepared
+
+    def abort_prepared(self, prepared: PreparedCommit) -> None:
+        """The pending commit is surely not committed: give back what it has set aside. Harmless after a verdict."""
+        with self.commit_lock:
+            self._close_prepared(prepared)
+        self._prune_if_wanted()
+
+    def _close_prepared(self, prepared: PreparedCommit) -> None:
+        if prepared.is_open:
+            prepared.is_open = False
+            commits.release(prepared.local_changes, prepared)
+
+    def apply_write_set(
+        self, position: int, origin_node: int, write_set: WriteSet, prepared: PreparedCommit | None
+    ) -> Error | None:
+        """Certify and apply one entry of the log; the verdict depends on the entry and the log before it alone (R2).
+
+        Args:
+            position: of the entry; above every position applied before.
+            origin_node: where the transaction ran; named to those that lose against it.
+            write_set: what it changed.
+            prepared: on the node where it ran, what ``prepare_commit`` gave: its LOCAL and DISTRIBUTED part commits with it.
+
+        Returns:
+            None where it committed; else the error, a ConflictError or IntegrityError, which is the same on every node.
+        """
+        with self.commit_lock:
+            self._require_later(position)
+            self.certification.advance(position)
+            verdict = certify(self, position, write_set)
+            changes: Changes = []
+            if verdict is None:
+                changes = resolve(self, write_set)
+                self.certification.remember(position, origin_node, changes)
+                if prepared is not None and prepared.is_open:
+                    changes = changes + [change for change in prepared.local_changes if not change[0].dropped]
+            if prepared is not None:
+                self._close_prepared(prepared)
+            self.publish(changes, position)
+            self._prune_locked()
+        self._prune_if_wanted()
+        return verdict
+
+    def _require_later(self, position: int) -> None:
+        if position <= self.head[1]:
+            raise InternalError(f"log position {position} was applied already, the database is at {self.head[1]}")
+
+    def publish(self, changes: Changes, position: int, dots: Sequence[StoreDots] | None = None) -> None:
+        """Install changes as a new version, under the commit lock; order of steps: :mod:`exdbsql.engine.table`.
+
+        `dots` are those of changes that come from other nodes; changes made here get new ones.
+        """
+        version = self.head[0] + 1
+        if dots is None:
+            dots = new_dots(self.origin, changes)
+        for store, _ in changes:
+            store.changed_at = version
+        for store, writes in changes:
+            self.unpruned[store] = None
+            self.memory_used += store.apply(version, writes)
+        for store, made in dots:
+            if store.distributed is not None:
+                store.distributed.record(made)
+        self.head = (version, position)
+        for store, _ in changes:
+            if store.deep:
+                store.thin(self.snapshots.all_open)
+        if self._debug:
+            for store, _ in changes:
+                store.check()
+
+    def check_memory(self, overlays: Iterable[Overlay], bound: int) -> None:
+        """Raise OperationalError 53200 where these writes, at most `bound` bytes, would pass the limit."""
+        self._check_growth([(overlay.store, overlay.writes) for overlay in overlays], bound)
+
+    def _check_growth(self, changes: Changes, bound: int) -> None:
+        if self.memory_limit is None or self.memory_used + bound <= self.memory_limit:
+            return
+        growth = 0
+        for store, writes in changes:
+            assert store.size_of is not None
+            for key, row in writes.items():
+                before = store.rows.get(key)
+                growth += (store.size_of(row) if row is not None else 0) - (store.size_of(before) if before else 0)
+        if growth > 0 and self.memory_used + growth > self.memory_limit:
+            raise refuse_growth(self.memory_limit, self.memory_used, growth)
+
+    # Pruning
+
+    def prune(self) -> None:
+        """Drop what no open snapshot needs; leaves it to the commit that runs, where one does."""
+        self._prune_wanted = True
+        while self._prune_wanted and self.commit_lock.acquire(blocking=False):
+            try:
+                self._prune_wanted = False
+                self._prune_locked()
+            finally:
+                self.commit_lock.release()
+
+    def _prune_if_wanted(self) -> None:
+        """After giving back the commit lock: a reader that ended meanwhile left its pruning to us."""
+        if self._prune_wanted:
+            self.prune()
+
+    def _prune_locked(self) -> None:
+        if not self.unpruned:
+            return
+        floor = self.snapshots.oldest_floor()
+        for store in list(self.unpruned):
+            if store.prune(floor):
+                del self.unpruned[store]
+
+    # Definitions
+
+    def execute_ddl(self, statement: DdlStatement) -> None:
+        """Run one DDL statement here alone.
+
+        Raises:
+            ProgrammingError: the statement does not fit the dictionary.
+            IntegrityError: a unique index over rows that share a value.
+        """
+        with self.commit_lock:
+            adopt(self, self.dictionary.with_ddl(statement))
+        self._prune_if_wanted()
+
+    def apply_ddl(self, position: int, statements: Iterable[DdlStatement]) -> Error | None:
+        """Run DDL from the log, all statements or none; the error, the same on every node, where it is void."""
+        with self.commit_lock:
+            self._require_later(position)
+            self.certification.advance(position)
+            verdict: Error | None = None
+            try:
+                made = self.dictionary
+                for statement in statements:
+                    refuse_in_log(made, statement)
+                    made = made.with_ddl(statement)
+                adopt(self, made)
+            except Error as error:
+                verdict = error
+            self.head = (self.head[0], position)
+        self._prune_if_wanted()
+        return verdict
+
+    def stats(self) -> dict[str, Any]:
+        """Figures for an operator: rows, versions kept, open transactions, positions, memory."""
+        return {
+            "version": self.head[0],
+            "applied_position": self.head[1],
+            "open_transactions": len(self.snapshots),
+            "oldest_snapshot": self.snapshots.oldest_floor(),
+            "rows": {name: len(store.rows) for name, store in self.tables.items()},
+            "version_chains": {name: len(store.chains) for name, store in self.tables.items()},
+            "certification_keys": sum(len(store.touched) for store in self.tables.values()),
+            "memory_used": self.memory_used,
+            "memory_limit": self.memory_limit,
+        }

@@ -1,0 +1,527 @@
+"""A transaction: a snapshot, a buffer of own writes, and the reads that see both.
+
+What compiled SQL calls. The common case of every read is one atomic call on the table's newest rows and one comparison of
+versions (:mod:`exdbsql.engine.table` says why that suffices); the rest of each method is for tables that changed since the
+snapshot or that the transaction has written to.
+
+Writes go into overlays. An undo log remembers what the buffer held before; a savepoint is a length of that log. A statement ends with
+`end_statement`, which checks uniqueness (so that ``UPDATE t SET k = k + 1`` may pass through duplicates) and, where that fails,
+undoes the statement alone.
+
+One thread at a time may use a transaction; any number of transactions may run on any number of threads.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from exdbsql.engine import constraints
+from exdbsql.engine.index import Index, merged_entries, within
+from exdbsql.engine.keys import same
+from exdbsql.engine.ordered import Bound, cut
+from exdbsql.engine.overlay import ABSENT, Absent, Overlay
+from exdbsql.engine.table import TableStore
+from exdbsql.engine.versions import Key, Row
+from exdbsql.schema.errors import InterfaceError, NotSupportedError, OperationalError, ProgrammingError
+from exdbsql.schema.sqlstate import NO_ACTIVE_SQL_TRANSACTION, READ_ONLY_SQL_TRANSACTION, UNDEFINED_OBJECT
+from exdbsql.schema.table import TableKind
+
+if TYPE_CHECKING:
+    from exdbsql.engine.database import Database
+
+READ_COMMITTED: Final = "read committed"
+REPEATABLE_READ: Final = "repeatable read"
+
+
+class Mark(NamedTuple):
+    """A savepoint: how long the undo log was."""
+
+    length: int
+
+
+class Transaction:
+    """One transaction on a database; made by ``Database.begin``.
+
+    Attributes:
+        snapshot: the version that it sees.
+        position: the log position that `snapshot` belongs to.
+        is_read_only: whether writes are refused.
+        isolation: "read committed" or "repeatable read".
+        bytes_bound: rough bytes of its writes, at most; counted where the database has a memory limit.
+        is_open: whether it was neither committed nor rolled back.
+    """
+
+    __slots__ = (
+        "_database",
+        "_moves",
+        "_overlays",
+        "_statement_start",
+        "_undo",
+        "_unique_written",
+        "bytes_bound",
+        "is_open",
+        "is_read_only",
+        "isolation",
+        "position",
+        "snapshot",
+    )
+
+    def __init__(self, database: "Database", read_only: bool, isolation: str) -> None:
+        if isolation != REPEATABLE_READ and isolation != READ_COMMITTED:
+            raise NotSupportedError(f"isolation level {isolation} is not supported")
+        self._database = database
+        self.is_read_only = read_only
+        self.isolation = isolation
+        self.is_open = True
+        self._overlays: dict[TableStore, Overlay] = {}
+        self._undo: list[tuple[Overlay, Any, Any]] = []
+        self._moves: list[tuple[TableStore, Key, Row]] = []
+        self._statement_start = 0
+        self._unique_written = False
+        self.bytes_bound = 0
+        self._open_snapshot()
+
+    def __repr__(self) -> str:
+        state = "open" if self.is_open else "ended"
+        return f"<transaction {state} at version {self.snapshot}, {sum(len(o.writes) for o in self.overlays)} writes>"
+
+    # Reads
+
+    def get(self, store: TableStore, key: Key) -> Row | None:
+        """The row with this key, or None."""
+        if self._overlays:
+            overlay = self._overlays.get(store)
+            if overlay is not None:
+                own = overlay.writes.get(key, ABSENT)
+                if own is not ABSENT:
+                    return own  # type: ignore[return-value]
+        row = store.rows.get(key)
+        if store.changed_at > self.snapshot:
+            return store.row_at(key, row, self.snapshot)
+        return row
+
+    def rows(self, store: TableStore) -> Sequence[Row]:
+        """All rows, in no particular order."""
+        if store not in self._overlays:
+            rows = list(store.rows.values())
+            if store.changed_at <= self.snapshot:
+                return rows
+        return list(self._merged(store).values())
+
+    def items(self, store: TableStore) -> Sequence[tuple[Key, Row]]:
+        """All (key, row), in no particular order."""
+        if store not in self._overlays:
+            items = list(store.rows.items())
+            if store.changed_at <= self.snapshot:
+                return items
+        return list(self._merged(store).items())
+
+    def count(self, store: TableStore) -> int:
+        """How many rows there are."""
+        if store not in self._overlays:
+            number = len(store.rows)
+            if store.changed_at <= self.snapshot:
+                return number
+        return len(self._merged(store))
+
+    def _merged(self, store: TableStore) -> dict[Key, Row]:
+        rows = store.rows_at(self.snapshot)
+        overlay = self._overlays.get(store)
+        if overlay is not None:
+            for key, row in overlay.writes.items():
+                if row is None:
+                    rows.pop(key, None)
+                else:
+                    rows[key] = row
+        return rows
+
+    def seek(self, index: Index, value: Any) -> list[Row]:
+        """Rows whose key in `index` equals `value`: bare for one column, else a tuple.
+
+        A None in `value` finds rows with NULL there, for IS NULL; `=` never finds them, so its caller must not ask.
+        """
+        store = index.store
+        if store not in self._overlays and not index.is_primary:
+            bucket = index.buckets.get(value)
+            if type(bucket) is dict:
+                rows = list(map(store.rows.get, list(bucket)))
+            elif bucket is None:
+                rows = []
+            else:
+                rows = [store.rows.get(bucket)]
+            if store.changed_at <= self.snapshot:
+                return rows  # type: ignore[return-value]  # a None could only come from a newer commit
+        return [row for _, row in self._sought(index, value)]
+
+    def seek_items(self, index: Index, value: Any) -> list[tuple[Key, Row]]:
+        """As `seek`, with the keys."""
+        store = index.store
+        if store not in self._overlays:
+            keys = index.keys(value)
+            rows = list(map(store.rows.get, keys))
+            if store.changed_at <= self.snapshot:
+                return [(key, row) for key, row in zip(keys, rows, strict=True) if row is not None]
+        return self._sought(index, value)
+
+    def _sought(self, index: Index, value: Any) -> list[tuple[Key, Row]]:
+        store = index.store
+        keys = dict.fromkeys(index.keys(value))
+        keys.update(dict.fromkeys(index.gone_keys(value)))
+        overlay = self._overlays.get(store)
+        found = []
+        for key in keys:
+            if overlay is not None and key in overlay.writes:
+                continue
+            row = store.row_at(key, store.rows.get(key), self.snapshot)
+            if row is not None and same(index.value_of(row), value):
+                found.append((key, row))
+        if overlay is not None:
+            for key in overlay.own_keys(index, value):
+                own = overlay.writes[key]
+                if own is not None:
+                    found.append((key, own))
+        return found
+
+    def range(
+        self,
+        index: Index | TableStore,
+        low: Any = None,
+        high: Any = None,
+        low_inclusive: bool = True,
+        high_inclusive: bool = True,
+        reverse: bool = False,
+    ) -> Iterable[Row]:
+        """Rows whose key in `index` (a table: its primary key) lies between `low` and `high`, lazily, in the index's order.
+
+        Bounds speak of values, whatever the direction of the columns; None is no bound. For an index of several columns they
+        are tuples: prefixes of its columns, equal except in their last part. A row with NULL in a column that a bound speaks of is
+        out; without bounds, NULLs sort last, or first where descending. `reverse` reads the index backwards.
+        """
+        pieces = self._range_pieces(index, low, high, low_inclusive, high_inclusive, reverse, False)
+        return (row for piece in pieces for row in piece)
+
+    def range_items(
+        self,
+        index: Index | TableStore,
+        low: Any = None,
+        high: Any = None,
+        low_inclusive: bool = True,
+        high_inclusive: bool = True,
+        reverse: bool = False,
+    ) -> Iterable[tuple[Key, Row]]:
+        """As `range`, with the keys."""
+        pieces = self._range_pieces(index, low, high, low_inclusive, high_inclusive, reverse, True)
+        return (item for piece in pieces for item in piece)
+
+    def _range_pieces(
+        self,
+        index: Index | TableStore,
+        low: Any,
+        high: Any,
+        low_inclusive: bool,
+        high_inclusive: bool,
+        reverse: bool,
+        with_keys: bool,
+    ) -> Iterator[list[Any]]:
+        if isinstance(index, TableStore):
+            index = primary_of(index)
+        order = index.order
+        reverse = reverse is not order.flipped
+        start, stop = order.bounds(low, high, low_inclusive, high_inclusive)
+        unbounded = low is None and high is None
+        # An index of one column has its NULLs apart: behind the order, so first when it is read backwards.
+        nulls_apart = unbounded and index.width == 1 and not index.is_primary
+        bounded_columns = 0 if index.width == 1 else order.bounded_columns(low, high)
+        if nulls_apart and reverse:
+            yield self._piece(self._sought(index, None), with_keys)
+        entries_pieces = self._visible_pieces(index, start, stop, reverse, with_keys)
+        if bounded_columns and not index.one_key_each:
+            positions = index.positions[:bounded_columns]
+            for piece in entries_pieces:
+                yield [item for item in piece if _no_null(item[1] if with_keys else item, positions)]
+        else:
+            yield from entries_pieces
+        if nulls_apart and not reverse:
+            yield self._piece(self._sought(index, None), with_keys)
+
+    def _visible_pieces(
+        self, index: Index, start: Bound, stop: Bound, reverse: bool, with_keys: bool
+    ) -> Iterator[list[Any]]:
+        """The range block by block: at C speed while nothing newer or own is in the way, entry by entry from then on."""
+        store = index.store
+        blocks = index.ordered(self._database.commit_lock).between(start, stop)
+        if reverse:
+            blocks.reverse()
+        done = 0
+        if store not in self._overlays:
+            for block in blocks:
+                entries = cut(block, start, stop)
+                if reverse:
+                    entries.reverse()
+                keys = index.keys_in_order(entries)
+                rows = list(map(store.rows.get, keys))
+                if store.changed_at > self.snapshot or store in self._overlays:
+                    break
+                if entries:
+                    after = (entries[-1], not reverse)
+                    start, stop = (start, after) if reverse else (after, stop)
+                done += 1
+                yield list(zip(keys, rows, strict=True)) if with_keys else rows
+            if done == len(blocks) and store.changed_at <= self.snapshot:
+                return
+        for entry in self._merged_entries(index, blocks[done:], start, stop, reverse):
+            yield self._piece(self._sought(index, index.order.value(entry)), with_keys)
+
+    def _merged_entries(
+        self, index: Index, blocks: list[list[Any]], start: Bound, stop: Bound, reverse: bool
+    ) -> Iterator[Any]:
+        """Entries that committed, vanished and own rows have between the bounds, each once."""
+        committed = [cut(block[:], start, stop) for block in blocks]
+        values = index.gone_values()  # after the blocks: what left them since is here
+        if index.width == 1:
+            values = [value for value in values if value is not None]
+        extra = {entry for entry in map(index.order.entry, values) if within(entry, start, stop)}
+        overlay = self._overlays.get(index.store)
+        if overlay is not None:
+            extra.update(overlay.own_entries(index, start, stop))
+        return merged_entries(sorted(extra), committed, reverse)
+
+    @staticmethod
+    def _piece(items: list[tuple[Key, Row]], with_keys: bool) -> list[Any]:
+        return items if with_keys else [row for _, row in items]
+
+    # Writes
+
+    def insert(self, store: TableStore, row: Row) -> Key:
+        """Add a row; returns its key.
+
+        Raises:
+            IntegrityError: 23505, the primary key is taken in the transaction's view.
+            OperationalError: 25006, the transaction is read-only.
+        """
+        overlay = self._writable(store)
+        if store.key_of is None:
+            key: Key = self._database.row_ids.take(1)
+        else:
+            key = store.key_of(row)
+            if self.get(store, key) is not None:
+                assert store.primary is not None
+                raise constraints.unique_violation(store, store.primary, key)
+        self._put(overlay, key, row)
+        return key
+
+    def insert_many(self, store: TableStore, rows: Sequence[Row]) -> None:
+        """Add many rows; as `insert`, but at bulk speed."""
+        overlay = self._writable(store)
+        if store.key_of is None:
+            first = self._database.row_ids.take(len(rows))
+            fresh = dict(zip(range(first, first + len(rows)), rows, strict=True))
+        else:
+            fresh = dict(zip(map(store.key_of, rows), rows, strict=True))
+            if len(fresh) < len(rows) or not self._all_free(store, overlay, fresh):
+                for row in rows:
+                    self.insert(store, row)
+                return
+        self._undo.append((overlay, fresh, ABSENT))
+        overlay.put_many(fresh)
+        self._unique_written |= bool(store.unique_indexes)
+
+    def _all_free(self, store: TableStore, overlay: Overlay, fresh: dict[Key, Row]) -> bool:
+        free = store.rows.keys().isdisjoint(fresh) and overlay.writes.keys().isdisjoint(fresh)
+        return free and (store.changed_at <= self.snapshot or store.chains.copy().keys().isdisjoint(fresh))
+
+    def update(self, store: TableStore, key: Key, new_row: Row) -> None:
+        """Replace the visible row of `key`, which may change its key: that takes effect at the end of the statement."""
+        overlay = self._writable(store)
+        new_key = key if store.key_of is None else store.key_of(new_row)
+        if new_key is key or same(new_key, key):
+            self._put(overlay, key, new_row)
+        else:
+            self._put(overlay, key, None)
+            self._moves.append((store, new_key, new_row))
+
+    def delete(self, store: TableStore, key: Key) -> None:
+        """Delete the visible row of `key`."""
+        self._put(self._writable(store), key, None)
+
+    def _put(self, overlay: Overlay, key: Key, row: Row | None) -> None:
+        # One entry per write: the key, alone in a tuple so that no kind of key is mistaken for a batch.
+        self._undo.append((overlay, (key,), overlay.writes.get(key, ABSENT)))
+        overlay.put(key, row)
+        if overlay.store.unique_indexes:
+            self._unique_written = True
+
+    def _writable(self, store: TableStore) -> Overlay:
+        if not self.is_open:
+            raise self._ended()
+        if self.is_read_only:
+            raise OperationalError(
+                f"cannot change table {store.name} in a read-only transaction", sqlstate=READ_ONLY_SQL_TRANSACTION
+            )
+        overlay = self._overlays.get(store)
+        if overlay is None:
+            overlay = self._overlays[store] = Overlay(store)
+        return overlay
+
+    # Statements and savepoints
+
+    def end_statement(self) -> None:
+        """Check what the statement wrote; where a check fails, undo the statement and raise.
+
+        Raises:
+            IntegrityError: 23505, a unique constraint or the primary key would be broken.
+            OperationalError: 53200, the transaction would pass the database's memory limit.
+        """
+        if len(self._undo) == self._statement_start:
+            return
+        try:
+            if self._moves:
+                self._place_moved_rows()
+            if self._unique_written:
+                for overlay, keys in self._statement_keys().items():
+                    if overlay.store.unique_indexes:
+                        constraints.check_statement(overlay, list(keys), self.snapshot)
+            if self._database.memory_limit is not None:
+                self._check_memory()
+        except BaseException:
+            self.abort_statement()
+            raise
+        self._unique_written = False
+        self._statement_start = len(self._undo)
+
+    def _check_memory(self) -> None:
+        for overlay, keys in self._statement_keys().items():
+            size_of = overlay.store.size_of
+            if size_of is not None:
+                self.bytes_bound += sum(size_of(row) for key in keys if (row := overlay.writes.get(key)) is not None)
+        self._database.check_memory(self.overlays, self.bytes_bound)
+
+    def abort_statement(self) -> None:
+        """Undo what was written since the last `end_statement`."""
+        self._undo_to(self._statement_start)
+
+    def _place_moved_rows(self) -> None:
+        moves, self._moves = self._moves, []
+        for store, key, row in moves:
+            if self.get(store, key) is not None:
+                assert store.primary is not None
+                raise constraints.unique_violation(store, store.primary, key)
+            self._put(self._overlays[store], key, row)
+
+    def _statement_keys(self) -> dict[Overlay, dict[Key, None]]:
+        written: dict[Overlay, dict[Key, None]] = {}
+        for overlay, keys, _ in self._undo[self._statement_start :]:
+            written.setdefault(overlay, {}).update(dict.fromkeys(keys))
+        return written
+
+    def savepoint(self) -> Mark:
+        """A mark that `rollback_to` can go back to; take it between statements."""
+        return Mark(len(self._undo))
+
+    def rollback_to(self, mark: Mark) -> None:
+        """Undo everything written since `mark`; the mark stays valid."""
+        self._undo_to(mark.length)
+
+    def _undo_to(self, length: int) -> None:
+        self._moves.clear()
+        self._unique_written = False
+        undo = self._undo
+        while len(undo) > length:
+            overlay, keys, previous = undo.pop()
+            for key in keys:
+                overlay.take_back(key, previous)
+        self._statement_start = min(self._statement_start, length)
+
+    # The end, and what it needs
+
+    @property
+    def overlays(self) -> list[Overlay]:
+        """The buffers of the tables written to, those without a remaining write left out."""
+        return [overlay for overlay in self._overlays.values() if overlay.writes]
+
+    @property
+    def has_writes(self) -> bool:
+        """Whether a commit would change anything."""
+        return any(overlay.writes for overlay in self._overlays.values())
+
+    @property
+    def written_kinds(self) -> set[TableKind]:
+        """The kinds of the tables written to."""
+        return {overlay.store.kind for overlay in self._overlays.values() if overlay.writes}
+
+    def refresh(self) -> None:
+        """Take a new snapshot, for the next statement under READ COMMITTED; own writes stay.
+
+        Raises:
+            ConflictError: a row that this transaction has written was changed by another commit meanwhile.
+        """
+        database = self._database
+        if database.head[0] == self.snapshot:
+            return
+        if not self.has_writes:
+            self._move_snapshot()
+            return
+        with database.commit_lock:  # no commit may slip in between the check and the new snapshot
+            for overlay in self.overlays:
+                store = overlay.store
+                if store.changed_at > self.snapshot:
+                    for key in overlay.writes:
+                        if store.changed_since(key, self.snapshot):
+                            raise constraints.write_conflict(store, key, None)
+            self._move_snapshot()
+
+    def _move_snapshot(self) -> None:
+        holders = self._database.snapshots.holders
+        del holders[self]
+        self._open_snapshot()
+
+    def _open_snapshot(self) -> None:
+        """Register, then read the version: :mod:`exdbsql.engine.snapshots` says why in this order."""
+        database = self._database
+        self.snapshot = -1
+        database.snapshots.holders[self] = database.head[0]
+        self.snapshot, self.position = database.head
+
+    def commit(self) -> None:
+        """Make the writes visible to later snapshots, all at once; the transaction ends either way.
+
+        Raises:
+            ConflictError: another transaction changed one of the rows first, or has it in a commit that is pending.
+            IntegrityError: a row committed meanwhile has one of the unique values.
+        """
+        if not self.is_open:
+            raise self._ended()
+        try:
+            if self._overlays and self.has_writes:
+                self._database.commit_locally(self)
+        finally:
+            self.end()
+
+    def rollback(self) -> None:
+        """Drop the writes and end; nothing happens where the transaction has ended."""
+        self.end()
+
+    def end(self) -> None:
+        """Give the snapshot back."""
+        if self.is_open:
+            self.is_open = False
+            database = self._database
+            database.snapshots.holders.pop(self, None)
+            if database.unpruned:
+                database.prune()
+
+    def _ended(self) -> InterfaceError:
+        return InterfaceError("this transaction has ended", sqlstate=NO_ACTIVE_SQL_TRANSACTION)
+
+
+def primary_of(store: TableStore) -> Index:
+    """The primary key of a table as an index; ProgrammingError where it has none."""
+    if store.primary is None:
+        raise ProgrammingError(f"table {store.name} has no primary key", sqlstate=UNDEFINED_OBJECT)
+    return store.primary
+
+
+def _no_null(row: Row, positions: Sequence[int]) -> bool:
+    return all(row[position] is not None for position in positions)
+
+
+__all__ = ["READ_COMMITTED", "REPEATABLE_READ", "Absent", "Mark", "Transaction"]

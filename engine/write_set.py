@@ -1,0 +1,76 @@
+"""The write set: what a transaction changed in replicated tables, as every node will certify and apply it.
+
+It holds keys and new rows only, never statements: a statement may read clocks or local tables. Tables are named by id
+and shape, so that an entry which overtook a DROP or an ALTER is recognised as void on every node alike (R2).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from exdbsql.engine.table import TableStore
+from exdbsql.engine.versions import Key, Row
+from exdbsql.schema.codec import pack, unpack
+from exdbsql.schema.errors import ProtocolError
+
+
+@dataclass(frozen=True, slots=True)
+class TableWrites:
+    """The changes of one table.
+
+    Attributes:
+        table_id, shape: which table, and which form of it, the rows are for.
+        rows: key -> new row, or None where the row is deleted; in the order of the transaction's writes.
+    """
+
+    table_id: int
+    shape: str
+    rows: Mapping[Key, Row | None]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSet:
+    """All changes of one transaction, and the log position of the snapshot that it read."""
+
+    snapshot_position: int
+    tables: tuple[TableWrites, ...]
+
+    def to_bytes(self) -> bytes:
+        """The write set as bytes for the log."""
+        return pack(
+            [
+                self.snapshot_position,
+                [[t.table_id, t.shape, list(t.rows), list(t.rows.values())] for t in self.tables],
+            ]
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes | bytearray | memoryview) -> "WriteSet":
+        """The write set that `to_bytes` gave; ProtocolError where `data` is none."""
+        try:
+            position, tables = unpack(data)
+            return cls(int(position), tuple(_table_writes(table) for table in tables))
+        except (TypeError, ValueError) as problem:
+            raise ProtocolError(f"these bytes are no write set: {problem}") from problem
+
+
+def key_from_wire(key: Any) -> Key:
+    """A key as the codec gives it back: a key of several columns is a tuple again."""
+    return tuple(key) if type(key) is list else key
+
+
+def row_from_wire(row: Any) -> Row | None:
+    """A row as the codec gives it back, or None."""
+    return None if row is None else tuple(row)
+
+
+def _table_writes(packed: Any) -> TableWrites:
+    table_id, shape, keys, rows = packed
+    paired = zip(map(key_from_wire, keys), map(row_from_wire, rows), strict=True)
+    return TableWrites(int(table_id), str(shape), dict(paired))
+
+
+def write_set_of(changes: Iterable[tuple[TableStore, Mapping[Key, Row | None]]], snapshot_position: int) -> WriteSet:
+    """The write set of changes to replicated tables."""
+    tables = (TableWrites(store.definition.id, store.shape, writes) for store, writes in changes)
+    return WriteSet(snapshot_position, tuple(tables))
