@@ -13,57 +13,38 @@ recognised by (origin, incarnation, number), so that each is applied once (R4); 
 order, and outcomes found for those that wait here; barrier, stop and exchange verdicts are entries of the log too.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from exdbsql.cluster.core.messages import Message
-from exdbsql.cluster.core.quorum import Member, QuorumCallback
-from exdbsql.cluster.core.ready import Marker, Ready, Save, Saved
+import msgpack
+
+from exdbsql.cluster.agreements import BARRIER, STOP, STOP_DONE, Agreements
+from exdbsql.cluster.core.core import Core
+from exdbsql.cluster.core.messages import (
+    COMMAND,
+    CONFIG,
+    MEETING,
+    READ_MARK,
+    RECOVERY,
+    VERDICT,
+    Entry,
+    Join,
+    Leave,
+    Message,
+    Proposal,
+    Propose,
+)
+from exdbsql.cluster.core.phases import ASKING, ENDED, FOUNDED, IN_CLUSTER, LEADER, NORMAL, STOPPED, WAITING
+from exdbsql.cluster.core.quorum import Member
+from exdbsql.cluster.core.ready import Ready, Save, Stopped, VerdictReached
+from exdbsql.cluster.core.settings import ReplicaConfig
+from exdbsql.cluster.duplicates import Duplicates
+from exdbsql.cluster.outbox import Outbox, batches
 from exdbsql.cluster.state_machine import Origin, StateMachine
+from exdbsql.schema import sqlstate
+from exdbsql.schema.errors import ClusterStoppedError, CommitOutcomeUnknownError, OperationalError
 
-
-@dataclass(frozen=True, slots=True)
-class ReplicaConfig:
-    """What a replica is started with. Times in ms; the host ticks every 10 to 50 ms.
-
-    Attributes:
-        node_id: this node's id, from 0.
-        addr: its own address, told to the others.
-        rank: its own rank, told to the others when it joins.
-        incarnation: random 64-bit number, never 0, new at each start (R6).
-        seed: for the spread of election time-outs; any number, e.g. random.
-        members: the list as this node knows it, itself included; a node whose address is "" is not known to it.
-        marker: what the state folder holds, or None (R8).
-        saved: what a durable node's disk holds, or None.
-        durable: Ready carries a `save`, and nothing counts before `saved()`.
-        heartbeat_ms: between heartbeats of a leader.
-        election_ms: a follower that hears nothing for election_ms to 2 × election_ms stands for election.
-        retry_ms: between repeated questions (hello, ask, join, unanswered proposals).
-        max_append_entries, max_append_bytes: bounds of one Append message.
-        max_inflight: Append messages on the way to one node before it has answered.
-        compact_entries, compact_bytes: the log keeps at most about so much of what is applied.
-        max_outstanding: submitted and not yet settled; `submit` beyond it raises.
-        quorum_callback: replaces the rank rule; gets the ids of the other nodes in question.
-    """
-
-    node_id: int
-    addr: str
-    rank: int
-    incarnation: int
-    seed: int
-    members: tuple[Member, ...]
-    marker: Marker | None = None
-    saved: Saved | None = None
-    durable: bool = False
-    heartbeat_ms: int = 50
-    election_ms: int = 300
-    retry_ms: int = 200
-    max_append_entries: int = 2000
-    max_append_bytes: int = 1 << 20
-    max_inflight: int = 64
-    compact_entries: int = 200_000
-    compact_bytes: int = 64 << 20
-    max_outstanding: int = 100_000
-    quorum_callback: QuorumCallback | None = None
+__all__ = ["QuorumCount", "Replica", "ReplicaConfig", "ReplicaStatus"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,88 +99,396 @@ class QuorumCount:
 class Replica:
     """See the module; every method is for the host's one thread."""
 
-    def __init__(self, config: ReplicaConfig, state_machine: StateMachine) -> None: ...
+    def __init__(self, config: ReplicaConfig, state_machine: StateMachine) -> None:
+        self.config = config
+        self._machine = state_machine
+        self._duplicates = Duplicates()
+        self._agreements = Agreements()
+        self._outbox = Outbox()
+        self._outcomes: list[tuple[int, object]] = []
+        self._applied_term = 0
+        self._stop_index: int | None = None
+        self._detached = False
+        self._dirty = True
+        self.core = Core(config, self)
 
     # ---- what happens ----
 
     def tick(self, now_ms: int) -> None:
         """Time has come to `now_ms` (any origin, never backwards). A long gap counts as one short step only: a host
         that was held up (a paused process, the interpreter lock) must not take its peers for dead."""
+        self._dirty = True
+        self.core.tick(now_ms)
 
     def step(self, sender: int, message: Message) -> None:
         """A message from a peer whose id the transport has verified. Never raises for what the message says."""
+        self._dirty = True
+        if type(message) is Propose:
+            self._on_propose(sender, message)
+        else:
+            self.core.step(sender, message)
 
     def peer_connected(self, node_id: int, incarnation: int = 0) -> None:
         """Messages to and from this node go through now (handshake done, both directions)."""
+        self._dirty = True
+        self.core.connected(node_id, incarnation)
 
     def peer_disconnected(self, node_id: int) -> None:
         """They no longer do: noticed at once by closed connection, or after the keep-alive."""
+        self._dirty = True
+        self.core.disconnected(node_id)
 
     def ready(self) -> Ready:
         """Everything that is to be done, once; see :class:`Ready` for the order. Applies committed entries."""
+        core = self.core
+        self._dirty = False
+        self._route_proposals()
+        core.flush()
+        self._apply_committed()
+        if self._end_together():
+            core.flush()
+            self._apply_committed()
+        core.compact()
+        ready = Ready(core.take_save(), core.marker, core.remove_marker, core.out, self._outcomes, core.events)
+        core.marker, core.remove_marker, core.out, core.events = None, False, [], []
+        self._outcomes = []
+        return ready
 
     def has_ready(self) -> bool:
         """Whether `ready()` would give anything: cheap."""
+        return self._dirty
 
     def saved(self, save: Save) -> None:
         """A durable host has synced this save."""
+        self._dirty = True
+        self.core.saved(save)
 
     # ---- what the application asks for; each gives a number whose outcome Ready.outcomes brings ----
 
     def submit(self, command: bytes) -> int:
-        """Propose a command for the log. Outcome: what `StateMachine.apply` returned here.
+        """Propose a command for the log. Outcome: what `StateMachine.apply` returned here; None if it took effect and
+        this node learned that by a snapshot; a CommitOutcomeUnknownError if it was settled too long ago to know how.
 
         Raises:
             OperationalError: more than `max_outstanding` are unsettled.
             ClusterStoppedError: stopped, halted or left.
         """
+        return self._submit(COMMAND, command)
 
     def submit_barrier(self) -> int:
-        """Outcome None when every member of the list has entered its own barrier of the same count."""
+        """Outcome None when every member of the list has entered its own barrier."""
+        return self._submit(MEETING, msgpack.packb(BARRIER))
 
     def submit_stop(self) -> int:
         """Outcome None when every active node has asked to stop; the event Stopped follows when all have heard."""
+        return self._submit(MEETING, msgpack.packb(STOP))
 
     def submit_verdict(self, operation: str, commit: bool) -> int:
         """Outcome: the verdict (bool) that counts for this operation, which is the first in the log (R11)."""
+        return self._submit(VERDICT, msgpack.packb([operation, commit]))
 
     def submit_read_mark(self) -> int:
-        """Outcome None once this node has applied everything that was committed when this was called: a linearizable read."""
+        """Outcome None once this node has applied everything that was committed at this call: a linearizable read."""
+        return self._submit(READ_MARK, b"")
+
+    def _submit(self, kind: int, data: bytes) -> int:
+        if self.core.phase in ENDED or self._detached:
+            raise ClusterStoppedError(f"this node takes no more proposals: it is {self.core.phase}")
+        if len(self._outbox.unsettled) >= self.config.max_outstanding:
+            raise OperationalError(
+                f"{self.config.max_outstanding} proposals of this node are unsettled",
+                sqlstate=sqlstate.OUT_OF_MEMORY,
+                hint="wait for the cluster to catch up",
+                retryable=True,
+            )
+        self._dirty = True
+        return self._outbox.add(kind, data)
 
     def withdraw(self, number: int) -> bool:
         """Give up waiting. True: it never left this node, and surely was not and never will be carried out.
         False: unknown (or settled already); no outcome will be reported, ask `transaction_status` later."""
+        return self._outbox.withdraw(number)
 
     def transaction_status(self, origin: Origin) -> str:
-        """ "committed", "void" (applied with an error, or never will be), or "unknown" (not seen yet, or too long ago)."""
+        """ "committed", "void" (applied with an error), or "unknown" (not seen yet, or too long ago)."""
+        return self._duplicates.status(origin)
 
     # ---- membership ----
 
     def leave(self) -> None:
         """Take this node off the list (detach). The state machine gets no further call; the host keeps the replica
         running until the event Left, or as long as it likes."""
+        self._dirty = True
+        self._detached = True
+        self.core.membership.leave()
 
     def change_member(self, member: Member) -> None:
         """Ask the leader to list a member with this rank and address. Its effect shows as MembersChanged."""
+        self._dirty = True
+        self.core.membership.wish(Join(self.core.cluster, self.core.incarnation, member))
 
     def remove_member(self, node_id: int) -> None:
         """An operator's word that this node will not come back: take it off the list."""
+        self._dirty = True
+        self.core.membership.wish(Leave(self.core.cluster, node_id))
 
     def force_go_on(self) -> str:
         """An operator's explicit command (R8) for when the rest is gone for good: go on, under a new cluster id, from
         what this node has. Returns a sentence that says what may be lost. Members of the old list must join anew."""
+        self._dirty = True
+        return self.core.fork()
 
     def transfer_leadership(self, to: int | None = None) -> None:
         """If this node leads: hand over to `to`, or to the member best fit (before a stop, a leave)."""
+        self._dirty = True
+        self.core.leading.hand_over(to)
 
     # ---- what can be asked ----
 
-    def status(self) -> ReplicaStatus: ...
+    def status(self) -> ReplicaStatus:
+        core = self.core
+        count = self.quorum_report()
+        waiting_for = self._waiting_for(count)
+        return ReplicaStatus(
+            node_id=core.id,
+            incarnation=core.incarnation,
+            cluster=core.cluster,
+            phase=core.phase,
+            role=core.role,
+            term=core.term,
+            leader=core.leader,
+            commit=core.commit,
+            applied=core.applied,
+            last_index=core.log.last_index,
+            members=core.configuration.members,
+            present=frozenset({core.id, *core.present}) & core.configuration.ids(),
+            present_rank=count.present_rank,
+            total_rank=count.total_rank,
+            has_quorum=count.has_quorum,
+            ready=not waiting_for,
+            waiting_for=waiting_for,
+        )
 
-    def quorum_report(self) -> QuorumCount: ...
+    def _waiting_for(self, count: QuorumCount) -> str:
+        core = self.core
+        if core.phase in ENDED:
+            return f"this node is {core.phase}"
+        if core.phase in (WAITING, FOUNDED, ASKING):
+            return core.founding.waiting_text()
+        if not count.has_quorum:
+            return count.text
+        if core.leader is None:
+            return "an election is under way"
+        if core.phase != NORMAL:
+            return f"this node is recovering its state from node {core.leader}"
+        if core.id not in core.configuration.ids():
+            return f"node {core.leader} has not put this node on the member list yet"
+        if self._applied_term != core.term:
+            return f"this node catches up with node {core.leader}: {core.commit} of {core.log.last_index} entries"
+        return ""
+
+    def quorum_report(self) -> QuorumCount:
+        """The arithmetic of this moment."""
+        core = self.core
+        here = {core.id, *core.present}
+        members = core.configuration.members
+        present = tuple(m for m in members if m.node_id in here)
+        missing = tuple(m for m in members if m.node_id not in here)
+        present_rank, total_rank = sum(m.rank for m in present), sum(m.rank for m in members)
+        has = core.has_quorum()
+        if core.phase not in IN_CLUSTER:
+            text = f"this node is {core.phase}: it is not in a running cluster"
+        elif core.rule.callback is not None:
+            text = f"the quorum callback says {'yes' if has else 'no'}"
+        else:
+            text = f"ranks present {present_rank} of {total_rank}, more than {total_rank / 2:g} needed"
+        if missing:
+            text += "; missing: " + ", ".join(f"node {m.node_id} (rank {m.rank})" for m in missing)
+        return QuorumCount(has, present, missing, present_rank, total_rank, text)
 
     def has_quorum(self) -> bool:
         """Whether this node and those it is connected to are a quorum and it is in a cluster: cheap."""
+        return self.core.has_quorum()
 
     def peers(self) -> dict[int, Member]:
         """Everyone to be connected with (address known): the list in force, the own list, and nodes that are joining."""
+        core = self.core
+        ids = core.configuration.ids()
+        joining = {i: member for i, (member, _) in core.membership.joiners.items()}
+        listed = {i: m for i in ids if (m := core.configuration.member(i)) is not None}
+        known = core.known if not ids or core.id not in ids else {}
+        return {i: m for i, m in (joining | known | listed).items() if m.addr and i != core.id}
+
+    # ---- proposals ----
+
+    def _route_proposals(self) -> None:
+        """To whoever leads; into the own log if that is this node."""
+        core = self.core
+        if not self._outbox.unsettled or core.leader is None or core.phase not in IN_CLUSTER:
+            return
+        if core.role == LEADER:
+            if core.leading.accepts():
+                route = (core.id, core.term)
+                self._append(core.id, core.incarnation, self._outbox.take(route, core.now, self._patience()))
+        elif core.leader in core.present:
+            route = (core.leader, core.term)
+            for some in batches(self._outbox.take(route, core.now, self._patience())):
+                core.send(core.leader, Propose(core.cluster, core.incarnation, some))
+
+    def _patience(self) -> int:
+        return 4 * self.config.election_ms
+
+    def _on_propose(self, sender: int, m: Propose) -> None:
+        core = self.core
+        if m.cluster == core.cluster and core.leading.accepts():
+            self._append(sender, m.incarnation, m.proposals)
+
+    def _append(self, node_id: int, incarnation: int, proposals: Sequence[Proposal]) -> None:
+        core = self.core
+        for kind, number, low, data in proposals:
+            if kind in (COMMAND, MEETING, VERDICT, READ_MARK):
+                core.append(Entry(core.term, kind, node_id, incarnation, number, low, data))
+
+    # ---- applying ----
+
+    def _apply_committed(self) -> None:
+        core = self.core
+        while core.applied < core.commit:
+            index = core.applied + 1
+            entry = core.log.entry(index)
+            if entry.kind == COMMAND:
+                self._apply_command(index, entry)
+            elif entry.kind == CONFIG:
+                self._let_out(self._agreements.release(self._members_at(index)))
+            elif entry.kind == RECOVERY:
+                self._duplicates.begin(entry.node_id, entry.incarnation)
+                self._agreements.forget(entry.node_id, entry.incarnation)
+            elif entry.number:
+                self._apply_own(index, entry)
+            core.applied = index
+            self._applied_term = entry.term
+
+    def _apply_command(self, index: int, entry: Entry) -> None:
+        if not self._duplicates.admit(entry):
+            return
+        origin = Origin(entry.node_id, entry.incarnation, entry.number)
+        if self._detached:
+            return
+        result = self._machine.apply(index, origin, entry.data)
+        self._duplicates.record(entry, not isinstance(result, Exception))
+        self._settle(entry.node_id, entry.incarnation, entry.number, result)
+
+    def _apply_own(self, index: int, entry: Entry) -> None:
+        """An entry of the cluster's own that some node waits for."""
+        if not self._duplicates.admit(entry):
+            return
+        if entry.kind == VERDICT:
+            operation, commit, first = self._agreements.judge(entry)
+            if first:
+                self.core.events.append(VerdictReached(operation, commit))
+            self._settle(entry.node_id, entry.incarnation, entry.number, commit)
+        elif entry.kind == MEETING:
+            self._let_out(self._agreements.enter(entry, self._members_at(index)))
+            if self._agreements.stopped and self._stop_index is None:
+                self._stop_index = index
+        else:
+            self._settle(entry.node_id, entry.incarnation, entry.number, None)
+
+    def _members_at(self, index: int) -> frozenset[int]:
+        configurations = [c for c in self.core.configurations if c.log_index <= index]
+        return configurations[-1].ids() if configurations else frozenset()
+
+    def _let_out(self, released: list[tuple[int, int, int]]) -> None:
+        for node_id, incarnation, number in released:
+            self._settle(node_id, incarnation, number, None)
+
+    def _settle(self, node_id: int, incarnation: int, number: int, result: object) -> None:
+        mine = node_id == self.core.id and incarnation == self.core.incarnation
+        if mine and self._outbox.settle(number):
+            self._outcomes.append((number, result))
+
+    # ---- the common end ----
+
+    def _end_together(self) -> bool:
+        """Whether there is something to flush again: the leader ends the cluster when all active nodes have asked."""
+        core, agreements = self.core, self._agreements
+        if core.phase in ENDED:
+            return False
+        if self._stop_index is not None:
+            self._stop_when_heard(self._stop_index)
+            return False
+        if core.role != LEADER or not agreements.asked_to_stop or not core.leading.accepts():
+            return False
+        active = ({core.id} | core.present.keys()) & core.configuration.ids()
+        if core.log.last_index > core.commit or not active <= agreements.asked_to_stop.keys():
+            return False
+        self._append(core.id, core.incarnation, [self._own_meeting(STOP_DONE)])
+        return True
+
+    def _own_meeting(self, what: str) -> Proposal:
+        number = self._outbox.reserve()
+        return Proposal(MEETING, number, 0, msgpack.packb(what))
+
+    def _stop_when_heard(self, index: int) -> None:
+        """A leader stays until everybody connected knows that the end is committed."""
+        core = self.core
+        if core.role == LEADER:
+            behind = [i for i, p in core.leading.progress.items() if i in core.present and p.commit < index]
+            if behind:
+                return
+        core.remove_marker = True
+        core.events.append(Stopped())
+        core.enter(STOPPED)
+
+    # ---- snapshots: the core's port to the state ----
+
+    def pieces(self) -> Iterator[bytes]:
+        """The replicated state at the applied index: what this module remembers, then the state machine's own pieces."""
+        head = msgpack.packb([self._duplicates.to_wire(), self._agreements.to_wire(), self._applied_term])
+        return _chain(head, self._machine.snapshot())
+
+    def install(self, pieces: Sequence[bytes], log_index: int) -> None:
+        """Take another node's state; atomic."""
+        duplicates, agreements, term = msgpack.unpackb(pieces[0], strict_map_key=False)
+        made = Duplicates.from_wire(duplicates), Agreements.from_wire(agreements)
+        if not self._detached:
+            self._machine.restore(iter(pieces[1:]))
+        self._duplicates, self._agreements = made
+        self._applied_term = term
+        if self._agreements.stopped:
+            self._stop_index = log_index
+        self._settle_by_snapshot()
+
+    def _settle_by_snapshot(self) -> None:
+        """Proposals of this node that the snapshot covers: applied elsewhere, not here."""
+        id_, incarnation = self.config.node_id, self.config.incarnation
+        waiting = {self._agreements.inside.get(id_), self._agreements.asked_to_stop.get(id_)}
+        for number, (kind, _) in list(self._outbox.unsettled.items()):
+            origin = Origin(id_, incarnation, number)
+            if not self._duplicates.settled(origin) or (incarnation, number) in waiting:
+                continue
+            result: object = None
+            if kind == COMMAND:
+                result = self._outcome_by_snapshot(origin)
+            elif kind == VERDICT:
+                operation, commit = msgpack.unpackb(self._outbox.unsettled[number][1])
+                result = self._agreements.verdicts.get(operation, commit)
+            self._settle(id_, incarnation, number, result)
+
+    def _outcome_by_snapshot(self, origin: Origin) -> object:
+        status = self._duplicates.status(origin)
+        name = f"{origin.node_id}-{origin.incarnation}-{origin.number}"
+        if status == "committed":
+            return None
+        if status == "void":
+            return OperationalError(
+                "the transaction was void; this node lagged and does not know why",
+                sqlstate=sqlstate.SERIALIZATION_FAILURE,
+                retryable=True,
+            )
+        return CommitOutcomeUnknownError("settled while this node lagged, too long ago", transaction_id=name)
+
+
+def _chain(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield head
+    yield from rest

@@ -165,9 +165,10 @@ class AppendReply(NamedTuple):
 
 
 class Heartbeat(NamedTuple):
+    """Says only that the leader is alive; what is committed travels in Append, which checks the log first."""
+
     cluster: int
     term: int
-    commit: int
 
 
 class HeartbeatReply(NamedTuple):

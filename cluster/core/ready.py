@@ -64,6 +64,14 @@ class PhaseChanged(NamedTuple):
     phase: str
 
 
+class Founded(NamedTuple):
+    """A cluster was founded with this node (R8)."""
+
+    cluster: int
+    anew: bool
+    """The members were those of an earlier cluster whose state nobody held any more."""
+
+
 class LeaderChanged(NamedTuple):
     leader: int | None
     """None while there is none that this node knows of."""
@@ -118,6 +126,7 @@ class Left(NamedTuple):
 
 Event = (
     PhaseChanged
+    | Founded
     | LeaderChanged
     | QuorumChanged
     | MembersChanged
