@@ -138,7 +138,7 @@ class Dictionary:
         for name in stmt.names:
             if name not in gone and name in self._relation_names():
                 hint = "Use DROP INDEX to remove an index." if name in self.indexes else None
-                raise ProgrammingError(f'"{name}" is not a table', sqlstate=WRONG_OBJECT_TYPE, hint=hint)
+                raise ProgrammingError(f'"{name}" is not a table', sqlstate=sqlstate.WRONG_OBJECT_TYPE, hint=hint)
             if name not in gone and not stmt.if_exists:
                 message = f'table "{name}" does not exist'
                 raise ProgrammingError(message, sqlstate=sqlstate.UNDEFINED_TABLE, hint=did_you_mean(name, self.tables))
@@ -167,7 +167,7 @@ class Dictionary:
         """Raises unless the index simply does not exist and need not."""
         if name in self.tables:
             hint = "Use DROP TABLE to remove a table."
-            raise ProgrammingError(f'"{name}" is not an index', sqlstate=WRONG_OBJECT_TYPE, hint=hint)
+            raise ProgrammingError(f'"{name}" is not an index', sqlstate=sqlstate.WRONG_OBJECT_TYPE, hint=hint)
         for table in self.tables.values():
             if any(key.name == name for key in table.unique_keys):
                 message = f"cannot drop index {name} because constraint {name} on table {table.name} requires it"
@@ -175,9 +175,6 @@ class Dictionary:
         if not if_exists:
             message = f'index "{name}" does not exist'
             raise ProgrammingError(message, sqlstate=sqlstate.UNDEFINED_OBJECT, hint=did_you_mean(name, self.indexes))
-
-
-WRONG_OBJECT_TYPE = "42809"
 
 
 def dictionary_to_wire(dictionary: Dictionary) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from exdbsql.schema.errors import NotSupportedError, ProgrammingError
 from exdbsql.schema.identifiers import did_you_mean, fold
 from exdbsql.schema.types import SqlType
 
-WINDOWING_ERROR: Final = "42P20"
 # Nodes that are whole statements, or that only a statement gives a meaning to.
 _NOT_EXPRESSIONS: Final = (exp.Alias, exp.Command, exp.DDL, exp.DML, exp.Star, exp.Tuple, exp.Drop)
 
@@ -122,7 +121,7 @@ def _refuse(root: exp.Expr, text: str, place: str) -> None:
         if isinstance(node, (exp.Query, exp.Subquery)):
             raise _unsupported(f"a subquery in {place}", node, text)
         if isinstance(node, exp.Window):
-            raise _wrong(f"window functions are not allowed in {place}", WINDOWING_ERROR, node, text)
+            raise _wrong(f"window functions are not allowed in {place}", sqlstate.WINDOWING_ERROR, node, text)
         if isinstance(node, exp.AggFunc):
             raise _wrong(f"aggregate functions are not allowed in {place}", sqlstate.GROUPING_ERROR, node, text)
         if isinstance(node, (exp.Parameter, exp.Placeholder)):

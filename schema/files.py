@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
+from exdbsql.schema import sqlstate
 from exdbsql.schema.ddl import located_ddl
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import Error, OperationalError, ProgrammingError
-
-UNDEFINED_FILE = "58P01"
 
 
 def load_schema(source: str | Path) -> Dictionary:
@@ -30,10 +29,10 @@ def _load_file(path: Path) -> Dictionary:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as problem:
         message = f"the file is not UTF-8 text (byte {problem.start})"
-        raise ProgrammingError(message, sqlstate="22021", file=str(path)) from problem
+        raise ProgrammingError(message, sqlstate=sqlstate.CHARACTER_NOT_IN_REPERTOIRE, file=str(path)) from problem
     except OSError as problem:
         message = f"cannot read the schema file: {problem.strerror or problem}"
-        raise OperationalError(message, sqlstate=UNDEFINED_FILE, file=str(path)) from problem
+        raise OperationalError(message, sqlstate=sqlstate.UNDEFINED_FILE, file=str(path)) from problem
     try:
         return _load_text(text)
     except Error as problem:

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import ProgrammingError
 
 MAX_NAME_BYTES: Final = 63
-NAME_TOO_LONG: Final = "42622"
 
 # PostgreSQL's keywords that cannot name a table or a column without quotes (pg_get_keywords, categories R, T and C).
 _RESERVED = """
@@ -67,10 +67,10 @@ def quote_text(text: str) -> str:
 def check_name(name: str) -> None:
     """Raises ProgrammingError for an empty name (42601) or one of more than 63 bytes (42622, PostgreSQL truncates it)."""
     if not name:
-        raise ProgrammingError("a name must not be empty", sqlstate="42601")
+        raise ProgrammingError("a name must not be empty", sqlstate=sqlstate.SYNTAX_ERROR)
     if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
         message = f'the name "{name[:40]}..." is longer than {MAX_NAME_BYTES} bytes'
-        raise ProgrammingError(message, sqlstate=NAME_TOO_LONG, hint="Choose a shorter name.")
+        raise ProgrammingError(message, sqlstate=sqlstate.NAME_TOO_LONG, hint="Choose a shorter name.")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

@@ -17,7 +17,6 @@ from exdbsql.schema.table import Check, IndexDef, Table, UniqueKey
 
 MAX_COLUMNS: Final = 1600
 MAX_KEY_COLUMNS: Final = 32
-TOO_MANY_COLUMNS: Final = "54011"
 
 
 def require_new_column(name: str, known: Collection[str]) -> None:
@@ -26,7 +25,7 @@ def require_new_column(name: str, known: Collection[str]) -> None:
     if name in known:
         raise ProgrammingError(f'column "{name}" specified more than once', sqlstate=sqlstate.DUPLICATE_COLUMN)
     if len(known) >= MAX_COLUMNS:
-        raise ProgrammingError(f"tables can have at most {MAX_COLUMNS} columns", sqlstate=TOO_MANY_COLUMNS)
+        raise ProgrammingError(f"tables can have at most {MAX_COLUMNS} columns", sqlstate=sqlstate.TOO_MANY_COLUMNS)
 
 
 def require_key_column(name: str, known: Collection[str], before: Collection[str]) -> None:
@@ -37,7 +36,7 @@ def require_key_column(name: str, known: Collection[str], before: Collection[str
     if name in before:
         raise ProgrammingError(f'column "{name}" appears twice in the key', sqlstate=sqlstate.DUPLICATE_COLUMN)
     if len(before) >= MAX_KEY_COLUMNS:
-        raise ProgrammingError(f"a key can have at most {MAX_KEY_COLUMNS} columns", sqlstate=TOO_MANY_COLUMNS)
+        raise ProgrammingError(f"a key can have at most {MAX_KEY_COLUMNS} columns", sqlstate=sqlstate.TOO_MANY_COLUMNS)
 
 
 def require_single_primary_key(table: str, *, exists: bool) -> None:

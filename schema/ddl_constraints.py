@@ -1,0 +1,227 @@
+"""The constraints of CREATE TABLE: those of the table, and those behind a column.
+
+Rules that a single clause breaks are reported at that clause. The columns of keys and the expressions of checks may refer
+to columns that come later, so they wait in the draft, with their places, until all columns are known.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from exdbsql.schema import sqlstate
+from exdbsql.schema.errors import Error, ProgrammingError
+from exdbsql.schema.expressions import default_expression
+from exdbsql.schema.table import Column, UniqueKey
+from exdbsql.schema.table_rules import require_new_constraint, require_single_primary_key
+from exdbsql.schema.token_reader import TokenReader
+from exdbsql.schema.tokens import Token
+
+# Where a DEFAULT's expression ends: PostgreSQL's b_expr cannot hold these outside parentheses.
+_AFTER_DEFAULT: Final = (
+    "not", "null", "constraint", "primary", "unique", "check", "default", "references", "generated", "collate",
+    "deferrable", "initially",
+)  # fmt: skip
+_REFUSED_COLUMN_OPTIONS: Final = {
+    "references": "a foreign key (REFERENCES)",
+    "generated": "a generated or identity column",
+    "collate": "COLLATE",
+    "storage": "STORAGE",
+    "compression": "COMPRESSION",
+}
+
+
+@dataclass(slots=True)
+class TableDraft:
+    """A table while it is read.
+
+    Attributes:
+        checks: name, and the offsets between which the expression stands.
+        key_columns: of each key of the table, the columns and the tokens that name them.
+        constraint_names: those that were written, keys and checks.
+    """
+
+    name: str
+    columns: list[Column] = field(default_factory=list)
+    primary_key: UniqueKey | None = None
+    uniques: list[UniqueKey] = field(default_factory=list)
+    checks: list[tuple[str, int, int]] = field(default_factory=list)
+    key_columns: list[list[tuple[str, Token | None]]] = field(default_factory=list)
+    constraint_names: list[str] = field(default_factory=list)
+
+    def add_key(self, key: UniqueKey, *, primary: bool) -> None:
+        """Takes a PRIMARY KEY or UNIQUE constraint; ProgrammingError 42P16 for a second primary key."""
+        if primary:
+            require_single_primary_key(self.name, exists=self.primary_key is not None)
+            self.primary_key = key
+        else:
+            self.uniques.append(key)
+
+
+def _read_constraint_name(reader: TokenReader, draft: TableDraft) -> str:
+    if not reader.accept("constraint"):
+        return ""
+    token = reader.peek()
+    name = reader.name("a name of a constraint")
+    with reader.at(token):
+        require_new_constraint(draft.name, name, draft.constraint_names)
+    draft.constraint_names.append(name)
+    return name
+
+
+def read_table_constraint(reader: TokenReader, draft: TableDraft) -> bool:
+    """Consumes a constraint of the table, if one comes next."""
+    if reader.next_is("foreign", "key"):
+        raise reader.not_supported("a foreign key (FOREIGN KEY)")
+    if reader.next_is("like"):
+        raise reader.not_supported("LIKE in CREATE TABLE")
+    following = reader.peek(1)
+    if reader.next_is("exclude") and following is not None and (following.is_word("using") or following.is_symbol("(")):
+        raise reader.not_supported("an EXCLUDE constraint")
+    named = reader.next_is("constraint")
+    name = _read_constraint_name(reader, draft)
+    if reader.next_is("foreign"):
+        raise reader.not_supported("a foreign key (FOREIGN KEY)")
+    token = reader.peek()
+    if reader.accept("check"):
+        draft.checks.append((name, *reader.inside_parentheses()))
+        _refuse_no_inherit(reader)
+    elif reader.accept("primary"):
+        reader.expect("key")
+        _read_table_key(reader, draft, name, primary=True, at=token)
+    elif reader.accept("unique"):
+        _refuse_nulls_not_distinct(reader)
+        _read_table_key(reader, draft, name, primary=False, at=token)
+    elif named:
+        raise reader.syntax_error(expected="PRIMARY KEY, UNIQUE or CHECK")
+    else:
+        return False
+    _read_constraint_timing(reader)
+    return True
+
+
+def _read_table_key(reader: TokenReader, draft: TableDraft, name: str, *, primary: bool, at: Token | None) -> None:
+    if reader.next_is("using"):
+        raise reader.not_supported("USING INDEX")
+    reader.expect_symbol("(")
+    parts: list[tuple[str, Token | None]] = []
+    while True:
+        token = reader.peek()
+        parts.append((reader.name("a column"), token))
+        if not reader.accept_symbol(","):
+            break
+    reader.expect_symbol(")")
+    draft.key_columns.append(parts)
+    with reader.at(at):
+        draft.add_key(UniqueKey(name, tuple(column for column, _ in parts)), primary=primary)
+    if reader.next_is("include") or reader.next_is("with"):
+        raise reader.not_supported("INCLUDE or WITH after a key")
+
+
+def read_column_constraint(reader: TokenReader, draft: TableDraft, seen: set[str]) -> bool:
+    """Consumes a constraint of the newest column, if one comes next; `seen` holds those that may come only once."""
+    named = reader.next_is("constraint")
+    name = _read_constraint_name(reader, draft)
+    column = draft.columns[-1]
+    token = reader.peek()
+    if token is not None and token.is_word(*_REFUSED_COLUMN_OPTIONS):
+        raise reader.not_supported(_REFUSED_COLUMN_OPTIONS[token.value])
+    if reader.accept("not", "null"):
+        _once(reader, token, seen, "not null", against="null", column=column)
+        draft.columns[-1] = replace(column, not_null=True)
+    elif reader.accept("null"):
+        _once(reader, token, seen, "null", against="not null", column=column)
+    elif reader.accept("default"):
+        if "default" in seen:
+            with reader.at(token):
+                message = f'multiple default values specified for column "{column.name}"'
+                raise ProgrammingError(message, sqlstate=sqlstate.SYNTAX_ERROR)
+        seen.add("default")
+        draft.columns[-1] = replace(column, default=_read_default(reader, column))
+    elif reader.accept("primary"):
+        reader.expect("key")
+        _once(reader, token, seen, "not null", against="null", column=column)
+        with reader.at(token):
+            draft.add_key(UniqueKey(name, (column.name,)), primary=True)
+    elif reader.accept("unique"):
+        _refuse_nulls_not_distinct(reader)
+        draft.add_key(UniqueKey(name, (column.name,)), primary=False)
+    elif reader.accept("check"):
+        draft.checks.append((name, *reader.inside_parentheses()))
+        _refuse_no_inherit(reader)
+    elif named:
+        raise reader.syntax_error(expected="NOT NULL, DEFAULT, PRIMARY KEY, UNIQUE or CHECK")
+    else:
+        return _read_constraint_timing(reader) or _expect_column_end(reader)
+    return True
+
+
+def _once(reader: TokenReader, token: Token | None, seen: set[str], what: str, *, against: str, column: Column) -> None:
+    """Notes NULL or NOT NULL; raises where the column has the other one already."""
+    if against in seen:
+        with reader.at(token):
+            message = f'conflicting NULL/NOT NULL declarations for column "{column.name}"'
+            raise ProgrammingError(message, sqlstate=sqlstate.SYNTAX_ERROR)
+    seen.add(what)
+
+
+def _expect_column_end(reader: TokenReader) -> bool:
+    token = reader.peek()
+    if token is None or token.is_symbol(",", ")"):
+        return False
+    hint = None
+    if token.is_word("auto_increment", "autoincrement", "identity"):
+        hint = "Give the values of keys from your program."
+    raise reader.syntax_error(hint=hint)
+
+
+def _read_default(reader: TokenReader, column: Column) -> str | None:
+    """The expression up to the next constraint, comma or closing parenthesis."""
+    start, depth, cases, first = reader.offset, 0, 0, True
+    previous = None
+    while (token := reader.peek()) is not None:
+        if depth == 0 and (token.is_symbol(",", ")")):
+            break
+        goes_on = first or depth or cases or (previous is not None and previous.is_word("is"))
+        if token.is_word(*_AFTER_DEFAULT) and not goes_on:
+            break
+        depth += token.is_symbol("(", "[") - token.is_symbol(")", "]")
+        cases += token.is_word("case") - token.is_word("end")
+        previous, first = reader.take(), False
+    if first:
+        raise reader.syntax_error(expected="an expression")
+    with within(reader, start):
+        return default_expression(reader.slice(start, reader.previous_end()), column.type)
+
+
+class within:
+    """Moves the position of errors from an expression's own text into the whole text."""
+
+    def __init__(self, reader: TokenReader, start: int) -> None:
+        self._reader = reader
+        self._start = start
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: object, problem: object, traceback: object) -> None:
+        """Corrects the error that passes, if one does."""
+        if isinstance(problem, Error):
+            problem.position = self._start + (problem.position or 0)
+            problem.statement = self._reader.text
+
+
+def _read_constraint_timing(reader: TokenReader) -> bool:
+    """Consumes NOT DEFERRABLE and INITIALLY IMMEDIATE, which are what always holds; refuses the opposites."""
+    if reader.next_is("deferrable") or reader.next_is("initially", "deferred"):
+        raise reader.not_supported("a deferrable constraint")
+    return reader.accept("not", "deferrable") or reader.accept("initially", "immediate")
+
+
+def _refuse_no_inherit(reader: TokenReader) -> None:
+    if reader.next_is("no", "inherit"):
+        raise reader.not_supported("NO INHERIT")
+
+
+def _refuse_nulls_not_distinct(reader: TokenReader) -> None:
+    if reader.next_is("nulls", "not", "distinct"):
+        raise reader.not_supported("NULLS NOT DISTINCT")
+    reader.accept("nulls", "distinct")
