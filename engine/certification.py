@@ -21,7 +21,7 @@ from exdbsql.engine import constraints
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.engine.write_set import WriteSet
-from exdbsql.schema.errors import ConflictError, Error
+from exdbsql.schema.errors import ConflictError, Error, ProtocolError
 from exdbsql.schema.sqlstate import SNAPSHOT_TOO_OLD
 from exdbsql.schema.table import TableKind
 
@@ -69,6 +69,8 @@ class CertificationMemory:
 
 def certify(database: CertifiedTables, position: int, write_set: WriteSet) -> Error | None:
     """The verdict over `write_set` at `position`, the log before it having been applied: None, or why it is void."""
+    if write_set.snapshot_position >= position:
+        return ProtocolError(f"a transaction at log position {position} read position {write_set.snapshot_position}")
     if write_set.snapshot_position < position - WINDOW:
         return _too_old(position, write_set.snapshot_position)
     for table in write_set.tables:

@@ -73,6 +73,13 @@ def missing_table_conflict(name: str) -> ConflictError:
     )
 
 
+def replaced_state_conflict() -> ConflictError:
+    """The node took over the cluster's state while the transaction ran."""
+    return ConflictError(
+        "this node was synchronised with the cluster while the transaction ran", hint="Run the transaction again."
+    )
+
+
 def check_statement(overlay: Overlay, keys: list[Key], snapshot: int) -> None:
     """The unique constraints (not the primary key) for the rows that a statement wrote under `keys`.
 

@@ -6,10 +6,10 @@ replaced as one value, so that a snapshot knows which position of the log it saw
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from exdbsql.engine import commits
+from exdbsql.engine import commits, constraints, replicated_state
 from exdbsql.engine.certification import CertificationMemory, certify, resolve
 from exdbsql.engine.commits import Changes, PreparedCommit
 from exdbsql.engine.definitions import adopt, refuse_in_log
@@ -42,6 +42,7 @@ class Database:
         node_id: this node's id in its cluster, or 0.
         memory_limit: rough bytes that rows may take, or None.
         memory_used: rough bytes that they take; counted only where there is a limit.
+        state_replaced_at: version at which another node's state was last taken in; 0 for never.
         exchange: the DISTRIBUTED tables, as the cluster sees them.
     """
 
@@ -61,6 +62,7 @@ class Database:
         self.row_ids = RowIds()
         self.certification = CertificationMemory()
         self.in_cluster = False
+        self.state_replaced_at = 0
         self._debug = debug
         self._prune_wanted = False
         self._closed = False
@@ -147,6 +149,8 @@ class Database:
         prepared = PreparedCommit(write_set_of(replicated, transaction.position), local)
         try:
             with self.commit_lock:
+                if replicated and transaction.snapshot < self.state_replaced_at:
+                    raise constraints.replaced_state_conflict()
                 commits.check_commit(changes, transaction.snapshot, prepared)
                 self._check_growth(changes, transaction.bytes_bound)
                 commits.set_aside(local, prepared)
@@ -295,6 +299,14 @@ class Database:
             self.head = (self.head[0], position)
         self._prune_if_wanted()
         return verdict
+
+    def export_replicated(self, max_rows: int = 0, max_bytes: int = 0) -> Iterator[bytes]:
+        """The replicated state as chunks; :func:`exdbsql.engine.replicated_state.export_replicated`."""
+        return replicated_state.export_replicated(self, max_rows, max_bytes)
+
+    def import_replicated(self, chunks: Iterable[bytes]) -> None:
+        """Take over another node's replicated state; :func:`exdbsql.engine.replicated_state.import_replicated`."""
+        replicated_state.import_replicated(self, chunks)
 
     def stats(self) -> dict[str, Any]:
         """Figures for an operator: rows, versions kept, open transactions, positions, memory."""

@@ -5,6 +5,7 @@ index over duplicates) is done first, and the tables are replaced by one assignm
 reading the tables that they hold; one that wrote to a dropped table loses at commit.
 """
 
+from dataclasses import replace
 from typing import Protocol
 
 from exdbsql.engine.constraints import index_value_text
@@ -29,8 +30,12 @@ class Definable(Protocol):
     unpruned: dict[TableStore, None]
 
 
-def adopt(database: Definable, made: Dictionary) -> None:
+def adopt(database: Definable, made: Dictionary, *, replacing: bool = False) -> None:
     """Put `made` into force; call it under the commit lock.
+
+    `replacing` says that `made` did not come from the dictionary in force by DDL but is another node's, with the replicated rows to
+    follow. Then LOCAL and DISTRIBUTED tables keep their rows where only their number differs, and replicated ones with other
+    indexes begin empty.
 
     Raises:
         IntegrityError: a unique index over rows that share a value; nothing has changed then.
@@ -41,6 +46,8 @@ def adopt(database: Definable, made: Dictionary) -> None:
     stores: dict[str, TableStore] = {}
     for name, table in made.tables.items():
         store = database.tables_by_id.get(table.id)
+        if replacing:
+            store = _reusable(database, store, table, made)
         if store is None or store.definition != table:
             store = TableStore(table, version, sized=database.memory_limit is not None)
         stores[name] = store
@@ -55,6 +62,18 @@ def adopt(database: Definable, made: Dictionary) -> None:
     database.tables = stores
     database.head = (version, database.head[1])
     database.dictionary = made
+
+
+def _reusable(database: Definable, store: TableStore | None, table: Table, made: Dictionary) -> TableStore | None:
+    """The store that keeps its rows when another node's dictionary is adopted, or None."""
+    if table.kind is TableKind.REPLICATED:
+        same_indexes = store is not None and database.dictionary.indexes_of(store.name) == made.indexes_of(table.name)
+        return store if same_indexes else None
+    named = database.tables.get(table.name)
+    if named is not None and replace(named.definition, id=table.id) == table:
+        named.definition = table
+        return named
+    return store
 
 
 def _indexes_for(store: TableStore, made: Dictionary) -> dict[str, Index]:
