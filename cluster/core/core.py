@@ -125,6 +125,7 @@ class Core:
         self._last_marker = config.marker
         self._announced: dict[int, Member] = {}
         self._had_quorum = False
+        self._told_members: tuple[Member, ...] = ()
         self._hard_changed = False
         self._unsaved_from: int | None = None
         self._unsaved_snapshot: SnapshotData | None = None
@@ -436,7 +437,9 @@ class Core:
             self.configuration = newest
             self.known.update({m.node_id: m for m in newest.members if m.addr or m.node_id not in self.known})
             self.known[self.id] = self.me
-            self.events.append(MembersChanged(newest.members))
+            if newest.members != self._told_members:
+                self._told_members = newest.members
+                self.events.append(MembersChanged(newest.members))
         in_it = self.id in newest.ids() and self.cluster != 0 and self.phase not in (WAITING, LEFT)
         marker = Marker(self.cluster, newest.members, newest.log_index)
         if in_it and marker != self._last_marker and self.phase != ASKING:

@@ -1,0 +1,1 @@
+"""A whole cluster in one process, from one seed: network, disks, crashes, and what must hold at every step."""

@@ -1,0 +1,78 @@
+"""One simulated node: a replica, its state machine, and what survives a crash (a marker; a disk, if it has one)."""
+
+from __future__ import annotations
+
+from exdbsim.machine import Model
+
+from exdbsql.cluster.core.messages import Entry
+from exdbsql.cluster.core.quorum import Member
+from exdbsql.cluster.core.ready import Marker, Save, Saved, SnapshotData
+from exdbsql.cluster.replica import Replica, ReplicaConfig
+
+
+class Disk:
+    """What a durable node has synced."""
+
+    def __init__(self) -> None:
+        self.hard = (0, -1, 0)
+        self.snapshot: SnapshotData | None = None
+        self.entries: dict[int, Entry] = {}
+
+    def write(self, save: Save) -> None:
+        """One synced save."""
+        self.hard = (save.term, save.voted_for, save.voted_incarnation)
+        if save.snapshot is not None:
+            self.snapshot = save.snapshot
+        base = self.snapshot.log_index if self.snapshot is not None else 0
+        self.entries = {i: e for i, e in self.entries.items() if base < i < save.first_index}
+        self.entries |= dict(enumerate(save.entries, save.first_index))
+        self.entries = {i: e for i, e in self.entries.items() if i > base}
+
+    def read(self) -> Saved:
+        """What a start finds."""
+        return Saved(*self.hard, self.snapshot, tuple(self.entries[i] for i in sorted(self.entries)))
+
+
+class SimNode:
+    """A node over all its incarnations."""
+
+    def __init__(self, node_id: int, rank: int, members: tuple[Member, ...], durable: bool) -> None:
+        self.id = node_id
+        self.rank = rank
+        self.members = members
+        self.durable = durable
+        self.marker: Marker | None = None
+        self.disk = Disk()
+        self.up = False
+        self.incarnation = 0
+        self.checked_commit = 0
+        self.waiting: dict[int, int] = {}
+        """Number -> time of submission, for what this incarnation waits for."""
+
+    def start(self, incarnation: int, seed: int, **timing: int) -> None:
+        """A new incarnation."""
+        self.incarnation = incarnation
+        self.machine = Model()
+        self.waiting = {}
+        saved = self.disk.read() if self.durable and self.marker is not None else None
+        config = ReplicaConfig(
+            node_id=self.id,
+            addr=f"n{self.id}",
+            rank=self.rank,
+            incarnation=incarnation,
+            seed=seed,
+            members=self.members,
+            marker=self.marker,
+            saved=saved,
+            durable=self.durable,
+            **timing,
+        )
+        self.replica = Replica(config, self.machine)
+        self.checked_commit = self.replica.core.commit
+        self.machine.calls.clear()
+        self.up = True
+
+    def forget(self) -> None:
+        """The state folder is emptied: after leaving, or after an orderly stop."""
+        self.marker = None
+        self.disk = Disk()
