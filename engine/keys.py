@@ -50,8 +50,8 @@ class _Descending:
     def __init__(self, part: Any) -> None:
         self.part = part
 
-    def __lt__(self, other: "_Descending") -> bool:
-        return bool(other.part < self.part)
+    def __lt__(self, other: object) -> bool:
+        return bool(other.part < self.part) if isinstance(other, _Descending) else True  # only TOP is the other case
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Descending) and bool(self.part == other.part)

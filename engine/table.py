@@ -276,7 +276,7 @@ class TableStore:
         if index.sorted_part is None:
             return
         found = [entry for block in index.sorted_part.between(None, None) for entry in block]
-        if len(found) != entries or any(a >= b for a, b in pairwise(found)):
+        if len(found) != entries or not all(a < b for a, b in pairwise(found)):
             raise InternalError(f"the order of index {index.name} of table {self.name} is broken")
 
 
