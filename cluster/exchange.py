@@ -37,6 +37,9 @@ from exdbsql.schema.errors import ClusterError, Error, ProtocolError
 
 log = logging.getLogger("exdbsql.cluster")
 
+PATIENCE = 600
+"""After so many calls of `settle_orphans` an operation that was prepared here is asked about."""
+
 
 class ExchangeLine(Protocol):
     """What an exchange desk needs of its node."""
@@ -66,6 +69,7 @@ class ExchangeDesk:
         self._own: dict[str, Operation] = {}
         self._incoming: dict[tuple[int, str], frames.ShipmentReader] = {}
         self._prepared: dict[str, int] = {}  # operation -> its origin
+        self._age: dict[str, int] = {}  # operation prepared here -> calls of settle_orphans that it has seen
         self._orphans: set[str] = set()  # prepared here, origin lost, no verdict proposed yet
 
     # ---- asked by the application ----
@@ -151,7 +155,14 @@ class ExchangeDesk:
         self.settle_orphans()
 
     def settle_orphans(self) -> None:
-        """Propose "abort" for what was prepared here and lost its origin; called again from time to time."""
+        """Propose "abort" for what was prepared here and lost its origin; called ten times a second.
+
+        What has waited very long is asked for in the same way, for its verdict may have passed in a snapshot.
+        """
+        for name in self._prepared:
+            self._age[name] = self._age.get(name, 0) + 1
+            if self._age[name] % PATIENCE == 0:
+                self._orphans.add(name)
         for name in list(self._orphans):
             self._orphans.discard(name)
             self._line.propose_verdict(name, False, lambda result, name=name: self._orphan_settled(name, result))  # type: ignore[misc]
@@ -166,6 +177,7 @@ class ExchangeDesk:
         """The first verdict for an operation was applied in the log."""
         origin = self._prepared.pop(name, None)
         self._orphans.discard(name)
+        self._age.pop(name, None)
         if origin is not None:
             self._store.finish(name, commit)
             self._line.send_bulk(origin, frames.frame(frames.FINISHED, name, commit))
@@ -245,6 +257,7 @@ class ExchangeDesk:
         self._incoming.pop((sender, name), None)
         if self._prepared.get(name) == sender:
             del self._prepared[name]
+            self._age.pop(name, None)
             self._orphans.discard(name)
             self._store.finish(name, False)
 

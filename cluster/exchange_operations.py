@@ -7,7 +7,7 @@ from exdbsql.cluster import exchange_frames as frames
 from exdbsql.cluster.information import ExchangeReport
 from exdbsql.cluster.state_machine import ExchangeStore, TableShipment, Vector
 from exdbsql.cluster.wire import Frame
-from exdbsql.schema.errors import ClusterError, Error, ProtocolError
+from exdbsql.schema.errors import ClusterError, CommitOutcomeUnknownError, Error, ProtocolError
 
 Done = Callable[[ExchangeReport | Exception], None]
 """Who waits for an operation; called once."""
@@ -146,6 +146,8 @@ class Scatter(Operation):
     def _decided(self, result: object) -> None:
         if isinstance(result, bool):
             self.verdict(result)
+        elif isinstance(result, CommitOutcomeUnknownError):  # the targets learn the verdict from the log
+            self.finish(result)
         elif isinstance(result, Error):  # surely not in the log, and never will be
             self._deciding = False
             self.fail(result)

@@ -67,13 +67,18 @@ class Submission(Call):
 
 
 class Request(Call):
-    """Something that the listener's thread is to do; `action` runs there, and settles the request, then or later."""
+    """Something that the listener's thread is to do; `action` runs there, and settles the request, then or later.
 
-    __slots__ = ("action",)
+    Attributes:
+        detached_too: it makes sense while the node is in no cluster.
+    """
 
-    def __init__(self, action: "Callable[[Request], None]") -> None:
+    __slots__ = ("action", "detached_too")
+
+    def __init__(self, action: "Callable[[Request], None]", detached_too: bool = False) -> None:
         super().__init__()
         self.action = action
+        self.detached_too = detached_too
 
 
 class Mailbox:

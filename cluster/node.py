@@ -27,6 +27,7 @@ from exdbsql.cluster.parameters import ClusterParams, ClusterWindow, ModeMask, w
 from exdbsql.cluster.replica import ReplicaStatus
 from exdbsql.cluster.runtime import Runtime
 from exdbsql.cluster.state_machine import ExchangeStore, Origin, StateMachine
+from exdbsql.cluster.views import members_of, no_quorum_error, read_transaction_id, report_of
 from exdbsql.cluster.wire import FRAME_LIMIT
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import (
@@ -74,17 +75,21 @@ class ClusterNode:
         self._store = exchange_store
         self._marker_file = MarkerFile(state_dir, params.nodeId)
         self._schema_text = state_machine.dictionary_text()
+        self._at_first = list(state_machine.snapshot())  # what a log from its beginning is applied to, at attach()
         self._mailbox = Mailbox()
         self._listener: int | None = None
         self._over = threading.Event()
         self._changed = threading.Condition()
         self._since = time.monotonic()
         self._had_quorum = False
-        self._runtime = Runtime(
-            params, self._machine, self._store, self._marker_file, self._schema_text, self._note_change
-        )
+        self._detached = bool(params.mode_mask & ModeMask.START_DETACHED)
+        self._go_on = asyncio.Event()
+        self._runtime = self._make_runtime(params)
         if params.mode_mask & ModeMask.DEBUG_OUTPUT:
             _trace_on_stderr()
+
+    def _make_runtime(self, params: ClusterParams) -> Runtime:
+        return Runtime(params, self._machine, self._store, self._marker_file, self._schema_text, self._note_change)
 
     # ---- the listener ----
 
@@ -104,7 +109,7 @@ class ClusterNode:
             self._listener = threading.get_ident()
         try:
             with asyncio.Runner() as runner:
-                runner.run(self._runtime.run(self._mailbox))
+                runner.run(self._live())
         except Error as error:
             self._runtime.failure = error
             raise
@@ -112,6 +117,37 @@ class ClusterNode:
             self._over.set()
             self._mailbox.close()
             self._note_change()
+
+    async def _live(self) -> None:
+        """In the cluster, then detached, then in it again, until the end."""
+        while True:
+            if not self._detached:
+                await self._runtime.run(self._mailbox)
+                self._detached = self._runtime.detached
+            self._note_change()
+            if not self._detached:
+                return
+            await self._wait_detached()
+            if self._detached:
+                return
+
+    async def _wait_detached(self) -> None:
+        """Until `attach()` clears `_detached`, or `stop()` or `close()` does not."""
+        self._go_on.clear()
+        self._mailbox.attach(asyncio.get_running_loop(), self._open_letters_detached)
+        await self._go_on.wait()
+
+    def _open_letters_detached(self) -> None:
+        for letter in self._mailbox.take():
+            if isinstance(letter, Request) and letter.detached_too:
+                letter.action(letter)
+            else:
+                letter.settle(ClusterError(f"node {self.node_id} is detached from its cluster", hint="Call attach()."))
+
+    @property
+    def is_detached(self) -> bool:
+        """Whether this node has left its cluster and may be written to locally."""
+        return self._detached
 
     @property
     def is_listening(self) -> bool:
@@ -186,7 +222,7 @@ class ClusterNode:
         Raises:
             ClusterError: the id is none of ours.
         """
-        origin = _read_transaction_id(transaction_id)
+        origin = read_transaction_id(transaction_id)
         status = self._call("transaction_status()", lambda request: request.settle(self._status_of(origin)))
         return cast(str, status)
 
@@ -202,12 +238,7 @@ class ClusterNode:
         """
         if not self._runtime.status.has_quorum or self._over.is_set():
             self._refuse_when_over()
-            raise self._no_quorum()
-
-    def _no_quorum(self) -> NoQuorumError:
-        report = self.quorum_report()
-        missing = ", ".join(f"node {m.node_id} (rank {m.qrank})" for m in report.missing)
-        return NoQuorumError(report.reason, detail=f"missing: {missing}" if missing else None)
+            raise no_quorum_error(self.quorum_report())
 
     def read_mark(self, timeout: float | None = None) -> None:
         """Wait until this node has applied everything that was committed anywhere when this was called.
@@ -229,7 +260,9 @@ class ClusterNode:
         """
         self.refuse_in_callback("wait_ready()")
         with self._changed:
-            self._changed.wait_for(lambda: self._over.is_set() or self._runtime.status.ready, timeout)
+            self._changed.wait_for(lambda: self._over.is_set() or self._detached or self._runtime.status.ready, timeout)
+        if self._detached:
+            raise ClusterError(f"node {self.node_id} is detached from its cluster", hint="Call attach().")
         if self._runtime.status.ready and not self._over.is_set():
             return
         failure = self._runtime.failure
@@ -252,6 +285,8 @@ class ClusterNode:
     def _propose(self, call: str, propose: Callable[[], int], timeout: float | None) -> None:
         runtime = self._runtime
         result = self._call(call, lambda request: runtime.ask(propose, request.settle), timeout)
+        if isinstance(result, CommitOutcomeUnknownError):
+            raise NoQuorumError(f"{call} was given up: the quorum was lost, or the node stopped")
         if isinstance(result, Error):
             raise result
 
@@ -264,8 +299,7 @@ class ClusterNode:
         self.refuse_in_callback("stop()")
         if self._over.is_set():
             return
-        runtime = self._runtime
-        request = Request(runtime.begin_stop)
+        request = Request(self._stop, detached_too=True)
         self._mailbox.put(request)
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._changed:
@@ -276,6 +310,70 @@ class ClusterNode:
         if not over or not self._over.wait(left):
             raise ClusterError(f"not all active nodes have called stop() within {timeout} s", retryable=True)
 
+    def detach(self, timeout: float = 2.0) -> None:
+        """Leave the cluster without waiting for the others; the database is free for local reads and writes.
+
+        The node's rank leaves the sum, where the cluster has a quorum to write that down within `timeout` seconds.
+        """
+        self.refuse_in_callback("detach()")
+        self._refuse_when_over()
+        if self._detached:
+            return
+        runtime = self._runtime
+        self._mailbox.put(Request(lambda request: runtime.leave(timeout)))
+        with self._changed:
+            self._changed.wait_for(lambda: self._over.is_set() or self._detached)
+        self._refuse_when_over()
+
+    def attach(self, params: ClusterParams | None = None, timeout: float | None = None) -> None:
+        """Join the cluster again and wait until this node is synchronised; its replicated tables become the cluster's.
+
+        Args:
+            params: with what to join, by default as before; the node id stays.
+            timeout: seconds to wait.
+
+        Raises:
+            InvalidParameterError: `params` are for another node id.
+            NoQuorumError: not synchronised within `timeout`; the node goes on trying.
+        """
+        if params is not None and params.nodeId != self.node_id:
+            raise wrong("nodeId", f"{params.nodeId} is not the id of this node, {self.node_id}")
+        result = self._call("attach()", lambda request: self._attach(request, params), detached_too=True)
+        if isinstance(result, Error):
+            raise result
+        self.wait_ready(timeout)
+
+    def _attach(self, request: Request, params: ClusterParams | None) -> None:
+        if not self._detached:
+            request.settle(ClusterError(f"node {self.node_id} is attached already"))
+            return
+        try:
+            self._machine.restore(iter(self._at_first))
+            runtime = self._make_runtime(params or self.params)
+        except Error as error:
+            request.settle(error)
+            return
+        self.params = params or self.params
+        runtime.window.bounds = self._runtime.window.bounds
+        self._runtime, self._detached = runtime, False
+        self._go_on.set()
+        request.settle(None)
+
+    def force_go_on(self) -> str:
+        """An operator's explicit command (R8): go on from what this node has, when the other nodes are gone for good.
+
+        The cluster gets a new id; nodes of the old one are refused until their markers are removed.
+
+        Returns:
+            A sentence that says what may be lost.
+        """
+
+        def force(request: Request) -> None:
+            request.settle(self._runtime.replica.force_go_on())
+            self._runtime.schedule_pump()
+
+        return cast(str, self._call("force_go_on()", force))
+
     def close(self, timeout: float | None = 5.0) -> None:
         """End this node alone: hand over leadership if it has it, close its connections, return from `listen()`."""
         self.refuse_in_callback("close()")
@@ -283,12 +381,21 @@ class ClusterNode:
             self._over.set()
             self._mailbox.close()
             return
-        self._mailbox.put(Request(lambda request: self._close(request)))
+        self._mailbox.put(Request(self._close, detached_too=True))
         self._over.wait(timeout)
 
     def _close(self, request: Request) -> None:
-        self._runtime.close_soon()
+        if self._detached:
+            self._go_on.set()
+        else:
+            self._runtime.close_soon()
         request.settle(None)
+
+    def _stop(self, request: Request) -> None:
+        if self._detached:
+            self._go_on.set()
+        else:
+            self._runtime.begin_stop(request)
 
     # ---- distributed tables ----
 
@@ -320,11 +427,13 @@ class ClusterNode:
             raise result
         return cast(ExchangeReport, result)
 
-    def _call(self, call: str, action: Callable[[Request], None], timeout: float | None = None) -> object:
+    def _call(
+        self, call: str, action: Callable[[Request], None], timeout: float | None = None, detached_too: bool = False
+    ) -> object:
         """Have the listener do something and wait for its result."""
         self.refuse_in_callback(call)
         self._refuse_when_over()
-        request = Request(action)
+        request = Request(action, detached_too)
         self._mailbox.put(request)
         if not request.wait(timeout):
             raise ClusterError(f"{call} had no result within {timeout} s", retryable=True)
@@ -353,36 +462,18 @@ class ClusterNode:
 
     def active_nodes(self) -> list[NodeInfo]:
         """The members that are connected, this node included, in order of id. May be called from callbacks."""
-        if self._over.is_set():
-            return []
+        if self._over.is_set() or self._detached:
+            own = self.params.nodes[self.node_id]
+            return [NodeInfo(self.node_id, own.addr, own.qrank)] if self._detached else []
         return [NodeInfo(m.node_id, m.addr, m.qrank) for m in self.members() if m.state == "active"]
 
     def members(self) -> list[MemberInfo]:
         """All members as this node sees them, in order of id."""
-        status = self._runtime.status
-        return [
-            MemberInfo(
-                node_id=member.node_id,
-                addr=member.addr,
-                qrank=member.rank,
-                state="active" if member.node_id in status.present else "offline" if member.addr else "unknown",
-                is_leader=member.node_id == status.leader,
-                is_self=member.node_id == self.node_id,
-            )
-            for member in sorted(status.members)
-        ]
+        return members_of(self._runtime.status)
 
     def quorum_report(self) -> QuorumReport:
         """Whether this node may write, and the sum behind it."""
-        status = self._runtime.status
-        return QuorumReport(
-            has_quorum=status.has_quorum and not self._over.is_set(),
-            present_rank=status.present_rank,
-            total_rank=status.total_rank,
-            members=tuple(self.members()),
-            reason=_sum_in_words(status),
-            since_ms=int((time.monotonic() - self._since) * 1000),
-        )
+        return report_of(self._runtime.status, int((time.monotonic() - self._since) * 1000))
 
     @property
     def window(self) -> ClusterWindow:
@@ -402,30 +493,12 @@ def _refuse_what_is_missing(params: ClusterParams) -> None:
         missing.append('nwtype="MPI"')
     if params.mode_mask & ModeMask.EARLY_DATA_SEND:
         missing.append("mode_mask EARLY_DATA_SEND")
-    if params.mode_mask & ModeMask.START_DETACHED:
-        missing.append("mode_mask START_DETACHED")
     if params.tcp.ssl_params is not None:
         missing.append("nwparams ssl_params (TLS between nodes)")
     if params.tcp.socketDomain != "inet":
         missing.append('nwparams socketDomain="local"')
     if missing:
         raise NotSupportedError(f"{missing[0]} is not supported yet")
-
-
-def _read_transaction_id(transaction_id: str) -> Origin:
-    try:
-        node_id, incarnation, number = transaction_id.split("-")
-        return Origin(int(node_id), int(incarnation, 16), int(number))
-    except ValueError:
-        raise ClusterError(f"{transaction_id!r} is no transaction id", hint="It looks like 0-1f3a-17.") from None
-
-
-def _sum_in_words(status: ReplicaStatus) -> str:
-    verdict = "quorum" if status.has_quorum else "no quorum"
-    sum_text = f"{verdict}: ranks present {status.present_rank} of {status.total_rank}, more than half is needed"
-    if status.waiting_for and not status.ready:
-        return f"{sum_text}; this node waits for {status.waiting_for}"
-    return sum_text
 
 
 def _trace_on_stderr() -> None:

@@ -28,7 +28,7 @@ from exdbsql.cluster.core import ready as core_ready
 from exdbsql.cluster.core.quorum import Member
 from exdbsql.cluster.discover import ask_who_is_there
 from exdbsql.cluster.exchange import ExchangeDesk
-from exdbsql.cluster.frames import BULK, CONSENSUS, CONTROL, EXCHANGE, MEMBERS
+from exdbsql.cluster.frames import BULK, CONSENSUS, CONTROL, EXCHANGE, MEMBERS, STOP
 from exdbsql.cluster.handoff import Call, Mailbox, Submission
 from exdbsql.cluster.handshake import MAX_DIGESTS, Hello, Refusal, digest_of, judge
 from exdbsql.cluster.information import NodeInfo
@@ -37,8 +37,9 @@ from exdbsql.cluster.machine import CountedMachine
 from exdbsql.cluster.marker import MarkerFile
 from exdbsql.cluster.parameters import ClusterParams, ClusterWindow
 from exdbsql.cluster.replica import Replica, ReplicaConfig, ReplicaStatus
-from exdbsql.cluster.state_machine import ExchangeStore
+from exdbsql.cluster.state_machine import ExchangeStore, Origin
 from exdbsql.cluster.transport_tcp import TcpTransport
+from exdbsql.cluster.views import transaction_id
 from exdbsql.cluster.window import Window
 from exdbsql.cluster.wire import Frame
 from exdbsql.schema.errors import (
@@ -111,6 +112,7 @@ class Runtime:
         self._ticks = 0
         self._stopping = False
         self._connected_to: set[int] = set()
+        self._also_stopping: set[int] = set()
 
     def _replica_config(self, marker: core_ready.Marker | None) -> ReplicaConfig:
         members = tuple(Member(i, node.addr, node.qrank) for i, node in enumerate(self.params.nodes))
@@ -191,7 +193,7 @@ class Runtime:
     def _unknown(self, number: int, why: str) -> CommitOutcomeUnknownError:
         return CommitOutcomeUnknownError(
             f"whether the transaction was committed is not known: {why}",
-            transaction_id=f"{self.node_id}-{self.incarnation:x}-{number}",
+            transaction_id=transaction_id(Origin(self.node_id, self.incarnation, number)),
             hint="Ask transaction_status(transaction_id) when the cluster answers again.",
         )
 
@@ -228,7 +230,7 @@ class Runtime:
 
     def _refusal_to_submit(self) -> Error | None:
         if self._stopping or self._finished.is_set():
-            return ClusterStoppedError("stop() was called on this node")
+            return ClusterStoppedError("this node leaves: stop(), detach() or close() was called")
         if not self.replica.has_quorum():
             return NoQuorumError(self.replica.quorum_report().text)
         return None
@@ -258,7 +260,24 @@ class Runtime:
     def begin_stop(self, call: Call) -> None:
         """The application called stop(): no more submissions; `call` gets an error, or nothing until the end."""
         self._stopping = True
-        self.ask(self.replica.submit_stop, lambda result: call.settle(result) if isinstance(result, Error) else None)
+        for node_id in self.connected():
+            self._send_stop(node_id)
+
+        def refused(result: object) -> None:
+            if isinstance(result, Error) and not self._finished.is_set():
+                call.settle(result)
+
+        self.ask(self.replica.submit_stop, refused)
+
+    def _send_stop(self, node_id: int) -> None:
+        if self._stopping and self._transport is not None:
+            self._transport.send(node_id, [STOP])
+
+    def _stop_without_quorum(self) -> None:
+        """The log cannot agree on the end without a quorum: then the connected nodes' word is enough, for nothing that
+        was committed can be lost by it. The marker stays."""
+        if self._stopping and not self.replica.has_quorum() and self._also_stopping.issuperset(self.connected()):
+            self.finish()
 
     def close_soon(self) -> None:
         """This node goes alone: a leader hands over first, and what is on its way gets a moment to leave."""
@@ -277,10 +296,17 @@ class Runtime:
             return
         self.ask(lambda: self.replica.submit_verdict(operation, commit), done)
 
-    def leave(self) -> None:
-        """Take this node off the member list; `run` ends once that is done."""
+    def leave(self, patience_s: float) -> None:
+        """Take this node off the member list; `run` ends once that is done, or cannot be within `patience_s`."""
+        self._stopping = True
         self.replica.leave()
         self.schedule_pump()
+        asyncio.get_running_loop().call_later(patience_s, self._left)
+
+    def _left(self) -> None:
+        if not self._finished.is_set():
+            self.detached = True
+            self.finish()
 
     # ---- the loop ----
 
@@ -294,6 +320,7 @@ class Runtime:
         if self._ticks % STATUS_TICKS == 0:
             self._refresh()
             self.desk.settle_orphans()
+            self._stop_without_quorum()
         if self.replica.has_ready():
             self._pump()
 
@@ -361,8 +388,7 @@ class Runtime:
             case core_ready.Stopped():
                 self.finish()
             case core_ready.Left():
-                self.detached = True
-                self.finish()
+                self._left()
 
     def _give_up_without_quorum(self) -> None:
         if self.replica.has_quorum() or self._finished.is_set():
@@ -402,12 +428,17 @@ class Runtime:
             addr=self.addr,
             rank=self.rank,
             cluster_id=status.cluster,
-            running=status.phase in ("normal", "recovering") and status.cluster != 0,
+            running=self._is_running,
             channel=channel,
             modes=(("disk", False),),
             dictionary=self._schema_text,
             digests=tuple(sorted(self._digests)),
         )
+
+    @property
+    def _is_running(self) -> bool:
+        """A member of a cluster that is formed: what others say against such a node does not end it."""
+        return self.replica.status().phase == "normal"
 
     def judge(self, hello: Hello) -> Refusal | None:
         """Whether a peer is let in."""
@@ -427,11 +458,13 @@ class Runtime:
         """Frames to and from a node go through."""
         log.debug("node %d: node %d is connected", self.node_id, node_id)
         self.replica.peer_connected(node_id, incarnation)
+        self._send_stop(node_id)
         self.schedule_pump()
 
     def peer_down(self, node_id: int) -> None:
         """Frames to and from a node no longer go through."""
         log.debug("node %d: node %d is disconnected", self.node_id, node_id)
+        self._also_stopping.discard(node_id)
         self.replica.peer_disconnected(node_id)
         self.desk.peer_lost(node_id)
         self.schedule_pump()
@@ -447,6 +480,8 @@ class Runtime:
         if frame[0] == CONSENSUS and len(frame) == 2:
             self.replica.step(node_id, messages.from_wire(frame[1]))
             self.schedule_pump()
+        elif frame[0] == STOP:
+            self._also_stopping.add(node_id)
         elif frame[0] == EXCHANGE:
             self.desk.received(node_id, frame)
         else:
@@ -454,7 +489,7 @@ class Runtime:
 
     def refused(self, refusal: Refusal) -> None:
         """Another node did not let this one in."""
-        if refusal.fatal:
+        if refusal.fatal and (refusal.reason == "duplicate" or not self._is_running):
             self.finish(refusal.to_error())
         elif refusal.reason != "self":
             self.reasons[refusal.refused_by] = "\n".join((refusal.message, *refusal.lines))

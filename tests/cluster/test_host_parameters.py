@@ -63,7 +63,7 @@ def test_mpi_cluster_says_the_same_as_nwtype() -> None:
 )
 def test_a_wrong_value_is_an_error_that_names_the_parameter(parameter: str, arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidParameterError) as caught:
-        ClusterParams(**({"nodeId": 0, "nwtype": "TCP", "nodes": TWO} | arguments))
+        ClusterParams(**(dict[str, Any](nodeId=0, nwtype="TCP", nodes=TWO) | arguments))
     assert caught.value.message.startswith(parameter + ":")
 
 

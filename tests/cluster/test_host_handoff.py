@@ -1,0 +1,84 @@
+"""Letters between threads: none is lost, whatever the moment at which the loop begins or ends; and the window."""
+
+import asyncio
+import threading
+
+from exdbsql.cluster.handoff import Mailbox, Request, Submission
+from exdbsql.cluster.parameters import ClusterWindow
+from exdbsql.cluster.window import Window
+from exdbsql.schema.errors import ClusterStoppedError
+
+from .host_ports import DEADLINE_S
+
+
+def test_the_first_result_counts() -> None:
+    call = Submission(b"")
+    assert not call.wait(0) and not call.done
+    call.settle(1)
+    call.settle(2)
+    assert call.wait(0) and call.wait() and call.result == 1
+
+
+async def _serve(mailbox: Mailbox, enough: threading.Event) -> None:
+    def open_letters() -> None:
+        for letter in mailbox.take():
+            letter.settle("done")
+
+    mailbox.attach(asyncio.get_running_loop(), open_letters)
+    while not enough.is_set():
+        await asyncio.sleep(0.001)
+
+
+def test_no_letter_is_lost_when_the_loop_begins_and_ends_under_the_writers() -> None:
+    mailbox, enough = Mailbox(), threading.Event()
+    results: list[object] = []
+
+    def write() -> None:
+        for _ in range(500):
+            request = Request(lambda request: None)
+            mailbox.put(request)
+            assert request.wait(DEADLINE_S), "a letter was lost"
+            results.append(request.result)
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for writer in writers[:2]:
+        writer.start()
+    stopper = threading.Timer(0.05, enough.set)
+    stopper.start()
+    for writer in writers[2:]:
+        writer.start()
+    asyncio.run(_serve(mailbox, enough))
+    mailbox.close()
+    for writer in writers:
+        writer.join(DEADLINE_S)
+        assert not writer.is_alive()
+    assert len(results) == 2000
+    assert all(result == "done" or isinstance(result, ClusterStoppedError) for result in results)
+
+
+def _windowed(bounds: ClusterWindow, sizes: list[list[int]], wait_s: float = 0.0) -> list[int]:
+    """Add groups of commands of these sizes, one per turn; the lengths of the groups that were sent."""
+    sent: list[int] = []
+
+    async def main() -> None:
+        window = Window(bounds, lambda group: sent.append(len(group)))
+        for group in sizes:
+            window.add([Submission(bytes(size)) for size in group])
+            await asyncio.sleep(0)
+        if wait_s:
+            end = asyncio.get_running_loop().time() + DEADLINE_S
+            while sum(sent) < sum(map(len, sizes)) and asyncio.get_running_loop().time() < end:
+                await asyncio.sleep(wait_s)
+
+    asyncio.run(main())
+    return sent
+
+
+def test_without_a_window_nothing_waits() -> None:
+    assert _windowed(ClusterWindow(), [[1], [1, 1]]) == [1, 2]
+
+
+def test_a_window_sends_at_its_length_its_bytes_or_its_time() -> None:
+    assert _windowed(ClusterWindow(length=3, timeout=60_000), [[1], [1], [1], [1]]) == [3]
+    assert _windowed(ClusterWindow(length=100, bsize=10, timeout=60_000), [[4], [4], [4], [4]]) == [3]
+    assert _windowed(ClusterWindow(length=100, timeout=1), [[1], [1]], wait_s=0.002) == [2]
