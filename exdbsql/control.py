@@ -11,17 +11,16 @@ and SHOW, and the exchange of DISTRIBUTED tables (REFERENCE section 3)::
     SCATTER [TABLE] {x, … | ALL} TO   {ALL | [NODE] 1, …}
     GATHER  [TABLE] {x, … | ALL} FROM {ALL | [NODE] 1, …}
 
-A mode is ``ISOLATION LEVEL …``, ``READ ONLY`` or ``READ WRITE``. They are few and flat, so a tokenizer of one regular
-expression and a reader with one word of look-ahead do; everything else goes to the SQL parser. Two-phase commit and
+A mode is ``ISOLATION LEVEL …``, ``READ ONLY`` or ``READ WRITE``. They are few and flat, so a reader
+with one token of look-ahead does; everything else goes to the SQL parser. Two-phase commit and
 ``AND CHAIN`` are left out, and say so.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exdbsql.schema import sqlstate as states
-from exdbsql.schema.errors import NotSupportedError, ProgrammingError
+from exdbsql.schema.token_reader import TokenReader
+from exdbsql.schema.tokens import TokenKind, scan, tokenize
 
 READ_COMMITTED = "read committed"
 REPEATABLE_READ = "repeatable read"
@@ -93,10 +92,11 @@ class SetVariable:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """SHOW; the words in lower case, names as they are."""
+    """SHOW; the words in lower case, quoted names as they are. `position` is the first word's in `text`."""
 
     words: tuple[str, ...]
     position: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,225 +110,172 @@ class Exchange:
 
 Control = Begin | Commit | Rollback | SetSavepoint | RollbackTo | Release | SetModes | SetVariable | Show | Exchange
 
-_TOKEN = re.compile(
-    r"""(?P<skip>\s+|--[^\n]*|/\*.*?\*/)
-      | (?P<word>[^\W\d][\w$]*)
-      | "(?P<quoted>(?:[^"]|"")*)"
-      | '(?P<string>(?:[^']|'')*)'
-      | (?P<number>-?\d+(?:\.\d+)?)
-      | (?P<other>.)""",
-    re.VERBOSE | re.DOTALL,
-)
+
+def _one_of(reader: TokenReader, *words: str) -> str:
+    token = reader.accept_one_of(*words)
+    if token is None:
+        raise reader.syntax_error(expected=" or ".join(words).upper())
+    return token.value
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    start: int
-
-
-class _Reader:
-    """The tokens of one statement, with one token of look-ahead."""
-
-    def __init__(self, text: str) -> None:
-        self.statement = text
-        self._tokens = [
-            _Token(match.lastgroup or "", match[match.lastgroup or 0], match.start())
-            for match in _TOKEN.finditer(text)
-            if match.lastgroup != "skip"
-        ]
-        while self._tokens and self._tokens[-1].text == ";" and self._tokens[-1].kind == "other":
-            self._tokens.pop()
-        self._next = 0
-
-    @property
-    def token(self) -> _Token | None:
-        return self._tokens[self._next] if self._next < len(self._tokens) else None
-
-    def fail(self, wanted: str) -> ProgrammingError:
-        token = self.token
-        found = f'syntax error at or near "{token.text}"' if token else "syntax error at end of statement"
-        return ProgrammingError(
-            found,
-            sqlstate=states.SYNTAX_ERROR,
-            position=token.start if token else len(self.statement),
-            statement=self.statement,
-            hint=f"expected {wanted}",
-        )
-
-    def accept(self, *words: str) -> str | None:
-        """The next token in upper case if it is one of these words or signs; else nothing is consumed."""
-        token = self.token
-        if token is not None and token.kind in ("word", "other") and token.text.upper() in words:
-            self._next += 1
-            return token.text.upper()
-        return None
-
-    def expect(self, *words: str) -> str:
-        found = self.accept(*words)
-        if found is None:
-            raise self.fail(" or ".join(words))
-        return found
-
-    def name(self, what: str) -> str:
-        token = self.token
-        if token is None or token.kind not in ("word", "quoted"):
-            raise self.fail(what)
-        self._next += 1
-        return token.text.lower() if token.kind == "word" else token.text.replace('""', '"')
-
-    def integer(self, what: str) -> int:
-        token = self.token
-        if token is None or token.kind != "number" or not token.text.isdigit() or len(token.text) > 9:
-            raise self.fail(what)
-        self._next += 1
-        return int(token.text)
-
-    def value(self) -> str:
-        token = self.token
-        if token is None or token.kind == "other":
-            raise self.fail("a value")
-        self._next += 1
-        return token.text.replace("''", "'") if token.kind == "string" else token.text
-
-    def end(self) -> None:
-        if self.token is not None:
-            raise self.fail("the end of the statement")
-
-
-def _modes(reader: _Reader) -> Modes:
+def _modes(reader: TokenReader) -> Modes:
     isolation: str | None = None
     read_only: bool | None = None
-    while reader.token is not None:
-        if reader.accept("ISOLATION"):
-            reader.expect("LEVEL")
+    while reader.peek() is not None:
+        if reader.accept("isolation"):
+            reader.expect("level")
             isolation = _level(reader)
-        elif reader.accept("READ"):
-            read_only = reader.expect("ONLY", "WRITE") == "ONLY"
+        elif reader.accept("read"):
+            read_only = _one_of(reader, "only", "write") == "only"
         else:
-            raise reader.fail("ISOLATION LEVEL, READ ONLY or READ WRITE")
-        reader.accept(",")
+            raise reader.syntax_error(expected="ISOLATION LEVEL, READ ONLY or READ WRITE")
+        reader.accept_symbol(",")
     return Modes(isolation, read_only)
 
 
-def _level(reader: _Reader) -> str:
-    if reader.accept("SERIALIZABLE"):
+def _level(reader: TokenReader) -> str:
+    if reader.accept("serializable"):
         return SERIALIZABLE
-    if reader.accept("REPEATABLE"):
-        reader.expect("READ")
+    if reader.accept("repeatable"):
+        reader.expect("read")
         return REPEATABLE_READ
-    reader.expect("READ")
-    reader.expect("COMMITTED", "UNCOMMITTED")
+    reader.expect("read")
+    _one_of(reader, "committed", "uncommitted")
     return READ_COMMITTED
 
 
-def _begin(reader: _Reader) -> Control:
-    reader.accept("WORK", "TRANSACTION")
+def _begin(reader: TokenReader) -> Control:
+    reader.accept_one_of("work", "transaction")
     return Begin(_modes(reader))
 
 
-def _start(reader: _Reader) -> Control:
-    reader.expect("TRANSACTION")
+def _start(reader: TokenReader) -> Control:
+    reader.expect("transaction")
     return Begin(_modes(reader), "START TRANSACTION")
 
 
-def _no_chain(reader: _Reader) -> None:
-    reader.accept("WORK", "TRANSACTION")
-    if reader.accept("AND"):
-        if not reader.accept("NO"):
-            raise NotSupportedError("AND CHAIN is not supported", hint="send BEGIN after it")
-        reader.expect("CHAIN")
-    if reader.accept("PREPARED"):
-        raise NotSupportedError("two-phase commit is not supported")
+def _end_options(reader: TokenReader) -> None:
+    reader.accept_one_of("work", "transaction")
+    if reader.next_is("and", "chain"):
+        raise reader.not_supported("AND CHAIN", hint="Send BEGIN after it.")
+    reader.accept("and", "no", "chain")
+    if reader.next_is("prepared"):
+        raise reader.not_supported("two-phase commit")
 
 
-def _commit(reader: _Reader) -> Control:
-    _no_chain(reader)
+def _commit(reader: TokenReader) -> Control:
+    _end_options(reader)
     return Commit()
 
 
-def _rollback(reader: _Reader) -> Control:
-    _no_chain(reader)
-    if reader.accept("TO"):
-        reader.accept("SAVEPOINT")
+def _rollback(reader: TokenReader) -> Control:
+    _end_options(reader)
+    if reader.accept("to"):
+        reader.accept("savepoint")
         return RollbackTo(reader.name("the name of a savepoint"))
     return Rollback()
 
 
-def _savepoint(reader: _Reader) -> Control:
+def _savepoint(reader: TokenReader) -> Control:
     return SetSavepoint(reader.name("the name of a savepoint"))
 
 
-def _release(reader: _Reader) -> Control:
-    reader.accept("SAVEPOINT")
+def _release(reader: TokenReader) -> Control:
+    reader.accept("savepoint")
     return Release(reader.name("the name of a savepoint"))
 
 
-def _set(reader: _Reader) -> Control:
-    if reader.accept("TRANSACTION"):
+def _set(reader: TokenReader) -> Control:
+    if reader.accept("transaction"):
         return SetModes(_modes(reader), for_session=False)
-    if reader.accept("SESSION") and reader.accept("CHARACTERISTICS"):
-        reader.expect("AS")
-        reader.expect("TRANSACTION")
+    if reader.accept("session", "characteristics", "as", "transaction"):
         return SetModes(_modes(reader), for_session=True)
-    name = reader.name("the name of a setting")
-    while reader.accept("."):
-        name += "." + reader.name("the rest of the setting's name")
-    reader.expect("TO", "=")
-    return SetVariable(name, None if reader.accept("DEFAULT") else reader.value())
+    reader.accept("session")
+    name = _dotted(reader, reader.name("the name of a setting"))
+    if not reader.accept_symbol("="):
+        reader.expect("to")
+    return SetVariable(name, None if reader.accept("default") else _value(reader))
 
 
-def _show(reader: _Reader) -> Control:
-    start = reader.token
+def _dotted(reader: TokenReader, name: str) -> str:
+    while reader.accept_symbol("."):
+        name += "." + reader.name("the rest of the name")
+    return name
+
+
+def _value(reader: TokenReader) -> str:
+    sign = "-" if reader.accept_symbol("-") else ""
+    token = reader.peek()
+    if token is None or token.kind not in (TokenKind.WORD, TokenKind.STRING, TokenKind.NUMBER):
+        raise reader.syntax_error(expected="a value")
+    return sign + reader.take().value
+
+
+def _show(reader: TokenReader) -> Control:
+    position = reader.offset
     words = []
-    while reader.token is not None:
-        words.append(reader.name("what to show"))
-        while reader.accept("."):
-            words[-1] += "." + reader.name("the rest of the name")
-    if start is None:
-        raise reader.fail("what to show: CLUSTER, NODES, QUORUM, TABLES, INDEXES, CREATE TABLE name, or a setting")
-    return Show(tuple(words), start.start)
+    while (token := reader.peek()) is not None:
+        if token.kind not in (TokenKind.WORD, TokenKind.QUOTED_NAME):
+            raise reader.syntax_error(expected="what to show")
+        words.append(_dotted(reader, reader.take().value))
+    if not words:
+        raise reader.syntax_error(
+            expected="CLUSTER, NODES, QUORUM, TABLES, COLUMNS, INDEXES, CREATE TABLE, ALL or a setting"
+        )
+    return Show(tuple(words), position, reader.text)
 
 
-def _scatter(reader: _Reader) -> Control:
-    return _exchange(reader, push=True)
+def _scatter(reader: TokenReader) -> Control:
+    tables = _tables(reader)
+    reader.expect("to")
+    return Exchange(True, tables, _nodes(reader))
 
 
-def _gather(reader: _Reader) -> Control:
-    return _exchange(reader, push=False)
+def _gather(reader: TokenReader) -> Control:
+    tables = _tables(reader)
+    reader.expect("from")
+    return Exchange(False, tables, _nodes(reader))
 
 
-def _exchange(reader: _Reader, *, push: bool) -> Control:
-    reader.accept("TABLE", "TABLES")
-    tables: list[str] | None = None
-    if not reader.accept("ALL"):
-        tables = [reader.name("the name of a DISTRIBUTED table, or ALL")]
-        while reader.accept(","):
-            tables.append(reader.name("the name of a DISTRIBUTED table"))
-    reader.expect("TO" if push else "FROM")
-    nodes: list[int] | None = None
-    if not reader.accept("ALL"):
-        reader.accept("NODE", "NODES")
-        nodes = [reader.integer("the id of a node, or ALL")]
-        while reader.accept(","):
-            nodes.append(reader.integer("the id of a node"))
-    return Exchange(push, None if tables is None else tuple(tables), None if nodes is None else tuple(nodes))
+def _tables(reader: TokenReader) -> tuple[str, ...] | None:
+    reader.accept_one_of("table", "tables")
+    if reader.accept("all"):
+        return None
+    tables = [reader.name("the name of a DISTRIBUTED table, or ALL")]
+    while reader.accept_symbol(","):
+        tables.append(reader.name("the name of a DISTRIBUTED table"))
+    return tuple(tables)
 
 
-_READERS: dict[str, Callable[[_Reader], Control]] = {
-    "BEGIN": _begin,
-    "START": _start,
-    "COMMIT": _commit,
-    "END": _commit,
-    "ROLLBACK": _rollback,
-    "ABORT": _rollback,
-    "SAVEPOINT": _savepoint,
-    "RELEASE": _release,
-    "SET": _set,
-    "SHOW": _show,
-    "SCATTER": _scatter,
-    "GATHER": _gather,
+def _nodes(reader: TokenReader) -> tuple[int, ...] | None:
+    if reader.accept("all"):
+        return None
+    reader.accept_one_of("node", "nodes")
+    nodes = [_node(reader)]
+    while reader.accept_symbol(","):
+        nodes.append(_node(reader))
+    return tuple(nodes)
+
+
+def _node(reader: TokenReader) -> int:
+    if (sign := reader.peek()) is not None and sign.is_symbol("-"):
+        raise reader.syntax_error(expected="the id of a node")
+    return reader.integer("the id of a node")
+
+
+_READERS: dict[str, Callable[[TokenReader], Control]] = {
+    "begin": _begin,
+    "start": _start,
+    "commit": _commit,
+    "end": _commit,
+    "rollback": _rollback,
+    "abort": _rollback,
+    "savepoint": _savepoint,
+    "release": _release,
+    "set": _set,
+    "show": _show,
+    "scatter": _scatter,
+    "gather": _gather,
 }
 
 
@@ -339,12 +286,15 @@ def parse_control(text: str) -> Control | None:
         ProgrammingError: it begins like one of them and goes on wrongly (42601, with position and hint).
         NotSupportedError: a form that is left out.
     """
-    reader = _Reader(text)
-    token = reader.token
-    read = _READERS.get(token.text.upper()) if token is not None and token.kind == "word" else None
-    if read is None:
+    first = next(scan(text), None)
+    read = _READERS.get(first.value) if first is not None and first.kind is TokenKind.WORD else None
+    if first is None or read is None:
         return None
-    reader.expect(token.text.upper() if token else "")
+    tokens = tokenize(text)
+    while tokens[-1].is_symbol(";"):
+        tokens.pop()
+    reader = TokenReader(text, tokens)
+    reader.take()
     control = read(reader)
-    reader.end()
+    reader.expect_end()
     return control

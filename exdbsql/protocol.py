@@ -4,8 +4,9 @@ A frame is a length (four bytes, most significant first) and a msgpack list of t
 
 1. The client speaks first: ``["hello", {...}]`` with the magic word and the versions it can speak. The server answers
    ``["welcome", {...}]`` with the version it chose, or ``["refused", error]`` and closes.
-2. After that the client sends ``[request id, operation, argument...]``; each gets one ``[request id, status, payload]``,
-   in the order of the requests. Status 0 is an answer, 1 an error.
+2. After that the client sends ``[request id, operation, argument...]``; each gets one
+   ``[request id, status, payload, state, notices]``, in the order of the requests. Status 0 is an answer, 1 an error;
+   state is the transaction's ("idle", "open", "failed") after the request.
 3. ``cancel`` alone is taken out of turn: it stops the request that it names, which is answered with an error (57014),
    and gets no answer itself.
 4. A length above the limit ends the connection before anything of that size is allocated. Before the handshake is over
@@ -19,6 +20,7 @@ Statements are prepared by their text: a text that the node has seen costs it a 
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from exdbsql.result import ColumnInfo, Shape
@@ -141,12 +143,11 @@ def check_hello(message: list[Any]) -> dict[str, Any]:
     Raises:
         ProtocolError: not a hello of ours, or no version in common.
     """
-    values: dict[str, Any]
     match message:
         case ["hello", {"magic": str(magic), "versions": [*versions]} as values] if magic == MAGIC:
             if VERSION not in versions:
                 raise ProtocolError(f"this node speaks version {VERSION} of the SQL protocol, the client {versions}")
-            return values
+            return dict(values)
     raise ProtocolError("the first message is no exdbsql hello; is this a client of something else?")
 
 
@@ -167,10 +168,9 @@ def check_welcome(message: list[Any]) -> dict[str, Any]:
         Error: the server's own, when it refused.
         ProtocolError: not an exdbsql server.
     """
-    values: dict[str, Any]
     match message:
         case ["welcome", {"version": int(version), "limit": int()} as values] if version == VERSION:
-            return values
+            return dict(values)
         case ["refused", [*error]]:
             raise error_from_wire(error)
     raise ProtocolError("the answer is no exdbsql welcome; is this the SQL port of a node?")
@@ -193,18 +193,35 @@ def check_request(message: list[Any]) -> tuple[int, str, list[Any]]:
     raise ProtocolError("not a request")
 
 
-def check_reply(message: list[Any], request_id: int) -> Any:
-    """The payload of the reply to `request_id`.
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What rule 2's reply says."""
+
+    status: int
+    payload: Any
+    state: str
+    notices: list[str]
+
+    def value(self) -> Any:
+        """The payload.
+
+        Raises:
+            Error: the one that the server answered with.
+        """
+        if self.status == OK:
+            return self.payload
+        raise error_from_wire(self.payload)
+
+
+def check_reply(message: list[Any], request_id: int) -> Reply:
+    """The reply to `request_id`.
 
     Raises:
-        Error: the one that the server answered with.
-        ProtocolError: not the reply to this request.
+        ProtocolError: not that.
     """
     match message:
-        case [int(replied), int(status), payload] if replied == request_id:
-            if status == OK:
-                return payload
-            raise error_from_wire(payload)
+        case [int(replied), int(status), payload, str(state), [*notices]] if replied == request_id:
+            return Reply(status, payload, state, notices)
     raise ProtocolError(f"not the reply to request {request_id}")
 
 

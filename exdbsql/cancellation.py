@@ -1,0 +1,62 @@
+"""Stopping a statement that runs in another thread.
+
+A statement is Python code, compiled or in the engine, so it is stopped the way Python offers: an exception set in its
+thread (`PyThreadState_SetAsyncExc`, https://docs.python.org/3/c-api/init.html). That arrives between two bytecodes; one
+long call into C, a sort for example, ends first. Two things need care. The exception must not hit the thread after the
+statement has ended, so both sides announce before they look (Dekker's way: the canceller sets `_requested`, then reads
+who runs; the runner clears who runs, then reads `_requested`), and the runner takes back what was sent and not
+delivered. And it must not hit a commit, whose outcome has to stay definite, so only the statement itself runs inside.
+"""
+
+import ctypes
+import threading
+from typing import Final
+
+_send = ctypes.pythonapi["PyThreadState_SetAsyncExc"]
+_send.argtypes = (ctypes.c_ulong, ctypes.py_object)
+_take_back = ctypes.pythonapi["PyThreadState_SetAsyncExc"]  # the same function: NULL is no py_object
+_take_back.argtypes = (ctypes.c_ulong, ctypes.c_void_p)
+
+ENDED: Final = -1
+"""In the place of the running thread: the session has ended. One test of the session's finds this and "in use"."""
+
+COMMITTING: Final = -2
+"""In the place of the running thread: a commit runs. It cannot be cancelled, so that its outcome stays definite."""
+
+
+class StatementCancelled(BaseException):
+    """Arrives in the thread that runs the statement; never leaves the session. Not an Exception, so that no handler on
+    the way swallows it."""
+
+
+class Cancellation:
+    """Who runs a statement of one session now, and whether somebody wants it to stop.
+
+    Attributes:
+        thread: the identifier of the running thread, 0 where none runs. The session writes it directly, because this
+            is on the path of every statement.
+        requested: somebody asked; the runner has to `settle`.
+    """
+
+    __slots__ = ("_lock", "requested", "thread")
+
+    def __init__(self) -> None:
+        self.thread = 0
+        self.requested = False
+        self._lock = threading.Lock()
+
+    def cancel(self) -> None:
+        """Stop the statement that runs now; nothing happens where none does."""
+        with self._lock:
+            self.requested = True
+            thread = self.thread
+            if thread > 0:
+                _send(thread, ctypes.py_object(StatementCancelled))
+            else:
+                self.requested = False
+
+    def settle(self) -> None:
+        """For the runner, after it cleared `thread` and found `requested`: take back what was not delivered."""
+        with self._lock:
+            self.requested = False
+            _take_back(threading.get_ident(), None)

@@ -1,0 +1,337 @@
+"""A session at the other end of a socket, with the same face as one in this process.
+
+One request is under way at a time; `cancel` alone may come from another thread meanwhile. What the transaction's state
+is comes with every reply, so asking for it costs no round trip. A result that did not come whole is fetched page by
+page, and one that nobody wants any more is closed at the server along with the next request.
+
+When the connection is lost, the server rolls back what was open. Only where the request could have committed something
+is the outcome unknown, and the error says so (08007): look before you repeat it.
+"""
+
+import itertools
+import threading
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any, Final
+
+from exdbsql import protocol
+from exdbsql.address import Address, Target, parse_target
+from exdbsql.interface import DISCONNECTED, IDLE
+from exdbsql.protocol import PAGE_ROWS, Reply
+from exdbsql.remote_calls import RemoteCalls
+from exdbsql.result import Answer, Parameters, Result, Row, result_of
+from exdbsql.schema import codec
+from exdbsql.schema import sqlstate as states
+from exdbsql.schema.errors import (
+    Error,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+    ProtocolError,
+)
+from exdbsql.wire_socket import WireSocket, open_socket
+
+CONNECT_TIMEOUT_S: Final = 5.0
+_MAY_COMMIT: Final = frozenset({"commit", "execute", "executemany", "executenamed"})
+
+
+def connect_remote(target: str) -> "RemoteSession":
+    """A session with the first node of an ``exdb://`` target that answers.
+
+    Raises:
+        InterfaceError: the target cannot be read.
+        NotSupportedError, OperationalError: the server refuses, or nobody answers (08001).
+    """
+    parsed = parse_target(target)
+    timeout_s = _timeout(parsed)
+    refusals: list[Error] = []
+    for address in parsed.addresses:
+        try:
+            return _greet(address, parsed, timeout_s)
+        except OperationalError as error:
+            refusals.append(error)
+    if len(refusals) == 1:
+        raise refusals[0]
+    raise OperationalError(
+        "; ".join(error.message for error in refusals),
+        sqlstate=states.CANNOT_CONNECT,
+        hint=refusals[0].hint,
+        retryable=True,
+    )
+
+
+def _timeout(target: Target) -> float:
+    timeout_s = CONNECT_TIMEOUT_S
+    for name, value in target.options:
+        if name != "connect_timeout":
+            raise InterfaceError(f"unknown option {name!r} in {target}", hint="known is connect_timeout, in seconds")
+        try:
+            timeout_s = float(value)
+        except ValueError:
+            timeout_s = 0.0
+        if not 0 < timeout_s < 86400:
+            raise InterfaceError(f"connect_timeout: expected seconds, got {value!r}")
+    return timeout_s
+
+
+def _greet(address: Address, target: Target, timeout_s: float) -> "RemoteSession":
+    wire = WireSocket(open_socket((address,), timeout_s))
+    try:
+        wire.send(protocol.hello(f"exdbsql-python {version('exdbsql')}", target.database, target.user))
+        welcome = protocol.check_welcome(wire.receive())
+    except ProtocolError as error:
+        wire.close()
+        raise OperationalError(f"{address}: {error.message}", sqlstate=states.CANNOT_CONNECT) from error
+    except BaseException:
+        wire.close()
+        raise
+    wire.set_timeout(None)
+    wire.set_limit(welcome["limit"])
+    return RemoteSession(wire, welcome)
+
+
+class RemoteSession:
+    """The :class:`~exdbsql.interface.SessionInterface` of a node over the network."""
+
+    def __init__(self, wire: WireSocket, welcome: dict[str, Any]) -> None:
+        self._wire = wire
+        self._database = str(welcome.get("database"))
+        node_id = welcome.get("node_id")
+        self._node_id = node_id if isinstance(node_id, int) else None
+        self._autocommit = False
+        self._state = IDLE
+        self._notices: list[str] = []
+        self._request_ids = itertools.count(1)
+        self._under_way = 0
+        self._busy = threading.Lock()
+        self._unwanted: list[int] = []
+        self._cluster = RemoteCalls(lambda name, arguments: self._ask("call", name, arguments))
+
+    # --- what others ask ---------------------------------------------------------------------------------------------
+
+    @property
+    def cluster(self) -> RemoteCalls:
+        """The cluster's calls."""
+        return self._cluster
+
+    @property
+    def transaction_state(self) -> str:
+        """ "idle", "open", "failed" or "disconnected", as of the last reply."""
+        return self._state
+
+    @property
+    def target_description(self) -> tuple[str, int | None]:
+        """The database's name, and the node's id where it is in a cluster."""
+        return self._database, self._node_id
+
+    @property
+    def autocommit(self) -> bool:
+        """Whether each statement outside BEGIN … COMMIT is a transaction of its own."""
+        return self._autocommit
+
+    @autocommit.setter
+    def autocommit(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise InterfaceError(f"autocommit is True or False, not {value!r}")
+        self._ask("autocommit", value)
+        self._autocommit = value
+
+    def take_notices(self) -> list[str]:
+        """What was to be said beside results since the last call."""
+        notices, self._notices = self._notices, []
+        return notices
+
+    # --- statements --------------------------------------------------------------------------------------------------
+
+    def execute(self, sql: str, params: Parameters = None) -> Result:
+        """Run one statement; the result is complete, with names."""
+        answer = self.run(sql, params)
+        return result_of(answer, tuple(self.take_notices()))
+
+    def run(self, sql: str, parameters: Parameters = None) -> Answer:
+        """Run one statement; the result comes in pages."""
+        _check_text(sql)
+        return self._answer(self._ask("execute", sql, _sendable(parameters), PAGE_ROWS))
+
+    def run_many(self, sql: str, rows: Sequence[Any]) -> Answer:
+        """Run one statement for each row of parameters, as one statement: all or nothing."""
+        _check_text(sql)
+        rows = [_sendable(row) for row in rows]
+        if rows and isinstance(rows[0], dict):
+            return self._answer(self._ask("executenamed", sql, rows))
+        return self._answer(self._ask("executemany", sql, _packed(rows)))
+
+    def _answer(self, payload: Any) -> Answer:
+        match payload:
+            case [shape, int(count), None, int()]:
+                return protocol.shape_from_wire(shape), None, count, None
+            case [shape, int(count), bytes(page), int(result_id)]:
+                rows = codec.unpack_rows(page)
+                more = _Pages(self, result_id).next_page if result_id else None
+                return protocol.shape_from_wire(shape), rows, count, more
+        raise ProtocolError("the answer cannot be read")
+
+    def next_page(self, result_id: int) -> tuple[list[Row], bool]:
+        """The next rows of a result, and whether they are the last."""
+        match self._ask("next", result_id, PAGE_ROWS):
+            case [bytes(page), bool(is_last)]:
+                return codec.unpack_rows(page), is_last
+        raise ProtocolError("the page cannot be read")
+
+    def not_wanted(self, result_id: int) -> None:
+        """Close a result at the server, along with the next request. May come from any thread, at any time."""
+        self._unwanted.append(result_id)
+
+    def commit(self) -> None:
+        """Commit the open transaction, if there is one; returns only if it is committed."""
+        self._ask("commit")
+
+    def rollback(self) -> None:
+        """Undo the open transaction, if there is one."""
+        self._ask("rollback")
+
+    def cancel(self) -> None:
+        """Stop the statement that runs now, from another thread."""
+        under_way = self._under_way
+        if under_way:
+            self._wire.send([next(self._request_ids), "cancel", under_way])
+
+    def close(self) -> None:
+        """Say good-bye; the server rolls back what is open."""
+        if self._state != DISCONNECTED:
+            self._state = DISCONNECTED
+            try:
+                self._wire.send([next(self._request_ids), "bye"])
+            except OperationalError:
+                pass
+            finally:
+                self._wire.close()
+
+    # --- requests ----------------------------------------------------------------------------------------------------
+
+    def _ask(self, operation: str, *arguments: Any) -> Any:
+        """One request and its reply.
+
+        Raises:
+            Error: the server's, or OperationalError where the connection is lost.
+            InterfaceError: the session is closed, or another thread is using it.
+        """
+        if self._state == DISCONNECTED:
+            raise InterfaceError("the connection is closed", sqlstate=states.CONNECTION_DOES_NOT_EXIST)
+        if not self._busy.acquire(blocking=False):
+            raise InterfaceError(
+                "another thread is using this connection", hint="give each thread a connection of its own"
+            )
+        try:
+            while self._unwanted:
+                self._exchange("close", [self._unwanted.pop()])
+            return self._exchange(operation, list(arguments)).value()
+        finally:
+            self._under_way = 0
+            self._busy.release()
+
+    def _exchange(self, operation: str, arguments: list[Any]) -> Reply:
+        request_id = next(self._request_ids)
+        try:
+            self._wire.send([request_id, operation, *arguments])
+            self._under_way = request_id
+            reply = self._wait_for_reply(request_id)
+        except InternalError as error:  # from the codec, before anything was sent
+            raise _no_sql_value(error) from error
+        except ProtocolError:
+            self._disconnect()
+            raise
+        except OperationalError as error:
+            if error.sqlstate != states.CONNECTION_FAILURE:
+                raise
+            self._disconnect()
+            raise self._what_became_of(operation, error) from error
+        self._state = reply.state
+        self._notices += reply.notices
+        return reply
+
+    def _wait_for_reply(self, request_id: int) -> Reply:
+        """Ctrl-C stops the statement and still takes its reply, so that the stream stays in step; a second one gives up."""
+        try:
+            return self._read_reply(request_id)
+        except KeyboardInterrupt:
+            in_step = False
+            try:
+                self.cancel()
+                self._state = self._read_reply(request_id).state
+                in_step = True
+            finally:
+                if not in_step:
+                    self._disconnect()
+            raise
+
+    def _read_reply(self, request_id: int) -> Reply:
+        message = self._wire.receive()
+        if message[0] == "refused":
+            protocol.check_welcome(message)
+        return protocol.check_reply(message, request_id)
+
+    def _what_became_of(self, operation: str, error: Error) -> Error:
+        if operation == "commit" or (operation in _MAY_COMMIT and self._autocommit):
+            return OperationalError(
+                f"{error.message}; whether the {'transaction' if operation == 'commit' else 'statement'} took effect is"
+                " not known",
+                sqlstate=states.TRANSACTION_RESOLUTION_UNKNOWN,
+                hint="look before you repeat it",
+            )
+        return error
+
+    def _disconnect(self) -> None:
+        self._state = DISCONNECTED
+        self._wire.close()
+
+
+class _Pages:
+    """The rest of one result. When it is dropped unread, the server is told to drop its side."""
+
+    def __init__(self, session: RemoteSession, result_id: int) -> None:
+        self._session = session
+        self._result_id = result_id
+
+    def next_page(self) -> list[Row] | None:
+        if not self._result_id:
+            return None
+        rows, is_last = self._session.next_page(self._result_id)
+        if is_last:
+            self._result_id = 0
+        return rows
+
+    def __del__(self) -> None:
+        if self._result_id:
+            self._session.not_wanted(self._result_id)
+
+
+def _check_text(sql: object) -> None:
+    if not isinstance(sql, str):
+        raise InterfaceError(f"a statement is a str, not {type(sql).__name__}")
+
+
+def _sendable(parameters: Any) -> Any:
+    """Parameters as the codec takes them: a list, a dict or None."""
+    if parameters is None or isinstance(parameters, (list, tuple, dict)):
+        return parameters
+    if isinstance(parameters, (str, bytes)):
+        raise ProgrammingError(f"parameters are a sequence or a mapping, not {type(parameters).__name__}")
+    try:
+        return dict(parameters) if hasattr(parameters, "keys") else list(parameters)
+    except TypeError:
+        raise ProgrammingError(f"parameters are a sequence or a mapping, not {type(parameters).__name__}") from None
+
+
+def _packed(rows: Sequence[Any]) -> bytes:
+    try:
+        return codec.pack_rows(rows)
+    except InternalError as error:
+        raise _no_sql_value(error) from error
+
+
+def _no_sql_value(error: InternalError) -> ProgrammingError:
+    return ProgrammingError(
+        f"a parameter is no SQL value: {error.message.rpartition(': ')[2]}", sqlstate=states.DATATYPE_MISMATCH
+    )

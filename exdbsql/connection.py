@@ -1,0 +1,211 @@
+"""The connection of PEP 249, with the cluster's calls of REFERENCE section 2.
+
+Transactions begin by themselves with the first statement and end with `commit` or `rollback`; with ``autocommit = True``
+each statement is a transaction of its own, unless the program says BEGIN. Used as a context manager, a connection
+commits at the end of the block, or rolls back if the block raised, and closes.
+
+`commit` never returns unless the transaction is committed. In particular, after a statement failed (state "failed") it
+rolls back and raises, where PostgreSQL's COMMIT would answer ROLLBACK and most programs would not look.
+"""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from exdbsql.cluster.information import ClusterInfo, ExchangeReport, NodeInfo
+from exdbsql.cluster.parameters import ClusterParams, ClusterWindow
+from exdbsql.cursor import Cursor
+from exdbsql.interface import DISCONNECTED, ClusterCalls, SessionInterface
+from exdbsql.result import Parameters
+from exdbsql.schema import errors
+from exdbsql.schema.errors import InterfaceError
+
+
+class Connection:
+    """One session with a database. One thread uses it at a time (`threadsafety` 1); `cancel` may come from another.
+
+    Attributes:
+        session: what lies below, for shells and tools: ``session.execute(sql)`` gives a whole result with names.
+    """
+
+    Warning = errors.Warning
+    Error = errors.Error
+    InterfaceError = errors.InterfaceError
+    DatabaseError = errors.DatabaseError
+    DataError = errors.DataError
+    OperationalError = errors.OperationalError
+    IntegrityError = errors.IntegrityError
+    InternalError = errors.InternalError
+    ProgrammingError = errors.ProgrammingError
+    NotSupportedError = errors.NotSupportedError
+
+    def __init__(self, session: SessionInterface) -> None:
+        self._session = session
+        self._closed = False
+
+    @property
+    def session(self) -> SessionInterface:
+        """The session below."""
+        self._check_open()
+        return self._session
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InterfaceError("the connection is closed", sqlstate="08003")
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def cursor(self) -> Cursor:
+        """A new cursor; all cursors of a connection share its transaction."""
+        self._check_open()
+        return Cursor(self)
+
+    def execute(self, sql: str, parameters: Parameters = None) -> Cursor:
+        """Run one statement on a new cursor, and return that; see :meth:`Cursor.execute`."""
+        return self.cursor().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Sequence[Any]) -> Cursor:
+        """The same for :meth:`Cursor.executemany`."""
+        return self.cursor().executemany(sql, parameters)
+
+    def commit(self) -> None:
+        """Commit the open transaction, if there is one. Returning means that it is committed.
+
+        Raises:
+            ConflictError: another transaction changed the same rows first; try again.
+            IntegrityError: a constraint, because of what other nodes committed meanwhile.
+            NoQuorumError: not committed, and never will be.
+            CommitOutcomeUnknownError: it cannot be known yet; ask :meth:`transaction_status`.
+            ProgrammingError: a statement had failed (25P02). In each of these cases the transaction is over.
+        """
+        self._check_open()
+        self._session.commit()
+
+    def rollback(self) -> None:
+        """Undo the open transaction, if there is one."""
+        self._check_open()
+        self._session.rollback()
+
+    def close(self) -> None:
+        """Roll back what is open, and end the session. Closing twice is no error."""
+        if not self._closed:
+            self._closed = True
+            self._session.close()
+
+    def cancel(self) -> None:
+        """Stop the statement that runs now, from another thread: there it raises OperationalError (57014)."""
+        self._check_open()
+        self._session.cancel()
+
+    interrupt = cancel
+
+    @property
+    def autocommit(self) -> bool:
+        """Whether each statement is a transaction of its own. False at first, as PEP 249 has it."""
+        self._check_open()
+        return self._session.autocommit
+
+    @autocommit.setter
+    def autocommit(self, value: bool) -> None:
+        self._check_open()
+        self._session.autocommit = value
+
+    @property
+    def transaction_state(self) -> str:
+        """ "idle", "open", "failed" (only a rollback helps) or "disconnected"."""
+        return DISCONNECTED if self._closed else self._session.transaction_state
+
+    @property
+    def target_description(self) -> tuple[str, int | None]:
+        """The database's name, and the node's id where it is in a cluster."""
+        self._check_open()
+        return self._session.target_description
+
+    def __enter__(self) -> Self:
+        self._check_open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if not self._closed and self._session.transaction_state != DISCONNECTED:
+                if kind is None:
+                    self._session.commit()
+                else:
+                    self._session.rollback()
+        finally:
+            self.close()
+
+    # --- the cluster -------------------------------------------------------------------------------------------------
+
+    @property
+    def _cluster(self) -> ClusterCalls:
+        self._check_open()
+        return self._session.cluster
+
+    def listen(self) -> None:
+        """The node's main loop, in this thread; returns when the cluster runtime has stopped.
+
+        Raises:
+            NotClusterError: here and below: the database is in no cluster.
+        """
+        self._cluster.listen()
+
+    def stop(self) -> None:
+        """End the cluster runtime; returns after all active nodes have called it.
+
+        Raises:
+            BusyError: another connection of this node has an open write transaction.
+        """
+        self._cluster.stop()
+
+    def barrier(self) -> None:
+        """Return after all nodes have entered."""
+        self._cluster.barrier()
+
+    def attach(self, params: ClusterParams | None = None, *, on_local_changes: str = "error") -> None:
+        """Join the cluster (again).
+
+        Args:
+            params: other parameters than those the database was opened with.
+            on_local_changes: what to do with changes made to replicated tables while detached: "error" refuses and
+                lists them, "discard" saves them to a file first.
+        """
+        self._cluster.attach(params, on_local_changes)
+
+    def detach(self) -> None:
+        """Leave the cluster without waiting for the others; the database is at once free for local work."""
+        self._cluster.detach()
+
+    def info(self) -> ClusterInfo:
+        """The node's counters."""
+        return self._cluster.info()
+
+    def active_nodes(self) -> list[NodeInfo]:
+        """The nodes that are there, this one included."""
+        return self._cluster.active_nodes()
+
+    @property
+    def window(self) -> ClusterWindow:
+        """The window in which transactions gather before they are sent together; can be set while running."""
+        return self._cluster.get_window()
+
+    @window.setter
+    def window(self, window: ClusterWindow) -> None:
+        self._cluster.set_window(window)
+
+    def scatter(self, tables: Sequence[str] | None = None, nodes: Sequence[int] | None = None) -> ExchangeReport:
+        """Push to `nodes` what they lack of the DISTRIBUTED `tables`; None means all. Atomic over all of them."""
+        return self._cluster.scatter(tables, nodes)
+
+    def gather(self, tables: Sequence[str] | None = None, nodes: Sequence[int] | None = None) -> ExchangeReport:
+        """Pull from `nodes` what this node lacks of the DISTRIBUTED `tables`; None means all. Atomic."""
+        return self._cluster.gather(tables, nodes)
+
+    def transaction_status(self, transaction_id: str) -> str:
+        """What became of the transaction of a CommitOutcomeUnknownError: "committed", "void" or "unknown"."""
+        return self._cluster.transaction_status(transaction_id)

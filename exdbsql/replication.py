@@ -1,0 +1,237 @@
+"""Between the engine and the cluster: what a commit is as an entry of the log, and how an entry becomes a commit.
+
+The cluster orders commands and knows nothing of rows; the engine certifies write sets and knows nothing of nodes. This
+module is the :class:`~exdbsql.cluster.state_machine.StateMachine` that joins them. The life of a commit:
+
+1. A transaction that changed no replicated table commits locally; no message is sent, no quorum asked.
+2. Otherwise the engine prepares it (:meth:`commit`): a conflict with what is applied already is found here, for free,
+   and its LOCAL and DISTRIBUTED rows are reserved.
+3. The write set goes to the log, with a token that only this process knows.
+4. Every node applies the entry in log order (:meth:`apply`) and reaches the same verdict (R2). On the node where it
+   began, the token leads back to what was prepared, and its other rows become visible in the same step.
+5. The verdict is the outcome that the committing thread waited for.
+
+A command is msgpack: ``["txn", token, write set]`` or ``["ddl", text]``.
+"""
+
+import itertools
+import secrets
+from collections.abc import Iterator
+from typing import Any, Final, Protocol
+
+from exdbsql.cluster.state_machine import Origin
+from exdbsql.engine.commits import PreparedCommit
+from exdbsql.engine.database import Database as Engine
+from exdbsql.engine.replicated_state import export_replicated, import_replicated
+from exdbsql.engine.transaction import Transaction
+from exdbsql.engine.write_set import WriteSet
+from exdbsql.schema import codec
+from exdbsql.schema.ddl import parse_ddl
+from exdbsql.schema.dictionary import Dictionary, TableKind
+from exdbsql.schema.errors import (
+    CommitOutcomeUnknownError,
+    Error,
+    ProtocolError,
+)
+
+_TRANSACTION: Final = "txn"
+_DDL: Final = "ddl"
+_MAX_SNAPSHOT_BYTES: Final = 1024 * 1024
+
+
+class Node(Protocol):
+    """What the replication needs of the cluster node: a part of ``ClusterNode``, so that tests can do with a model."""
+
+    def submit(self, command: bytes) -> object:
+        """Put a command into the log; what applying it here gave."""
+        ...
+
+    def require_quorum(self) -> None:
+        """Refuse where there is no quorum."""
+        ...
+
+    def wait_ready(self, timeout: float | None = None) -> None:
+        """Wait until this node is a synchronised member of a quorum."""
+        ...
+
+    def transaction_status(self, transaction_id: str) -> str:
+        """What became of a transaction."""
+        ...
+
+    def close(self) -> None:
+        """Leave without waiting for anybody."""
+        ...
+
+
+class Replication:
+    """One node's commits and applied entries. `attach_node` completes it, because node and state machine need each other.
+
+    Args:
+        engine: the database below.
+        node_id: this node's id.
+        max_rows, max_bytes: of one chunk of a snapshot; 0 bytes: a bound of ours.
+        start_timeout_s: how long the first use of a replicated table waits for the node to become a member.
+
+    Attributes:
+        is_ready: the node has been a synchronised member of a quorum. Before that it has nothing to show: a read would
+            find empty tables that are not empty.
+    """
+
+    def __init__(
+        self, engine: Engine, node_id: int, *, max_rows: int = 100, max_bytes: int = 0, start_timeout_s: float = 60.0
+    ) -> None:
+        self.node_id = node_id
+        self.is_ready = False
+        self._engine = engine
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes or _MAX_SNAPSHOT_BYTES
+        self._start_timeout_s = start_timeout_s
+        self._node: Node | None = None
+        self._prepared: dict[bytes, PreparedCommit] = {}
+        self._unknown: dict[str, bytes] = {}
+        self._tokens = itertools.count()
+        self._process = secrets.token_bytes(8)
+        engine.enter_cluster(node_id, secrets.randbits(32))
+
+    def attach_node(self, node: Node) -> None:
+        """The cluster node that carries the commands."""
+        self._node = node
+
+    @property
+    def node(self) -> Any:
+        """The cluster node."""
+        assert self._node is not None, "attach_node comes before the first use"
+        return self._node
+
+    def wait_ready(self) -> None:
+        """Wait, once in the node's life, until it is a synchronised member of a quorum.
+
+        Raises:
+            NoQuorumError: it is not within the time; says what it waits for.
+            Error: why the node cannot take part.
+        """
+        if not self.is_ready:
+            self.node.wait_ready(self._start_timeout_s)
+            self.is_ready = True
+
+    # --- this node's changes -----------------------------------------------------------------------------------------
+
+    def require_quorum(self) -> None:
+        """See :meth:`Database.require_quorum`."""
+        self.wait_ready()
+        self.node.require_quorum()
+
+    def commit(self, transaction: Transaction) -> None:
+        """Commit a transaction; it is over either way.
+
+        Raises:
+            ConflictError: another transaction changed the same rows first.
+            IntegrityError: a constraint, because of what others committed meanwhile.
+            NoQuorumError: not committed, and never will be.
+            CommitOutcomeUnknownError: cannot be known yet; :meth:`transaction_status` resolves it.
+            ClusterStoppedError: the runtime has stopped; not committed.
+        """
+        if TableKind.REPLICATED not in transaction.written_kinds:
+            transaction.commit()
+            return
+        try:
+            self.require_quorum()
+            prepared = self._engine.prepare_commit(transaction)
+        except BaseException:
+            transaction.rollback()
+            raise
+        token = self._process + next(self._tokens).to_bytes(8, "big")
+        self._prepared[token] = prepared
+        outcome = self._submit([_TRANSACTION, token, prepared.to_bytes()], token)
+        if isinstance(outcome, Error):
+            self._abort(token)
+            raise outcome
+
+    def _submit(self, command: list[Any], token: bytes) -> object:
+        """Propose, and keep or drop what was prepared as the outcome says.
+
+        An interrupt (Ctrl-C) in between leaves it prepared: the entry may be on its way, and its turn comes in `apply`.
+        """
+        try:
+            return self.node.submit(codec.pack(command))
+        except CommitOutcomeUnknownError as error:
+            self._unknown[error.transaction_id] = token
+            raise
+        except Error:
+            self._abort(token)
+            raise
+
+    def _abort(self, token: bytes) -> None:
+        prepared = self._prepared.pop(token, None)
+        if prepared is not None:
+            self._engine.abort_prepared(prepared)
+
+    def execute_ddl(self, text: str) -> None:
+        """Put a DDL statement into the log.
+
+        Raises:
+            ProgrammingError, IntegrityError: what applying it found.
+            DdlNotSupportedError: DDL whose verdict would depend on rows that only one node has.
+            Error: the cluster's, as for a commit.
+        """
+        self.require_quorum()
+        outcome = self.node.submit(codec.pack([_DDL, text]))
+        if isinstance(outcome, Error):
+            raise outcome
+
+    def transaction_status(self, transaction_id: str) -> str:
+        """ "committed", "void" or "unknown"; a void one lets its reserved keys go."""
+        status: str = self.node.transaction_status(transaction_id)
+        if status != "unknown":
+            token = self._unknown.pop(transaction_id, None)
+            if token is not None and status != "committed":
+                self._abort(token)
+        return status
+
+    def close(self) -> None:
+        """Leave; nothing that was prepared will be applied any more."""
+        self.node.close()
+        for token in list(self._prepared):
+            self._abort(token)
+
+    # --- StateMachine ------------------------------------------------------------------------------------------------
+
+    def apply(self, index: int, origin: Origin, command: bytes) -> object:
+        """One committed entry: None, or the error that makes it void, the same on every node."""
+        match codec.unpack(command):
+            case [str(kind), bytes(token), bytes(data)] if kind == _TRANSACTION:
+                prepared = self._prepared.pop(token, None)
+                return self._engine.apply_write_set(index, origin.node_id, WriteSet.from_bytes(data), prepared)
+            case [str(kind), str(text)] if kind == _DDL:
+                return self._apply_ddl(index, text)
+        raise ProtocolError("an entry of the log is neither a transaction nor DDL")
+
+    def _apply_ddl(self, index: int, text: str) -> Error | None:
+        try:
+            statements = parse_ddl(text)
+        except Error as error:
+            return error
+        return self._engine.apply_ddl(index, statements)
+
+    def snapshot(self) -> Iterator[bytes]:
+        """The replicated state in chunks of bounded size."""
+        return export_replicated(self._engine, self._max_rows, self._max_bytes)
+
+    def restore(self, chunks: Iterator[bytes]) -> None:
+        """Replace the replicated state by a snapshot's; on an error nothing changed."""
+        import_replicated(self._engine, chunks)
+
+    def dictionary_text(self) -> str:
+        """The dictionary as canonical DDL."""
+        return self._engine.dictionary.to_sql()
+
+    def dictionary_difference(self, other: str) -> list[str]:
+        """What differs between this dictionary and another node's text, a line each."""
+        try:
+            return self._engine.dictionary.difference(_dictionary_of(other))
+        except Error as error:
+            return [f"the other node's dictionary cannot be read: {error.message}"]
+
+
+def _dictionary_of(text: str) -> Dictionary:
+    return Dictionary().with_all(parse_ddl(text))

@@ -1,0 +1,138 @@
+"""The server's end of one connection, without a socket: requests in, replies out.
+
+It owns a session of the database and the results that the client has not read to the end. Its calls come from the
+threads of the service's pool, one at a time.
+"""
+
+import itertools
+from typing import Any, Final
+
+from exdbsql import protocol
+from exdbsql.protocol import FAILED, OK
+from exdbsql.remote_calls import serve_call
+from exdbsql.result import Answer, Row
+from exdbsql.schema import codec
+from exdbsql.schema import sqlstate as states
+from exdbsql.schema.errors import Error, InternalError, OperationalError, ProtocolError
+from exdbsql.session import Session
+
+MAX_OPEN_RESULTS: Final = 100
+MAX_PAGE_ROWS: Final = 100_000
+
+
+class ServerSession:
+    """Carries out the requests of one client.
+
+    Args:
+        session: the session in the database.
+        frame_limit: bytes that one frame may have.
+    """
+
+    def __init__(self, session: Session, frame_limit: int) -> None:
+        self.session = session
+        self._frame_limit = frame_limit
+        self._results: dict[int, tuple[list[Row], int]] = {}
+        self._result_ids = itertools.count(1)
+
+    def reply(self, request_id: int, operation: str, arguments: list[Any]) -> bytes:
+        """Carry out one request; never raises, an error is a reply too."""
+        try:
+            return self._frame(request_id, OK, self._carry_out(operation, arguments))
+        except Error as error:
+            return self._frame(request_id, FAILED, protocol.error_to_wire(error))
+        except Exception as error:  # noqa: BLE001 - a bug in one request must not take the client's connection down
+            bug = InternalError(f"a bug of exdbsql: {type(error).__name__}: {error}")
+            return self._frame(request_id, FAILED, protocol.error_to_wire(bug))
+
+    def refuse(self, request_id: int, error: Error) -> bytes:
+        """The reply to a request that is not carried out."""
+        return self._frame(request_id, FAILED, protocol.error_to_wire(error))
+
+    def _frame(self, request_id: int, status: int, payload: Any) -> bytes:
+        state, notices = self.session.transaction_state, self.session.take_notices()
+        return protocol.encode([request_id, status, payload, state, notices], self._frame_limit)
+
+    def _carry_out(self, operation: str, arguments: list[Any]) -> Any:
+        session = self.session
+        match operation:
+            case "execute":
+                sql, parameters, page_rows = arguments
+                return self._answer(session.run(sql, parameters), page_rows)
+            case "executemany":
+                sql, rows = arguments
+                return self._answer(session.run_many(sql, codec.unpack_rows(rows)), 0)
+            case "executenamed":
+                return self._answer(session.run_many(*arguments), 0)
+            case "next":
+                return self._next_page(*arguments)
+            case "close":
+                self._results.pop(arguments[0], None)
+            case "autocommit":
+                session.autocommit = arguments[0]
+            case "commit":
+                session.commit()
+            case "rollback":
+                session.rollback()
+            case "call":
+                return serve_call(session.cluster, *arguments)
+            case _:
+                raise ProtocolError(f"{operation} is not for the session")
+        return None
+
+    # --- results -----------------------------------------------------------------------------------------------------
+
+    def _answer(self, answer: Answer, page_rows: int) -> list[Any]:
+        """Shape, count, the first page, and the id under which the rest can be had (0: there is no rest)."""
+        shape, rows, count, _ = answer
+        if rows is None:
+            return [protocol.shape_to_wire(shape), count, None, 0]
+        page, end = self._page(rows, 0, page_rows)
+        result_id = 0
+        if end < len(rows):
+            result_id = next(self._result_ids)
+            self._keep(result_id, rows, end)
+        return [protocol.shape_to_wire(shape), count, page, result_id]
+
+    def _keep(self, result_id: int, rows: list[Row], position: int) -> None:
+        if len(self._results) >= MAX_OPEN_RESULTS:
+            del self._results[next(iter(self._results))]
+        self._results[result_id] = rows, position
+
+    def _next_page(self, result_id: int, page_rows: int) -> list[Any]:
+        """The next page, and whether it was the last."""
+        found = self._results.get(result_id)
+        if found is None:
+            raise OperationalError(
+                "this result is no longer open",
+                sqlstate="24000",
+                hint=f"a connection keeps {MAX_OPEN_RESULTS} results that were not read to the end",
+            )
+        rows, position = found
+        page, end = self._page(rows, position, page_rows)
+        if end < len(rows):
+            self._results[result_id] = rows, end
+        else:
+            del self._results[result_id]
+        return [page, end >= len(rows)]
+
+    def _page(self, rows: list[Row], start: int, page_rows: int) -> tuple[bytes, int]:
+        """Packed rows from `start`, as many as asked for and as fit into half a frame, and where they end."""
+        wanted = min(max(1, page_rows), MAX_PAGE_ROWS)
+        limit = self._frame_limit // 2
+        while True:
+            part = rows[start : start + wanted]
+            page = codec.pack_rows(part)
+            if len(page) <= limit:
+                return page, start + len(part)
+            if wanted == 1:
+                raise OperationalError(
+                    f"a row of {len(page)} bytes does not fit into a message",
+                    sqlstate=states.PROGRAM_LIMIT_EXCEEDED,
+                    hint="raise max_frame_size in the node's configuration",
+                )
+            wanted = max(1, min(wanted, len(part)) * limit // len(page) // 2)
+
+    def close(self) -> None:
+        """Roll back and end."""
+        self._results.clear()
+        self.session.close()

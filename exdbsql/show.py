@@ -1,0 +1,195 @@
+"""SHOW: the dictionary, the cluster and the settings as rows.
+
+These are statements rather than calls so that a shell, or any client, sees the same over the network as in the process::
+
+    SHOW TABLES                       name, kind, columns, rows
+    SHOW COLUMNS FROM t               column, type, nullable, default, key
+    SHOW INDEXES [FROM t]             table, index, columns, unique, made by
+    SHOW CREATE TABLE t               the DDL that makes the table and its indexes
+    SHOW CLUSTER                      property, value: role, term, quorum, members, counters
+    SHOW NODES                        node, address, rank, state, role
+    SHOW QUORUM                       why can or can't I write: by node and rank
+    SHOW ALL | name | TRANSACTION ISOLATION LEVEL
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from exdbsql.cluster.information import ExchangeReport, QuorumReport
+from exdbsql.control import Show
+from exdbsql.result import Answer, ColumnInfo, Row, Shape
+from exdbsql.schema import sqlstate as states
+from exdbsql.schema.dictionary import Dictionary, Table
+from exdbsql.schema.errors import Error, ProgrammingError
+from exdbsql.schema.printer import create_table_sql
+
+if TYPE_CHECKING:
+    from exdbsql.database import Database
+    from exdbsql.session import Session
+
+
+def _shape(kind: str, *columns: str) -> Shape:
+    """Columns as ``"name"`` for text, ``"name:type"`` for others."""
+    parts = [column.partition(":") for column in columns]
+    return Shape(kind, tuple(ColumnInfo(name, type_name or "text") for name, _, type_name in parts))
+
+
+def _answer(shape: Shape, rows: Sequence[Row]) -> Answer:
+    return shape, list(rows), len(rows), None
+
+
+def show(database: "Database", session: "Session", statement: Show) -> Answer:
+    """The rows of a SHOW statement.
+
+    Raises:
+        NotClusterError: about the cluster, where there is none.
+        ProgrammingError: no such table, setting or thing to show.
+    """
+    try:
+        return _show(database, session, statement)
+    except Error as error:
+        if error.position is None:
+            error.position, error.statement = statement.position, statement.text
+        raise
+
+
+def _show(database: "Database", session: "Session", statement: Show) -> Answer:
+    match statement.words:
+        case ("tables",):
+            return _tables(database)
+        case ("columns", "from" | "in", name):
+            return _columns(database.dictionary.table(name))
+        case ("indexes" | "index",):
+            return _indexes(database.dictionary, database.dictionary.tables.values())
+        case ("indexes" | "index", "from" | "in" | "on", name):
+            return _indexes(database.dictionary, [database.dictionary.table(name)])
+        case ("create", "table", name):
+            table = database.dictionary.table(name)
+            text = create_table_sql(table, database.dictionary.indexes_of(name))
+            return _answer(_CREATE_TABLE, [(name, text)])
+        case ("cluster",):
+            return _cluster(session)
+        case ("nodes",):
+            return _nodes(session)
+        case ("quorum",):
+            return _quorum(session)
+        case ("all",):
+            return _answer(_ALL, session.settings.all())
+        case ("transaction", "isolation", "level") | ("transaction_isolation",):
+            return _setting("transaction_isolation", session.block.modes.isolation)
+        case ("transaction_read_only",):
+            return _setting("transaction_read_only", "on" if session.block.modes.read_only else "off")
+        case (name,):
+            return _setting(name, session.settings.get(name))
+    raise ProgrammingError(
+        f"nothing to show for {' '.join(statement.words)!r}",
+        sqlstate=states.SYNTAX_ERROR,
+        hint="SHOW TABLES, COLUMNS FROM t, INDEXES [FROM t], CREATE TABLE t, CLUSTER, NODES, QUORUM, ALL or a setting",
+    )
+
+
+def _setting(name: str, value: str) -> Answer:
+    return _answer(_shape("SHOW", name), [(value,)])
+
+
+# --- the dictionary --------------------------------------------------------------------------------------------------
+
+_TABLES: Final = _shape("SHOW", "table", "kind", "columns:integer", "rows:bigint")
+_COLUMNS: Final = _shape("SHOW", "column", "type", "nullable:boolean", "default", "key")
+_INDEXES: Final = _shape("SHOW", "table", "index", "columns", "unique:boolean", "made by")
+_CREATE_TABLE: Final = _shape("SHOW", "table", "create table")
+_ALL: Final = _shape("SHOW", "name", "setting")
+
+
+def _tables(database: "Database") -> Answer:
+    counts = database.engine.stats()["rows"]
+    tables = [table for _, table in sorted(database.dictionary.tables.items())]
+    return _answer(_TABLES, [(t.name, t.kind.value.lower(), len(t.columns), counts.get(t.name, 0)) for t in tables])
+
+
+def _columns(table: Table) -> Answer:
+    return _answer(
+        _COLUMNS,
+        [(c.name, str(c.type), not c.not_null, c.default, _key_of(table, c.name)) for c in table.columns],
+    )
+
+
+def _key_of(table: Table, column: str) -> str | None:
+    if table.primary_key is not None and column in table.primary_key.columns:
+        return "primary key"
+    return "unique" if any(column in unique.columns for unique in table.uniques) else None
+
+
+def _indexes(dictionary: Dictionary, tables: Any) -> Answer:
+    rows: list[Row] = []
+    for table in sorted(tables, key=lambda table: table.name):
+        for key in table.unique_keys:
+            made_by = "primary key" if key is table.primary_key else "unique"
+            rows.append((table.name, key.name, ", ".join(key.columns), True, made_by))
+        for index in dictionary.indexes_of(table.name):
+            columns = ", ".join(c.name + (" desc" if c.descending else "") for c in index.columns)
+            rows.append((table.name, index.name, columns, index.unique, "create index"))
+    return _answer(_INDEXES, rows)
+
+
+# --- the cluster -----------------------------------------------------------------------------------------------------
+
+_CLUSTER: Final = _shape("SHOW", "property", "value")
+_NODES: Final = _shape("SHOW", "node:integer", "address", "rank:integer", "state", "role")
+_QUORUM: Final = _shape("SHOW", "node", "address", "rank:integer", "counts:integer", "state")
+
+
+def _nodes(session: "Session") -> Answer:
+    report: QuorumReport = session.cluster.quorum_report()
+    return _answer(
+        _NODES,
+        [
+            (
+                m.node_id,
+                m.addr,
+                m.qrank,
+                m.state + (" (this node)" if m.is_self else ""),
+                "leader" if m.is_leader else "",
+            )
+            for m in report.members
+        ],
+    )
+
+
+def _quorum(session: "Session") -> Answer:
+    """One row for each node, then the sum and what follows from it."""
+    report: QuorumReport = session.cluster.quorum_report()
+    rows: list[Row] = [
+        (str(m.node_id), m.addr, m.qrank, m.qrank if m.state == "active" else 0, m.state) for m in report.members
+    ]
+    rows.append(("sum", "", report.total_rank, report.present_rank, report.reason))
+    return _answer(_QUORUM, rows)
+
+
+def _cluster(session: "Session") -> Answer:
+    report: QuorumReport = session.cluster.quorum_report()
+    info = session.cluster.info()
+    leader = next((str(member.node_id) for member in report.members if member.is_leader), "none known")
+    facts: dict[str, Any] = {
+        "node": info.node_id,
+        "can write to replicated tables": "yes" if report.has_quorum else "no",
+        "why": report.reason,
+        "for": f"{report.since_ms / 1000:.1f} s",
+        "leader": leader,
+        "members": len(report.members),
+        "active nodes": info.n_active_nodes,
+        "transactions of other nodes committed": info.rtrans_commit,
+        "transactions of other nodes rolled back": info.rtrans_rback,
+        "bytes sent": info.bytes_sent,
+        "bytes received": info.bytes_recv,
+    }
+    return _answer(_CLUSTER, [(name, str(value)) for name, value in facts.items()])
+
+
+_EXCHANGE_COLUMNS: Final = ("table", "from node:integer", "to node:integer", "rows travelled:integer")
+
+
+def exchange_answer(kind: str, report: ExchangeReport) -> Answer:
+    """What SCATTER or GATHER moved: a row for each table and pair of nodes between which something travelled."""
+    rows: list[Row] = [(*where, count) for where, count in sorted(report.travelled.items())]
+    return _shape(kind, *_EXCHANGE_COLUMNS), rows, report.total, None

@@ -1,0 +1,147 @@
+"""Statements by their text: what the session needs to run one again without looking at it.
+
+One cache for all sessions of a database. The exact text is the first key, because a program runs the same few texts
+over and over and a dictionary look-up is the cheapest thing there is; below it the planner has a cache by shape, where
+texts that differ only in literals meet. An entry belongs to the dictionary it was made for, and is made anew when DDL
+has replaced that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from exdbsql.control import Control, parse_control
+from exdbsql.engine.database import Database as Engine
+from exdbsql.engine.query.prepare import Bound, Planner
+from exdbsql.engine.transaction import Transaction
+from exdbsql.result import ColumnInfo, Shape
+from exdbsql.schema import sqlstate as states
+from exdbsql.schema.ddl import is_ddl, parse_ddl
+from exdbsql.schema.ddl_statements import CreateIndex, CreateTable, DdlStatement, DropIndex, DropTable
+from exdbsql.schema.dictionary import Dictionary, TableKind
+from exdbsql.schema.errors import InterfaceError, ProgrammingError
+from exdbsql.schema.statements import first_keywords
+
+LIMIT: Final = 1000
+"""Texts that are kept. At the limit the cache starts anew: simple, and no slower on average for programs below it."""
+
+_DDL_TAGS: Final = {
+    CreateTable: "CREATE TABLE",
+    DropTable: "DROP TABLE",
+    CreateIndex: "CREATE INDEX",
+    DropIndex: "DROP INDEX",
+}
+
+
+class PlannedStatement:
+    """A statement of the planner's, flat.
+
+    Attributes:
+        dictionary: the dictionary it was planned for; it is stale once the engine has another.
+        run: the compiled statement, called with a transaction and its values.
+        bind: the user's parameters to those values.
+        shape: kind and columns.
+        gives_rows: whether `run` gives rows rather than a count.
+        writes: whether it changes rows.
+        uses_replicated: whether it touches a replicated table.
+        writes_replicated: whether it changes one.
+    """
+
+    __slots__ = ("bind", "dictionary", "gives_rows", "run", "shape", "uses_replicated", "writes", "writes_replicated")
+
+    def __init__(self, dictionary: Dictionary, bound: Bound) -> None:
+        statement = bound.statement
+        columns = statement.columns
+        self.dictionary = dictionary
+        self.bind = bound.bind
+        self.run = statement.run
+        self.shape = Shape(statement.kind.upper(), None if columns is None else tuple(map(_column_info, columns)))
+        self.gives_rows = columns is not None
+        self.writes = statement.writes
+        kinds = {name: dictionary.tables[name].kind for name in statement.tables}
+        self.uses_replicated = TableKind.REPLICATED in kinds.values()
+        self.writes_replicated = self.writes and self.uses_replicated
+
+    def run_many(self, transaction: Transaction, rows: Sequence[Any]) -> int:
+        """Run it for each row of parameters; how many rows changed."""
+        run, bind = self.run, self.bind
+        return sum(run(transaction, bind(row)) for row in rows)
+
+
+def _column_info(column: Any) -> ColumnInfo:
+    kind = column.type
+    if kind is None:
+        return ColumnInfo(column.name, "text")
+    return ColumnInfo(column.name, kind.name, kind.length, kind.precision, kind.scale)
+
+
+@dataclass(frozen=True, slots=True)
+class DdlText:
+    """A statement that changes the dictionary, and the text that replicates it."""
+
+    text: str
+    statement: DdlStatement
+
+    @property
+    def tag(self) -> str:
+        """PostgreSQL's command tag."""
+        return _DDL_TAGS[type(self.statement)]
+
+
+class StatementCache:
+    """Texts to statements. Threads share it: every step is one atomic operation on a dictionary."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._planner = Planner(engine)
+        self.planned: dict[str, PlannedStatement] = {}
+        self._controls: dict[str, Control] = {}
+
+    def prepare(self, sql: str, *, keep: bool = True) -> PlannedStatement | Control | DdlText:
+        """Look the text up, or read and plan it.
+
+        Args:
+            sql: the statement's text.
+            keep: whether a planned statement goes into the cache.
+
+        Raises:
+            ProgrammingError: syntax, unknown names, an empty statement.
+            InterfaceError: not a text.
+            NotSupportedError: something that exdbsql does not have; names it.
+        """
+        control = self._controls.get(sql)
+        if control is not None:
+            return control
+        _check_text(sql)
+        control = parse_control(sql)
+        if control is not None:
+            _remember(self._controls, sql, control)
+            return control
+        if is_ddl(first_keywords(sql)):
+            return _read_ddl(sql)
+        dictionary = self._engine.dictionary
+        bound = self._planner.prepare(sql)
+        planned = PlannedStatement(dictionary, bound)
+        if keep:
+            _remember(self.planned, sql, planned)
+        return planned
+
+
+def _remember(cache: dict[str, Any], sql: str, entry: Any) -> None:
+    if len(cache) >= LIMIT:
+        cache.clear()
+    cache[sql] = entry
+
+
+def _check_text(sql: object) -> None:
+    if not isinstance(sql, str):
+        raise InterfaceError(f"a statement is a str, not {type(sql).__name__}")
+
+
+def _read_ddl(sql: str) -> DdlText:
+    statements: Sequence[DdlStatement] = parse_ddl(sql)
+    if len(statements) != 1:
+        raise ProgrammingError(
+            "more than one statement", sqlstate=states.SYNTAX_ERROR, hint="pass them one by one", statement=sql
+        )
+    return DdlText(sql, statements[0])

@@ -1,0 +1,201 @@
+"""The transaction of a session: begun or not, failed or not, its savepoints.
+
+A block is *implicit* where PEP 249 began it with the first statement, and *explicit* after BEGIN. The engine's
+transaction, and with it the snapshot, begins with the first statement of the block, as in PostgreSQL; so an explicit
+block may have none yet. After an error the block is *failed*: only a rollback, whole or to a savepoint, helps.
+"""
+
+from typing import Any
+
+from exdbsql.control import READ_COMMITTED, Modes
+from exdbsql.engine.database import Database as Engine
+from exdbsql.engine.transaction import Transaction
+from exdbsql.schema import sqlstate as states
+from exdbsql.schema.errors import OperationalError, ProgrammingError
+from exdbsql.settings import Settings
+from exdbsql.transaction_modes import TransactionModes
+
+
+class TransactionBlock:
+    """State of one session's transaction.
+
+    Attributes:
+        transaction: the engine's, or None where no statement has begun it.
+        alone: each statement is a transaction of its own: autocommit, and no BEGIN. Kept, because every statement asks.
+        failed: a statement failed.
+        modes: isolation level and read-only mode.
+    """
+
+    __slots__ = ("_autocommit", "_engine", "_explicit", "_savepoints", "alone", "failed", "modes", "transaction")
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._autocommit = False
+        self._explicit = False
+        self._savepoints: list[tuple[str, Any]] = []
+        self.transaction: Transaction | None = None
+        self.alone = False
+        self.failed = False
+        self.modes = TransactionModes(settings)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a block, with or without a statement in it."""
+        return self._explicit or self.transaction is not None
+
+    @property
+    def is_explicit(self) -> bool:
+        """Whether BEGIN opened it."""
+        return self._explicit
+
+    @property
+    def has_writes(self) -> bool:
+        """Whether it has changed something."""
+        transaction = self.transaction
+        return transaction is not None and transaction.has_writes
+
+    @property
+    def has_savepoints(self) -> bool:
+        """Whether a savepoint is set."""
+        return bool(self._savepoints)
+
+    @property
+    def autocommit(self) -> bool:
+        """Whether statements outside an explicit block are transactions of their own."""
+        return self._autocommit
+
+    @autocommit.setter
+    def autocommit(self, value: bool) -> None:
+        if self.is_open and value != self._autocommit:
+            raise ProgrammingError(
+                "autocommit cannot change inside a transaction",
+                sqlstate=states.ACTIVE_SQL_TRANSACTION,
+                hint="commit or roll back first",
+            )
+        self._autocommit = value
+        self.alone = value and not self._explicit
+
+    def start(self) -> Transaction:
+        """An engine's transaction with the block's modes."""
+        return self._engine.begin(read_only=self.modes.read_only, isolation=self.modes.isolation)
+
+    def enter(self) -> Transaction:
+        """The block's transaction for its next statement: begun now if it was not; a new snapshot if the level says so."""
+        if self.transaction is None:
+            self.transaction = self.start()
+        elif self.modes.isolation == READ_COMMITTED:
+            self.transaction.refresh()
+        return self.transaction
+
+    def begin(self, modes: Modes) -> None:
+        """BEGIN: make the block explicit.
+
+        Raises:
+            NotSupportedError: an isolation level that this version does not keep.
+        """
+        self.modes.choose(modes)
+        self._explicit = True
+        self.alone = False
+
+    def take(self) -> Transaction | None:
+        """End the block, and hand its transaction to whoever commits it or rolls it back."""
+        transaction = self.transaction
+        self.transaction = None
+        self._explicit = self.failed = False
+        self.alone = self._autocommit
+        self._savepoints.clear()
+        self.modes.forget()
+        return transaction
+
+    def rollback(self) -> None:
+        """End the block and undo what it changed."""
+        transaction = self.take()
+        if transaction is not None:
+            transaction.rollback()
+
+    def fail(self) -> None:
+        """A statement failed: refuse the next ones, where there is a block."""
+        self.failed = self.is_open
+
+    def check_not_failed(self) -> None:
+        """Refuse a statement in a failed block.
+
+        Raises:
+            OperationalError: 25P02.
+        """
+        if self.failed:
+            raise OperationalError(
+                "current transaction is aborted, commands ignored until end of transaction block",
+                sqlstate=states.IN_FAILED_SQL_TRANSACTION,
+                hint="ROLLBACK, or ROLLBACK TO a savepoint",
+            )
+
+    def check_writable(self, what: str) -> None:
+        """Refuse a change in a read-only transaction.
+
+        Raises:
+            OperationalError: 25006.
+        """
+        if self.modes.read_only:
+            raise OperationalError(
+                f"cannot execute {what} in a read-only transaction", sqlstate=states.READ_ONLY_SQL_TRANSACTION
+            )
+
+    def set_modes(self, modes: Modes) -> None:
+        """SET TRANSACTION.
+
+        Raises:
+            OperationalError: a statement has run in the transaction already (25001).
+            NotSupportedError: an isolation level that this version does not keep.
+        """
+        if self.transaction is not None:
+            raise OperationalError(
+                "SET TRANSACTION must come before any statement of the transaction",
+                sqlstate=states.ACTIVE_SQL_TRANSACTION,
+            )
+        self.modes.choose(modes)
+
+    # --- savepoints --------------------------------------------------------------------------------------------------
+
+    def set_savepoint(self, name: str) -> None:
+        """SAVEPOINT; a name may be set again, and hides the earlier one.
+
+        Raises:
+            OperationalError: there is no transaction to set it in (25P01).
+        """
+        if self.alone:
+            raise _no_block("SAVEPOINT")
+        self._savepoints.append((name, self.enter().savepoint()))
+
+    def release(self, name: str) -> None:
+        """RELEASE: forget the savepoint and all later ones.
+
+        Raises:
+            ProgrammingError: there is none of that name (3B001).
+        """
+        del self._savepoints[self._find(name) :]
+
+    def rollback_to(self, name: str) -> None:
+        """ROLLBACK TO: undo what came after the savepoint, which stays; a failed block goes on.
+
+        Raises:
+            ProgrammingError: there is none of that name (3B001).
+        """
+        position = self._find(name)
+        self.enter().rollback_to(self._savepoints[position][1])
+        del self._savepoints[position + 1 :]
+        self.failed = False
+
+    def _find(self, name: str) -> int:
+        if self.alone:
+            raise _no_block("a savepoint")
+        for position in range(len(self._savepoints) - 1, -1, -1):
+            if self._savepoints[position][0] == name:
+                return position
+        raise ProgrammingError(f'savepoint "{name}" does not exist', sqlstate=states.INVALID_SAVEPOINT)
+
+
+def _no_block(what: str) -> OperationalError:
+    return OperationalError(
+        f"{what} can only be used in transaction blocks", sqlstate=states.NO_ACTIVE_SQL_TRANSACTION, hint="BEGIN first"
+    )
