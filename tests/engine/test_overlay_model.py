@@ -76,7 +76,9 @@ class Overlays(RuleBasedStateMachine):
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), key=KEYS, tag=TAGS, code=CODES, a=CODES, action=st.sampled_from(["put", "delete", "move"]))
-    def write(self, data: st.DataObject, key: int, tag: str | None, code: int | None, a: int | None, action: str) -> None:
+    def write(
+        self, data: st.DataObject, key: int, tag: str | None, code: int | None, a: int | None, action: str
+    ) -> None:
         at = data.draw(st.integers(0, len(self.open) - 1))
         transaction, model = self.open[at], dict(self.models[at])
         there = key in model
