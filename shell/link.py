@@ -12,7 +12,7 @@ Rules:
 
 import contextlib
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 from exdbsql.schema import sqlstate as states
@@ -27,6 +27,9 @@ T = TypeVar("T")
 _LOST_STATES = frozenset(
     {states.CONNECTION_FAILURE, states.CONNECTION_DOES_NOT_EXIST, states.CANNOT_CONNECT, states.ADMIN_SHUTDOWN}
 )
+
+_WAKE_UP_SECONDS = 0.2
+"""A signal may be handled by another thread, which does not wake a wait: so it is never longer than this."""
 
 
 class CannotConnectError(Exception):
@@ -151,6 +154,8 @@ class Link:
         interrupts = 0
         while True:
             try:
+                while not future.done():
+                    wait([future], timeout=_WAKE_UP_SECONDS)
                 return future.result()
             except KeyboardInterrupt:
                 interrupts += 1

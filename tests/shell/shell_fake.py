@@ -107,6 +107,7 @@ class FakeConnection:
 
     def _hang(self) -> FakeResult:
         self._server.hanging.set()
+        print("hanging", flush=True)
         self._cancelled.wait(30)
         self._cancelled.clear()
         raise OperationalError("the statement was cancelled", sqlstate=states.QUERY_CANCELED)

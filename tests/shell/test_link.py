@@ -1,5 +1,6 @@
 """Connecting, cancelling, and what is said when the line breaks."""
 
+import os
 import signal
 import threading
 
@@ -65,7 +66,7 @@ def interrupt_when(event: threading.Event) -> None:
 
     def press() -> None:
         event.wait(30)
-        signal.raise_signal(signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=press, daemon=True).start()
 
