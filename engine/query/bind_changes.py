@@ -1,0 +1,376 @@
+"""Binding of INSERT, UPDATE and DELETE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from exdbsql.engine.query import operators
+from exdbsql.engine.query.bind_expressions import ExpressionBinder
+from exdbsql.engine.query.bind_from import FromBinder
+from exdbsql.engine.query.bind_query import QueryBinder
+from exdbsql.engine.query.context import StatementContext, name_of
+from exdbsql.engine.query.expressions import Column, Expr, null
+from exdbsql.engine.query.outputs import output_name
+from exdbsql.engine.query.parse import parse_statement
+from exdbsql.engine.query.plan import Derived, Filter, Join, OutputColumn, Plan, Project, Scan, Values, output_columns
+from exdbsql.engine.query.scope import Scope, Source, table_source
+from exdbsql.engine.query.statements import Change, CheckedRow, Delete, Insert, OnConflict, Returning, Update
+from exdbsql.schema import sqlstate
+from exdbsql.schema.errors import Error
+from exdbsql.schema.identifiers import did_you_mean
+from exdbsql.schema.table import Table, UniqueKey
+from exdbsql.schema.types import BIGINT, TEXT
+
+
+class ChangeBinder:
+    """Binds one statement that changes a table."""
+
+    def __init__(self, context: StatementContext) -> None:
+        self.context = context
+        self.queries = QueryBinder(context)
+
+    def bind(self, node: exp.Expr) -> Change:
+        """The bound statement."""
+        if node.args.get("with_") is not None:
+            raise self.context.unsupported(node.args["with_"], f"WITH before {type(node).__name__.upper()}")
+        if isinstance(node, exp.Insert):
+            return self.insert(node)
+        if isinstance(node, exp.Update):
+            return self.update(node)
+        assert isinstance(node, exp.Delete)
+        return self.delete(node)
+
+    # INSERT
+
+    def insert(self, node: exp.Insert) -> Insert:
+        """INSERT INTO ... VALUES, SELECT, or DEFAULT VALUES."""
+        self.context.only(node, ("this", "expression", "default", "conflict", "returning"), "INSERT")
+        target = node.this.this if isinstance(node.this, exp.Schema) else node.this
+        self.context.only(target, ("this", "db", "alias"), "INSERT")
+        table = self.context.table(target)
+        alias = name_of(target.args["alias"].this) if target.args.get("alias") else table.name
+        names = node.this.expressions if isinstance(node.this, exp.Schema) else None
+        positions = self._positions(table, names)
+        row = self._checked_row(table)
+        source = self._insert_source(node, table, positions, explicit=names is not None)
+        conflict = self._conflict(node.args.get("conflict"), table, alias)
+        returning = self._returning(node, table, alias, row.row_rel)
+        return Insert(row, source, conflict, returning)
+
+    def _positions(self, table: Table, names: Sequence[exp.Expr] | None) -> list[int]:
+        if names is None:
+            return list(range(len(table.columns)))
+        positions: list[int] = []
+        for node in names:
+            position = self._position(table, node)
+            if position in positions:
+                raise self.context.error(
+                    node, f'column "{name_of(node)}" specified more than once', sqlstate.DUPLICATE_COLUMN
+                )
+            positions.append(position)
+        return positions
+
+    def _position(self, table: Table, node: exp.Expr) -> int:
+        name = name_of(node)
+        if not table.has_column(name):
+            raise self.context.error(
+                node,
+                f'column "{name}" of relation "{table.name}" does not exist',
+                sqlstate.UNDEFINED_COLUMN,
+                did_you_mean(name, table.column_names),
+            )
+        return table.column_index(name)
+
+    def _insert_source(self, node: exp.Insert, table: Table, positions: list[int], *, explicit: bool) -> Plan:
+        source = node.args.get("expression")
+        if source is None:
+            return self._values([self._defaults(table)], table)
+        if isinstance(source, exp.Values):
+            self.context.only(source, ("expressions",), "VALUES")
+            rows = [self._value_row(row, table, positions, explicit) for row in source.expressions]
+            return self._values(rows, table)
+        plan = self.queries.bind(source, None)
+        columns = output_columns(plan)
+        positions = self._checked_count(source, len(columns), positions, explicit)
+        rel = self.context.new_rel()
+        plan = self._typed(plan, table, positions)
+        new = self._defaults(table)
+        for i, (position, column) in enumerate(zip(positions, output_columns(plan), strict=False)):
+            value = Column(column.type, column.nullable, rel, i, column.name)
+            new[position] = self._assigned(source, value, table, position)
+        derived = Derived(rel, plan, "source", len(columns))
+        return Project(derived, tuple(new), self._columns_of(table, [new]), len(new))
+
+    def _typed(self, plan: Plan, table: Table, positions: list[int]) -> Plan:
+        """Outputs of unknown type take the types of their columns."""
+        from exdbsql.engine.query.outputs import convert_outputs
+
+        columns = output_columns(plan)
+        types = [
+            (table.columns[p].type.unconstrained if c.type is None else c.type)
+            for c, p in zip(columns, positions, strict=False)
+        ]
+        return convert_outputs(self.context, plan, types)
+
+    def _value_row(self, row: exp.Expr, table: Table, positions: list[int], explicit: bool) -> list[Expr]:
+        parts = row.expressions if isinstance(row, exp.Tuple) else [row]
+        positions = self._checked_count(row, len(parts), positions, explicit)
+        binder = ExpressionBinder(self.context, Scope(self.context), self.queries, "VALUES")
+        new = self._defaults(table)
+        for part, position in zip(parts, positions, strict=False):
+            if not _is_default(part):
+                new[position] = self._assigned(part, binder.bind(part), table, position)
+        return new
+
+    def _checked_count(self, node: exp.Expr, count: int, positions: list[int], explicit: bool) -> list[int]:
+        if count > len(positions):
+            raise self.context.error(node, "INSERT has more expressions than target columns", sqlstate.SYNTAX_ERROR)
+        if count < len(positions) and explicit:
+            raise self.context.error(node, "INSERT has more target columns than expressions", sqlstate.SYNTAX_ERROR)
+        return positions[:count]
+
+    def _assigned(self, node: exp.Expr, value: Expr, table: Table, position: int) -> Expr:
+        column = table.columns[position]
+        return operators.assigned(self.context, node, value, column.type, column.name)
+
+    def _defaults(self, table: Table) -> list[Expr]:
+        return [self._default(table, i) for i in range(len(table.columns))]
+
+    def _default(self, table: Table, position: int) -> Expr:
+        column = table.columns[position]
+        if column.default is None:
+            return null(column.type)
+        inner, node = self._own_text(f"SELECT {column.default}")
+        binder = ExpressionBinder(inner, Scope(inner), QueryBinder(inner), "DEFAULT")
+        return operators.assigned(inner, node, binder.bind(node), column.type, column.name)
+
+    def _own_text(self, text: str) -> tuple[StatementContext, exp.Expr]:
+        """A context for an expression of the dictionary, whose literals are constants."""
+        parsed = parse_statement(text)
+        inner = StatementContext.of(parsed, self.context.dictionary, ())
+        inner.next_rel = self.context.next_rel
+        return inner, parsed.tree.expressions[0]
+
+    def _values(self, rows: list[list[Expr]], table: Table) -> Values:
+        return Values(tuple(tuple(row) for row in rows), self._columns_of(table, rows))
+
+    def _columns_of(self, table: Table, rows: list[list[Expr]]) -> tuple[OutputColumn, ...]:
+        return tuple(
+            OutputColumn(c.name, c.type, any(row[i].nullable for row in rows)) for i, c in enumerate(table.columns)
+        )
+
+    def _conflict(self, node: exp.OnConflict | None, table: Table, alias: str) -> OnConflict | None:
+        if node is None:
+            return None
+        self.context.only(
+            node, ("expressions", "action", "conflict_keys", "constraint", "where"), "ON CONFLICT"
+        )
+        arbiters = self._arbiters(node, table)
+        if str(node.args["action"].this).upper() == "DO NOTHING":
+            return OnConflict(arbiters)
+        if not arbiters:
+            raise self.context.error(
+                node, "ON CONFLICT DO UPDATE requires inference specification or constraint name", sqlstate.SYNTAX_ERROR
+            )
+        old = table_source(table, alias, self.context.new_rel())
+        excluded = table_source(table, "excluded", self.context.new_rel())
+        excluded.nullable = [True] * len(table.columns)
+        scope = Scope(self.context)
+        scope.add(old, None)
+        own = list(scope.visible)
+        scope.add(excluded, None)
+        scope.visible = own
+        binder = ExpressionBinder(self.context, scope, self.queries, "ON CONFLICT")
+        new_row = self._new_row(node.expressions, table, old, binder)
+        where = node.args.get("where")
+        condition = binder.condition(where.this) if where is not None else None
+        return OnConflict(arbiters, old.rel, excluded.rel, tuple(new_row), condition)
+
+    def _arbiters(self, node: exp.OnConflict, table: Table) -> tuple[UniqueKey, ...]:
+        keys = self._unique_keys(table)
+        constraint = node.args.get("constraint")
+        if constraint is not None:
+            found = [k for k in keys if k.name == name_of(constraint)]
+            if not found:
+                raise self.context.error(
+                    constraint,
+                    f'constraint "{name_of(constraint)}" for table "{table.name}" does not exist',
+                    sqlstate.UNDEFINED_OBJECT,
+                )
+            return (found[0],)
+        targets = node.args.get("conflict_keys")
+        if not targets:
+            return ()
+        names = set()
+        for target in targets:
+            inner = target.this if isinstance(target, exp.Ordered) else target
+            if not isinstance(inner, (exp.Column, exp.Identifier)):
+                raise self.context.unsupported(target, "an expression as the target of ON CONFLICT")
+            names.add(table.columns[self._position(table, inner)].name)
+        found = [k for k in keys if set(k.columns) == names]
+        if not found:
+            raise self.context.error(
+                node,
+                "there is no unique or exclusion constraint matching the ON CONFLICT specification",
+                sqlstate.INVALID_COLUMN_REFERENCE,
+            )
+        return tuple(found)
+
+    def _unique_keys(self, table: Table) -> list[UniqueKey]:
+        keys = list(table.unique_keys)
+        for index in self.context.dictionary.indexes.values():
+            if index.table == table.name and index.unique:
+                keys.append(UniqueKey(index.name, index.column_names))
+        return keys
+
+    # UPDATE and DELETE
+
+    def update(self, node: exp.Update) -> Update:
+        """UPDATE ... SET ... [FROM ...] [WHERE ...]."""
+        self.context.only(node, ("this", "expressions", "from_", "where", "returning"), "UPDATE")
+        table, target, scope, source = self._target(node, node.args.get("from_"))
+        row = self._checked_row(table)
+        binder = ExpressionBinder(self.context, scope, self.queries, "UPDATE")
+        new_row = self._new_row(node.expressions, table, target, binder)
+        source = self._filtered(node, scope, source)
+        returning = self._returning(node, table, target.alias, row.row_rel)
+        repeats = node.args.get("from_") is not None
+        return Update(row, source, target.rel, self._key(table, target), tuple(new_row), repeats, returning)
+
+    def delete(self, node: exp.Delete) -> Delete:
+        """DELETE FROM ... [USING ...] [WHERE ...]."""
+        self.context.only(node, ("this", "using", "where", "returning"), "DELETE")
+        using = node.args.get("using")
+        from_ = None
+        if using:
+            from_ = exp.From(this=using[0])
+            if len(using) > 1:
+                raise self.context.unsupported(using[1], "USING of several tables")
+        table, target, scope, source = self._target(node, from_)
+        row = self._checked_row(table)
+        source = self._filtered(node, scope, source)
+        returning = self._returning(node, table, target.alias, row.row_rel)
+        return Delete(row, source, target.rel, self._key(table, target), bool(using), returning)
+
+    def _target(self, node: exp.Expr, from_: exp.From | None) -> tuple[Table, Source, Scope, Plan]:
+        self.context.only(node.this, ("this", "db", "alias"), type(node).__name__.upper())
+        table = self.context.table(node.this)
+        alias = name_of(node.this.args["alias"].this) if node.this.args.get("alias") else table.name
+        scope = Scope(self.context)
+        target = table_source(table, alias, self.context.new_rel())
+        scope.add(target, node.this)
+        width = len(table.columns) + (0 if table.primary_key else 1)
+        plan: Plan = Scan(target.rel, table.name, alias, width, keyed=table.primary_key is None)
+        if from_ is not None:
+            other = FromBinder(self.context, scope, self.queries).bind(exp.Select(from_=from_))
+            plan = Join("inner", plan, other, ())
+        return table, target, scope, plan
+
+    def _filtered(self, node: exp.Expr, scope: Scope, source: Plan) -> Plan:
+        where = node.args.get("where")
+        if where is None:
+            return source
+        condition = ExpressionBinder(self.context, scope, self.queries, "WHERE").condition(where.this)
+        return Filter(source, (condition,))
+
+    def _key(self, table: Table, target: Source) -> tuple[Expr, ...]:
+        if table.primary_key is None:
+            return (Column(BIGINT, False, target.rel, len(table.columns), "key"),)
+        return tuple(target.column(i) for i in table.key_positions)
+
+    def _new_row(
+        self, sets: Sequence[exp.Expr], table: Table, target: Source, binder: ExpressionBinder
+    ) -> list[Expr]:
+        new: list[Expr] = [target.column(i) for i in range(len(table.columns))]
+        done: set[int] = set()
+        for item in sets:
+            for name, value in self._assignments(item):
+                position = self._position(table, name)
+                if position in done:
+                    raise self.context.error(
+                        name, f'multiple assignments to same column "{name_of(name)}"', sqlstate.SYNTAX_ERROR
+                    )
+                done.add(position)
+                if _is_default(value):
+                    new[position] = self._default(table, position)
+                else:
+                    new[position] = self._assigned(value, binder.bind(value), table, position)
+        return new
+
+    def _assignments(self, item: exp.Expr) -> list[tuple[exp.Expr, exp.Expr]]:
+        if not isinstance(item, exp.EQ):
+            raise self.context.unsupported(item, "this form of SET")
+        left, right = item.this, item.expression
+        if isinstance(left, exp.Tuple):
+            if not isinstance(right, exp.Tuple):
+                raise self.context.unsupported(item, "SET of several columns from a subquery")
+            if len(left.expressions) != len(right.expressions):
+                raise self.context.error(
+                    item, "number of columns does not match number of values", sqlstate.SYNTAX_ERROR
+                )
+            return list(zip(left.expressions, right.expressions, strict=True))
+        if isinstance(left, exp.Column) and left.args.get("table") is not None:
+            raise self.context.error(
+                left, "SET takes the bare name of a column", sqlstate.UNDEFINED_COLUMN, "leave the table's name out"
+            )
+        return [(left, right)]
+
+    # constraints and RETURNING
+
+    def _checked_row(self, table: Table) -> CheckedRow:
+        rel = self.context.new_rel()
+        checks = []
+        for check in table.checks:
+            inner, node = self._own_text(f"SELECT {check.expression}")
+            scope = Scope(inner)
+            source = table_source(table, table.name, rel)
+            source.nullable = [True] * len(table.columns)
+            scope.add(source, None)
+            binder = ExpressionBinder(inner, scope, QueryBinder(inner), "CHECK")
+            checks.append((check.name, binder.condition(node)))
+        return CheckedRow(table, rel, tuple(checks))
+
+    def _returning(self, node: exp.Expr, table: Table, alias: str, rel: int) -> Returning | None:
+        clause = node.args.get("returning")
+        if clause is None:
+            return None
+        self.context.only(clause, ("expressions",), "RETURNING")
+        scope = Scope(self.context)
+        source = table_source(table, alias, rel)
+        scope.add(source, None)
+        binder = ExpressionBinder(self.context, scope, self.queries, "RETURNING")
+        exprs: list[Expr] = []
+        columns: list[OutputColumn] = []
+        for item in clause.expressions:
+            target = item.this if isinstance(item, exp.Alias) else item
+            star = target.this if isinstance(target, exp.Column) else target
+            if isinstance(star, exp.Star):
+                if isinstance(target, exp.Column) and name_of(target.args["table"]) != alias:
+                    raise self.context.unsupported(item, "RETURNING of another table's columns")
+                for i, column in enumerate(table.columns):
+                    exprs.append(source.column(i))
+                    columns.append(OutputColumn(column.name, column.type, source.nullable[i]))
+                continue
+            expr = self._returned(binder, item, target)
+            exprs.append(expr)
+            columns.append(OutputColumn(output_name(item), expr.type, expr.nullable))
+        return Returning(tuple(exprs), tuple(columns))
+
+    def _returned(self, binder: ExpressionBinder, item: exp.Expr, target: exp.Expr) -> Expr:
+        try:
+            expr = binder.bind(target)
+        except Error as error:
+            if error.sqlstate == sqlstate.UNDEFINED_TABLE:
+                raise self.context.unsupported(item, "RETURNING of another table's columns") from error
+            raise
+        return operators.resolved(self.context, item, expr, TEXT) if expr.type is None else expr
+
+
+def _is_default(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Column) and not node.this.args.get("quoted"):
+        return node.args.get("table") is None and node.name.upper() == "DEFAULT"
+    return isinstance(node, exp.Var) and str(node.this).upper() == "DEFAULT"
+
+

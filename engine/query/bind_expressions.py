@@ -1,0 +1,613 @@
+"""Binding of expressions: from sqlglot's nodes to typed expressions.
+
+One method for each kind of node, found by its class; a kind without a method is refused by name. The typing rules are in
+`operators`, the functions in `functions`. Subqueries go back to the query binder, with this scope as their parent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from sqlglot import exp
+
+from exdbsql.engine.query import operators
+from exdbsql.engine.query.aggregates import AGGREGATE_NAMES, AGGREGATE_NODES
+from exdbsql.engine.query.context import StatementContext, name_of
+from exdbsql.engine.query.conversions import convert
+from exdbsql.engine.query.expressions import (
+    Call,
+    Case,
+    Clock,
+    Coalesce,
+    Compare,
+    Const,
+    Exists,
+    Expr,
+    InList,
+    InSubquery,
+    IsDistinct,
+    IsNull,
+    IsTruth,
+    Logical,
+    Not,
+    Quantified,
+    ScalarSubquery,
+    conjunction,
+    null,
+    true,
+)
+from exdbsql.engine.query.functions import FUNCTIONS, NODE_FUNCTIONS, find_overload
+from exdbsql.engine.query.plan import Plan, output_columns
+from exdbsql.engine.query.scope import Scope
+from exdbsql.schema import sqlstate
+from exdbsql.schema.errors import DatabaseError
+from exdbsql.schema.identifiers import did_you_mean
+from exdbsql.schema.type_names import parse_type
+from exdbsql.schema.types import BOOLEAN, BYTEA, DATE, DOUBLE, TEXT, TIMESTAMP, TIMESTAMPTZ, UUID, SqlType
+
+if TYPE_CHECKING:
+    from exdbsql.engine.query.grouping import Grouping
+
+
+class SubqueryBinder(Protocol):
+    """What binds a query in an expression."""
+
+    def bind(self, node: exp.Expr, parent: Scope | None) -> Plan:
+        """The plan of a query that sees `parent`."""
+
+
+class ExpressionBinder:
+    """Binds the expressions of one clause; `grouping` is there where aggregates are allowed."""
+
+    def __init__(
+        self,
+        context: StatementContext,
+        scope: Scope,
+        queries: SubqueryBinder,
+        clause: str,
+        grouping: Grouping | None = None,
+    ) -> None:
+        self.context = context
+        self.scope = scope
+        self.queries = queries
+        self.clause = clause
+        self.grouping = grouping
+
+    def bind(self, node: exp.Expr) -> Expr:
+        """The typed expression for a node."""
+        kind = type(node)
+        method = _METHODS.get(kind)
+        if method is not None:
+            return method(self, node)
+        if kind in operators.COMPARISONS:
+            return self.comparison(node)
+        if kind in operators.ARITHMETIC:
+            return self.arithmetic(node)
+        if kind in NODE_FUNCTIONS:
+            return self.node_function(node)
+        if kind in AGGREGATE_NODES:
+            return self.aggregate(node)
+        if kind in operators.BITWISE:
+            return self.bitwise(node)
+        label = node.sql_name() if isinstance(node, exp.Func) else kind.__name__
+        raise self.context.unsupported(node, f"the expression {label}")
+
+    def condition(self, node: exp.Expr) -> Expr:
+        """A boolean expression."""
+        return operators.boolean(self.context, node, self.bind(node), self.clause)
+
+    # leaves
+
+    def column(self, node: exp.Column) -> Expr:
+        if isinstance(node.this, exp.Star):
+            raise self.context.error(node, '"*" is not allowed here', sqlstate.SYNTAX_ERROR)
+        name = node.name.lower()
+        if node.args.get("table") is None and name in _NILADIC and not node.this.args.get("quoted"):
+            raise self.context.unsupported(node, name)
+        return self.scope.resolve(node)
+
+    def literal(self, node: exp.Literal) -> Expr:
+        return self.context.literal(node)
+
+    def parameter(self, node: exp.Parameter) -> Expr:
+        return self.context.parameter(int(node.this.this) - 1)
+
+    def boolean(self, node: exp.Boolean) -> Expr:
+        return Const(BOOLEAN, False, bool(node.this))
+
+    def null(self, node: exp.Null) -> Expr:
+        return null()
+
+    def raw_string(self, node: exp.RawString) -> Expr:
+        return Const(None, False, str(node.this))
+
+    def escape_string(self, node: exp.ByteString) -> Expr:
+        if "\\" in str(node.this):
+            raise self.context.unsupported(node, "this escape in an E'' string")
+        return Const(None, False, str(node.this))
+
+    def hex_string(self, node: exp.HexString) -> Expr:
+        raise self.context.unsupported(node, "the type bit")
+
+    def paren(self, node: exp.Paren) -> Expr:
+        return self.bind(node.this)
+
+    # operators
+
+    def comparison(self, node: exp.Expr) -> Expr:
+        self.context.only(node, ("this", "expression"))
+        op = operators.COMPARISONS[type(node)]
+        right = node.args["expression"]
+        if isinstance(right, (exp.Any, exp.All)):
+            return self.quantified(node, op, right)
+        if isinstance(node.this, exp.Tuple) or isinstance(right, exp.Tuple):
+            return self.row_comparison(node, op)
+        return operators.comparison(self.context, node, op, self.bind(node.this), self.bind(right))
+
+    def row_comparison(self, node: exp.Expr, op: str) -> Expr:
+        left, right = node.this, node.args["expression"]
+        if not (isinstance(left, exp.Tuple) and isinstance(right, exp.Tuple)):
+            raise self.context.unsupported(node, "a comparison of a row with something else")
+        if len(left.expressions) != len(right.expressions):
+            raise self.context.error(node, "unequal number of entries in row expressions", sqlstate.SYNTAX_ERROR)
+        if op not in ("==", "!="):
+            raise self.context.unsupported(node, f"the comparison of rows by {op}")
+        parts = [
+            operators.comparison(self.context, node, "==", self.bind(a), self.bind(b))
+            for a, b in zip(left.expressions, right.expressions, strict=True)
+        ]
+        equal = conjunction(parts) or true()
+        return equal if op == "==" else Not(BOOLEAN, equal.nullable, equal)
+
+    def quantified(self, node: exp.Expr, op: str, right: exp.Any | exp.All) -> Expr:
+        inner = _query_in(right.this)
+        if inner is None:
+            raise self.context.unsupported(node, "ANY or ALL of an array")
+        plan = self.queries.bind(inner, self.scope)
+        column = self.one_column(plan, inner)
+        arg, _ = operators.comparable(self.context, node, op, self.bind(node.this), column)
+        return Quantified(BOOLEAN, True, op, arg, plan, isinstance(right, exp.All))
+
+    def arithmetic(self, node: exp.Expr) -> Expr:
+        self.context.only(node, ("this", "expression"))
+        op = operators.ARITHMETIC[type(node)]
+        left, right = self.bind(node.this), self.bind(node.args["expression"])
+        return operators.arithmetic(self.context, node, op, left, right)
+
+    def bitwise(self, node: exp.Expr) -> Expr:
+        self.context.only(node, ("this", "expression"))
+        op, template = operators.BITWISE[type(node)]
+        sides = [self.bind(node.this), self.bind(node.args["expression"])]
+        exprs, target = operators.unify(self.context, node, sides, op)
+        if target is None or not target.is_integer:
+            raise operators.no_operator(self.context, node, op, sides)
+        return Call(target, any(e.nullable for e in exprs), op, template, tuple(exprs))
+
+    def negative(self, node: exp.Neg) -> Expr:
+        return operators.negation(self.context, node, self.bind(node.this))
+
+    def logical(self, node: exp.And | exp.Or) -> Expr:
+        op = "and" if isinstance(node, exp.And) else "or"
+        args = [
+            operators.boolean(self.context, part, self.bind(part), op.upper()) for part in _flattened(node, type(node))
+        ]
+        return Logical(BOOLEAN, any(a.nullable for a in args), op, tuple(args))
+
+    def negated(self, node: exp.Not) -> Expr:
+        arg = operators.boolean(self.context, node.this, self.bind(node.this), "NOT")
+        return Not(BOOLEAN, arg.nullable, arg)
+
+    def is_(self, node: exp.Is) -> Expr:
+        self.context.only(node, ("this", "expression", "negate"), "IS")
+        negated = bool(node.args.get("negate"))
+        what = node.expression
+        if isinstance(what, exp.Null):
+            arg = self.bind(node.this)
+            if arg.type is None:
+                arg = operators.resolved(self.context, node, arg, TEXT)
+            return IsNull(BOOLEAN, False, arg, negated)
+        if isinstance(what, exp.Boolean):
+            arg = operators.boolean(self.context, node.this, self.bind(node.this), "IS")
+            return IsTruth(BOOLEAN, False, arg, bool(what.this), negated)
+        raise self.context.unsupported(node, f"IS {what.sql('postgres')}")
+
+    def distinct_from(self, node: exp.NullSafeEQ | exp.NullSafeNEQ) -> Expr:
+        self.context.only(node, ("this", "expression"))
+        left, right = operators.comparable(self.context, node, "=", self.bind(node.this), self.bind(node.expression))
+        return IsDistinct(BOOLEAN, False, left, right, isinstance(node, exp.NullSafeEQ))
+
+    def between(self, node: exp.Between) -> Expr:
+        self.context.only(node, ("this", "low", "high", "symmetric", "negate"), "BETWEEN")
+        arg, low, high = (self.bind(node.args[k]) for k in ("this", "low", "high"))
+        inside = self._between(node, arg, low, high)
+        if node.args.get("symmetric"):
+            turned = self._between(node, arg, high, low)
+            inside = Logical(BOOLEAN, inside.nullable or turned.nullable, "or", (inside, turned))
+        return Not(BOOLEAN, inside.nullable, inside) if node.args.get("negate") else inside
+
+    def _between(self, node: exp.Between, arg: Expr, low: Expr, high: Expr) -> Expr:
+        above = operators.comparison(self.context, node, ">=", arg, low)
+        assert isinstance(above, Compare)
+        if arg.type is None:
+            arg = above.left
+        below = operators.comparison(self.context, node, "<=", arg, high)
+        return Logical(BOOLEAN, above.nullable or below.nullable, "and", (above, below))
+
+    def in_(self, node: exp.In) -> Expr:
+        self.context.only(node, ("this", "expressions", "query", "negate"), "IN")
+        query = node.args.get("query")
+        found = self.in_query(node, query) if query is not None else self.in_list(node)
+        return Not(BOOLEAN, found.nullable, found) if node.args.get("negate") else found
+
+    def in_list(self, node: exp.In) -> Expr:
+        if not node.expressions:
+            return Const(BOOLEAN, False, False)  # PostgreSQL has no empty list; SQLite's meaning is taken
+        if isinstance(node.this, exp.Tuple):
+            rows = [self.comparison(exp.EQ(this=node.this, expression=item)) for item in node.expressions]
+            return rows[0] if len(rows) == 1 else Logical(BOOLEAN, any(r.nullable for r in rows), "or", tuple(rows))
+        arg = self.bind(node.this)
+        items = []
+        for item in node.expressions:
+            bound = self.bind(item)
+            arg_now, bound = operators.comparable(self.context, item, "=", arg, bound)
+            if arg.type is None or arg_now.type == arg.type:
+                arg = arg_now
+            elif arg_now.type != arg.type:
+                return self._in_by_comparisons(node)
+            items.append(bound)
+        return InList(BOOLEAN, arg.nullable or any(i.nullable for i in items), arg, tuple(items))
+
+    def _in_by_comparisons(self, node: exp.In) -> Expr:
+        arg = self.bind(node.this)
+        parts = [operators.comparison(self.context, i, "==", arg, self.bind(i)) for i in node.expressions]
+        return Logical(BOOLEAN, any(p.nullable for p in parts), "or", tuple(parts))
+
+    def in_query(self, node: exp.In, query: exp.Expr) -> Expr:
+        inner = _query_in(query) or query
+        plan = self.queries.bind(inner, self.scope)
+        columns = output_columns(plan)
+        nodes = node.this.expressions if isinstance(node.this, exp.Tuple) else [node.this]
+        if len(nodes) != len(columns):
+            many = "many" if len(columns) > len(nodes) else "few"
+            raise self.context.error(node, f"subquery has too {many} columns", sqlstate.SYNTAX_ERROR)
+        args = []
+        for part, column in zip(nodes, columns, strict=True):
+            other = Const(column.type or TEXT, column.nullable, None)
+            arg, _ = operators.comparable(self.context, node, "=", self.bind(part), other)
+            args.append(arg)
+        nullable = any(a.nullable for a in args) or any(c.nullable for c in columns)
+        return InSubquery(BOOLEAN, nullable, tuple(args), plan)
+
+    def one_column(self, plan: Plan, node: exp.Expr) -> Expr:
+        """A stand-in of the type of a subquery's only column."""
+        columns = output_columns(plan)
+        if len(columns) != 1:
+            raise self.context.error(node, "subquery must return only one column", sqlstate.SYNTAX_ERROR)
+        return Const(columns[0].type or TEXT, True, None)
+
+    def subquery(self, node: exp.Subquery | exp.Select) -> Expr:
+        plan = self.queries.bind(node, self.scope)
+        return ScalarSubquery(self.one_column(plan, node).type, True, plan)
+
+    def exists(self, node: exp.Exists) -> Expr:
+        inner = _query_in(node.this) or node.this
+        return Exists(BOOLEAN, False, self.queries.bind(inner, self.scope))
+
+    # text
+
+    def concatenation(self, node: exp.DPipe) -> Expr:
+        self.context.only(node, ("this", "expression"))
+        return operators.concatenation(self.context, node, self.bind(node.this), self.bind(node.expression))
+
+    def like(self, node: exp.Expr, escape: exp.Expr | None = None) -> Expr:
+        self.context.only(node, ("this", "expression", "negate"), "LIKE")
+        names = {exp.Like: "like", exp.ILike: "ilike", exp.RegexpLike: "regexp_like", exp.RegexpILike: "regexp_ilike"}
+        name = names[type(node)]
+        if isinstance(node.args["expression"], (exp.Any, exp.All)):
+            raise self.context.unsupported(node, "LIKE ANY")
+        args = [self.text(node.this, name), self.text(node.args["expression"], name)]
+        template = f"{name}({{0}}, {{1}})"
+        if escape is not None:
+            args.append(self.text(escape, "ESCAPE"))
+            template = f"{name}({{0}}, {{1}}, check_escape({{2}}))"
+        found = Call(BOOLEAN, any(a.nullable for a in args), name.upper(), template, tuple(args))
+        return Not(BOOLEAN, found.nullable, found) if node.args.get("negate") else found
+
+    def escape(self, node: exp.Escape) -> Expr:
+        inner = node.this
+        if isinstance(inner, exp.Not):
+            found = self.like(inner.this, node.expression)
+            return Not(BOOLEAN, found.nullable, found)
+        if not isinstance(inner, (exp.Like, exp.ILike)):
+            raise self.context.unsupported(node, "ESCAPE here")
+        return self.like(inner, node.expression)
+
+    def text(self, node: exp.Expr, what: str) -> Expr:
+        """An argument that must be a text."""
+        arg = self.bind(node)
+        if arg.type is not None and not arg.type.is_text:
+            raise self.context.error(
+                node,
+                f"argument of {what.upper()} must be a text, not {arg.type}",
+                sqlstate.UNDEFINED_FUNCTION,
+                "cast it: CAST(... AS text)",
+            )
+        return operators.implicit(self.context, node, arg, TEXT, f"argument of {what.upper()}")
+
+    def trim(self, node: exp.Trim) -> Expr:
+        self.context.only(node, ("this", "expression", "position"), "TRIM")
+        name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or ""), "btrim")
+        args = [self.bind(node.this)]
+        if node.args.get("expression") is not None:
+            args.append(self.bind(node.expression))
+        return self.call(node, name, args)
+
+    def pad(self, node: exp.Pad) -> Expr:
+        self.context.only(node, ("this", "expression", "fill_pattern", "is_left"), "LPAD")
+        nodes = [node.this, node.expression, node.args.get("fill_pattern")]
+        return self.call(node, "lpad" if node.args.get("is_left") else "rpad", [self.bind(n) for n in nodes if n])
+
+    def initcap(self, node: exp.Initcap) -> Expr:
+        return self.call(node, "initcap", [self.bind(node.this)])
+
+    def concat(self, node: exp.Concat | exp.ConcatWs) -> Expr:
+        self.context.only(node, ("expressions",), "CONCAT")
+        args = []
+        for part in node.expressions:
+            bound = self.bind(part)
+            args.append(
+                operators.resolved(self.context, part, bound, TEXT) if bound.type is None else convert(bound, TEXT)
+            )
+        name = "concat" if isinstance(node, exp.Concat) else "concat_ws"
+        slots = ", ".join(f"{{{i}}}" for i in range(len(args)))
+        nullable = name == "concat_ws" and args[0].nullable
+        return Call(TEXT, nullable, name, f"{name}({slots})", tuple(args), strict=False)
+
+    # conditional
+
+    def case(self, node: exp.Case) -> Expr:
+        self.context.only(node, ("this", "ifs", "default"), "CASE")
+        conditions = []
+        for branch in node.args["ifs"]:
+            if node.this is not None:
+                equal = operators.comparison(
+                    self.context, branch, "==", self.bind(node.this), self.bind(branch.this)
+                )
+                conditions.append(equal)
+            else:
+                conditions.append(operators.boolean(self.context, branch, self.bind(branch.this), "CASE/WHEN"))
+        results = [self.bind(branch.args["true"]) for branch in node.args["ifs"]]
+        default = node.args.get("default")
+        results.append(self.bind(default) if default is not None else null())
+        results, target = operators.unify(self.context, node, results, "CASE")
+        if target is None:
+            results = [operators.resolved(self.context, node, r, TEXT) for r in results]
+            target = TEXT
+        whens = tuple(zip(conditions, results[:-1], strict=True))
+        return Case(target, any(r.nullable for r in results), whens, results[-1])
+
+    def coalesce(self, node: exp.Coalesce) -> Expr:
+        self.context.only(node, ("this", "expressions"), "COALESCE")
+        args, target = operators.unify(
+            self.context, node, [self.bind(n) for n in (node.this, *node.expressions)], "COALESCE"
+        )
+        if target is None:
+            args = [operators.resolved(self.context, node, a, TEXT) for a in args]
+            target = TEXT
+        return Coalesce(target, all(a.nullable for a in args), tuple(args))
+
+    def nullif(self, node: exp.Nullif) -> Expr:
+        left = self.bind(node.this)
+        equal = operators.comparison(self.context, node, "==", left, self.bind(node.expression))
+        assert isinstance(equal, Compare)
+        result = equal.left if left.type is None else left
+        return Case(result.type, True, ((equal, null(result.type)),), result)
+
+    def extreme(self, node: exp.Greatest | exp.Least) -> Expr:
+        self.context.only(node, ("this", "expressions"))
+        name = "greatest" if isinstance(node, exp.Greatest) else "least"
+        args, target = operators.unify(
+            self.context, node, [self.bind(n) for n in (node.this, *node.expressions)], name.upper()
+        )
+        if target is None:
+            args = [operators.resolved(self.context, node, a, TEXT) for a in args]
+            target = TEXT
+        slots = ", ".join(f"{{{i}}}" for i in range(len(args)))
+        return Call(target, all(a.nullable for a in args), name, f"{name}({slots})", tuple(args), strict=False)
+
+    # types and functions
+
+    def cast(self, node: exp.Cast) -> Expr:
+        self.context.only(node, ("this", "to"), "CAST")
+        target = self.type_of(node.args["to"], node)
+        return operators.cast(self.context, node, self.bind(node.this), target)
+
+    def type_of(self, node: exp.Expr, place: exp.Expr) -> SqlType:
+        """The type that a type name means."""
+        for literal in node.find_all(exp.Literal):
+            self.context.literal_value(literal)
+        text = node.sql("postgres")
+        known = _TYPES.get(text)
+        if known is not None:
+            return known
+        try:
+            found = parse_type(text)
+        except DatabaseError as error:
+            error.position = error.statement = None
+            self.context.located(error, place)
+        if len(_TYPES) < 256:
+            _TYPES[text] = found
+        return found
+
+    def collate(self, node: exp.Collate) -> Expr:
+        if name_of(node.expression) not in ("C", "POSIX", "ucs_basic", "default"):
+            raise self.context.unsupported(node, f"the collation {node.expression.sql('postgres')}")
+        return self.text(node.this, "COLLATE")
+
+    def extract(self, node: exp.Extract) -> Expr:
+        self.context.only(node, ("this", "expression"), "EXTRACT")
+        field = Const(TEXT, False, node.this.name.lower())
+        return self.call(node, "extract", [field, self.bind(node.expression)])
+
+    def date_trunc(self, node: exp.TimestampTrunc) -> Expr:
+        self.context.only(node, ("this", "unit"), "DATE_TRUNC")
+        unit = Const(TEXT, False, node.args["unit"].name.lower())
+        arg = self.bind(node.this)
+        if arg.type == DATE:
+            arg = convert(arg, TIMESTAMPTZ)
+        return self.call(node, "date_trunc", [unit, arg])
+
+    def clock(self, node: exp.Expr) -> Expr:
+        self.context.only(node, ())
+        moment = Clock(TIMESTAMPTZ, False)
+        if isinstance(node, exp.CurrentDate):
+            return convert(moment, DATE)
+        return convert(moment, TIMESTAMP) if isinstance(node, exp.Localtimestamp) else moment
+
+    def uuid(self, node: exp.Uuid) -> Expr:
+        from uuid import uuid4
+
+        return Call(UUID, False, "gen_random_uuid", "uuid4()", (), names=(("uuid4", uuid4),))
+
+    def random(self, node: exp.Rand) -> Expr:
+        import random
+
+        self.context.only(node, ())
+        return Call(DOUBLE, False, "random", "random_number()", (), names=(("random_number", random.random),))
+
+    def node_function(self, node: exp.Expr) -> Expr:
+        name, keys = NODE_FUNCTIONS[type(node)]
+        self.context.only(node, keys, f"{name}()")
+        args: list[exp.Expr] = []
+        for key in keys:
+            value = node.args.get(key)
+            args += value if isinstance(value, list) else [] if value is None else [value]
+        return self.call(node, name, [self.bind(a) for a in args])
+
+    def anonymous(self, node: exp.Anonymous) -> Expr:
+        name = name_of(node.this)
+        if name in AGGREGATE_NAMES:
+            return self.aggregate(node)
+        if name not in FUNCTIONS:
+            hint = did_you_mean(name, FUNCTIONS)
+            raise self.context.error(
+                node, f"function {name} does not exist", sqlstate.UNDEFINED_FUNCTION, hint
+            )
+        return self.call(node, name, [self.bind(a) for a in node.expressions])
+
+    def call(self, node: exp.Expr, name: str, args: list[Expr]) -> Expr:
+        """A call of a scalar function from the table."""
+        function = find_overload(name, [a.type for a in args])
+        if function is None:
+            shown = ", ".join(operators.type_name(a.type) for a in args)
+            raise self.context.error(
+                node,
+                f"function {name}({shown}) does not exist",
+                sqlstate.UNDEFINED_FUNCTION,
+                "no function of that name takes these types; you might need a cast",
+            )
+        bound = tuple(
+            operators.coerced(self.context, node, a, t) for a, t in zip(args, function.args, strict=True)
+        )
+        nullable = any(a.nullable for a in bound)
+        return Call(function.result, nullable, name, function.template, bound, checked=function.checked)
+
+    def aggregate(self, node: exp.Expr) -> Expr:
+        if self.grouping is None:
+            raise self.context.error(
+                node, f"aggregate functions are not allowed in {self.clause}", sqlstate.GROUPING_ERROR
+            )
+        return self.grouping.aggregate(self, node)
+
+    def default(self, node: exp.Expr) -> Expr:
+        if str(node.this).upper() == "DEFAULT":
+            raise self.context.error(node, "DEFAULT is not allowed in this context", sqlstate.SYNTAX_ERROR)
+        raise self.context.unsupported(node, str(node.this))
+
+    def row(self, node: exp.Tuple) -> Expr:
+        raise self.context.unsupported(node, "a row as a value")
+
+    def window(self, node: exp.Window) -> Expr:
+        raise self.context.unsupported(node, "a window function (OVER)")
+
+
+def _query_in(node: exp.Expr) -> exp.Expr | None:
+    while isinstance(node, (exp.Subquery, exp.Paren)) and not _has_modifiers(node):
+        node = node.this
+    return node if isinstance(node, (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)) else None
+
+
+def _has_modifiers(node: exp.Expr) -> bool:
+    return any(value for key, value in node.args.items() if key != "this")
+
+
+def _flattened(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
+    """The operands of a chain of AND or OR, without recursion along the chain."""
+    out: list[exp.Expr] = []
+    todo: list[exp.Expr] = [node]
+    while todo:
+        part = todo.pop()
+        if type(part) is kind:
+            todo += [part.args["expression"], part.this]
+        else:
+            out.append(part)
+    return out
+
+
+_NILADIC: Final = frozenset({"user", "current_catalog", "current_schema"})
+_TYPES: Final[dict[str, SqlType]] = {"BYTEA": BYTEA}
+_B: Final = ExpressionBinder
+_METHODS: Final[dict[type[exp.Expr], Callable[[ExpressionBinder, Any], Expr]]] = {
+    exp.Column: _B.column,
+    exp.Literal: _B.literal,
+    exp.Parameter: _B.parameter,
+    exp.Boolean: _B.boolean,
+    exp.Null: _B.null,
+    exp.RawString: _B.raw_string,
+    exp.ByteString: _B.escape_string,
+    exp.HexString: _B.hex_string,
+    exp.Paren: _B.paren,
+    exp.Neg: _B.negative,
+    exp.And: _B.logical,
+    exp.Or: _B.logical,
+    exp.Not: _B.negated,
+    exp.Is: _B.is_,
+    exp.NullSafeEQ: _B.distinct_from,
+    exp.NullSafeNEQ: _B.distinct_from,
+    exp.Between: _B.between,
+    exp.In: _B.in_,
+    exp.Subquery: _B.subquery,
+    exp.Select: _B.subquery,
+    exp.Exists: _B.exists,
+    exp.DPipe: _B.concatenation,
+    exp.Like: _B.like,
+    exp.ILike: _B.like,
+    exp.RegexpLike: _B.like,
+    exp.RegexpILike: _B.like,
+    exp.Escape: _B.escape,
+    exp.Trim: _B.trim,
+    exp.Pad: _B.pad,
+    exp.Initcap: _B.initcap,
+    exp.Concat: _B.concat,
+    exp.ConcatWs: _B.concat,
+    exp.Case: _B.case,
+    exp.Coalesce: _B.coalesce,
+    exp.Nullif: _B.nullif,
+    exp.Greatest: _B.extreme,
+    exp.Least: _B.extreme,
+    exp.Cast: _B.cast,
+    exp.Collate: _B.collate,
+    exp.Extract: _B.extract,
+    exp.TimestampTrunc: _B.date_trunc,
+    exp.CurrentTimestamp: _B.clock,
+    exp.CurrentDate: _B.clock,
+    exp.Localtimestamp: _B.clock,
+    exp.Uuid: _B.uuid,
+    exp.Rand: _B.random,
+    exp.Anonymous: _B.anonymous,
+    exp.Var: _B.default,
+    exp.Tuple: _B.row,
+    exp.Window: _B.window,
+    exp.Filter: _B.aggregate,
+}

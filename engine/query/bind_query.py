@@ -1,0 +1,347 @@
+"""Binding of queries: SELECT, VALUES, set operations, WITH; and of FROM.
+
+The order is SQL's logical one: FROM gives the scope, WHERE filters, GROUP BY and aggregates make groups, HAVING filters those,
+the select list projects, then DISTINCT, ORDER BY, LIMIT. The result is a plan that is right as it stands; the rules only
+make it faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from exdbsql.engine.query import operators
+from exdbsql.engine.query.bind_expressions import ExpressionBinder
+from exdbsql.engine.query.bind_from import FromBinder
+from exdbsql.engine.query.bind_order import OrderBinder
+from exdbsql.engine.query.context import StatementContext, name_of
+from exdbsql.engine.query.expressions import Const, Expr
+from exdbsql.engine.query.grouping import Grouping
+from exdbsql.engine.query.outputs import Output, convert_outputs, output_name
+from exdbsql.engine.query.plan import (
+    Aggregate,
+    CteScan,
+    Cut,
+    Distinct,
+    Filter,
+    Limit,
+    OneRow,
+    OutputColumn,
+    Plan,
+    Project,
+    SetOperation,
+    Sort,
+    Values,
+    With,
+    output_columns,
+)
+from exdbsql.engine.query.scope import Scope
+from exdbsql.schema import sqlstate
+from exdbsql.schema.types import BIGINT
+
+_SET_OPERATIONS = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}
+_SELECT_PARTS = (
+    *("expressions", "from_", "joins", "laterals", "where", "group", "having", "distinct", "order", "limit", "offset"),
+    "with_",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CommonTable:
+    """A common table expression in sight."""
+
+    number: int
+    columns: tuple[OutputColumn, ...]
+
+
+class QueryBinder:
+    """Binds queries; `ctes` are the common table expressions in sight, by name."""
+
+    def __init__(self, context: StatementContext, ctes: dict[str, CommonTable] | None = None) -> None:
+        self.context = context
+        self.ctes = dict(ctes or {})
+
+    def bind(self, node: exp.Expr, parent: Scope | None) -> Plan:
+        """The plan of a query whose expressions may use the columns of `parent`."""
+        with_ = node.args.get("with_")
+        if with_ is not None:
+            return self._with(node, with_, parent)
+        if isinstance(node, exp.Subquery):
+            return self._parenthesised(node, parent)
+        if isinstance(node, exp.SetOperation):
+            return self._set_operation(node, parent)
+        if isinstance(node, exp.Select):
+            return self._select(node, parent)
+        if isinstance(node, exp.Values):
+            return self._values(node, parent)
+        raise self.context.unsupported(node, f"{type(node).__name__.upper()} as a query")
+
+    # WITH
+
+    def _with(self, node: exp.Expr, with_: exp.With, parent: Scope | None) -> Plan:
+        self.context.only(with_, ("expressions",), "WITH")
+        inner = QueryBinder(self.context, self.ctes)
+        made = []
+        for cte in with_.expressions:
+            self.context.only(cte, ("this", "alias", "materialized"), "WITH")
+            if not isinstance(cte.this, (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)):
+                raise self.context.unsupported(cte, f"{type(cte.this).__name__.upper()} in WITH")
+            plan = inner.bind(cte.this, parent)
+            name = name_of(cte.args["alias"].this)
+            columns = _renamed(self.context, settle(self.context, plan), cte.args["alias"])
+            if name in {made_name for _, made_name, _ in made}:
+                raise self.context.error(
+                    cte, f'WITH query name "{name}" specified more than once', sqlstate.DUPLICATE_ALIAS
+                )
+            number = self.context.new_cte()
+            made.append((number, name, settle(self.context, plan)))
+            inner.ctes[name] = CommonTable(number, columns)
+        body_node = node.copy()
+        body_node.set("with_", None)
+        return With(tuple(made), inner.bind(body_node, parent))
+
+    # set operations and VALUES
+
+    def _parenthesised(self, node: exp.Subquery, parent: Scope | None) -> Plan:
+        self.context.only(node, ("this", "order", "limit", "offset"), "a query in parentheses")
+        plan = self.bind(node.this, parent)
+        return self._ordered_rows(node, plan, parent)
+
+    def _set_operation(self, node: exp.SetOperation, parent: Scope | None) -> Plan:
+        op = _SET_OPERATIONS[type(node)]
+        self.context.only(node, ("this", "expression", "distinct", "order", "limit", "offset"), op)
+        left, right = self.bind(node.this, parent), self.bind(node.expression, parent)
+        columns_left, columns_right = output_columns(left), output_columns(right)
+        if len(columns_left) != len(columns_right):
+            raise self.context.error(
+                node.expression, f"each {op} query must have the same number of columns", sqlstate.SYNTAX_ERROR
+            )
+        columns = []
+        for a, b in zip(columns_left, columns_right, strict=True):
+            stand_ins = [Const(c.type, c.nullable, None) for c in (a, b)]
+            _, target = operators.unify(self.context, node, stand_ins, op)
+            columns.append(OutputColumn(a.name, target, a.nullable or b.nullable))
+        types = [c.type for c in columns]
+        left, right = convert_outputs(self.context, left, types), convert_outputs(self.context, right, types)
+        columns = [replace(c, type=o.type) for c, o in zip(columns, output_columns(left), strict=True)]
+        plan: Plan = SetOperation(op, node.args.get("distinct") is False, left, right, tuple(columns))
+        return self._ordered_rows(node, plan, parent)
+
+    def _ordered_rows(self, node: exp.Expr, plan: Plan, parent: Scope | None) -> Plan:
+        order = node.args.get("order")
+        if order is not None:
+            keys = OrderBinder(self.context).over_columns(order, output_columns(plan))
+            plan = Sort(plan, tuple(keys))
+        return self._limited(node, plan, parent)
+
+    def _values(self, node: exp.Values, parent: Scope | None) -> Plan:
+        self.context.only(node, ("expressions", "order", "limit", "offset", "alias"), "VALUES")
+        binder = ExpressionBinder(self.context, Scope(self.context, parent), self, "VALUES")
+        rows = [[binder.bind(e) for e in _row_parts(row)] for row in node.expressions]
+        width = len(rows[0])
+        if any(len(row) != width for row in rows):
+            raise self.context.error(node, "VALUES lists must all be the same length", sqlstate.SYNTAX_ERROR)
+        columns = []
+        for i in range(width):
+            unified, target = operators.unify(self.context, node, [row[i] for row in rows], "VALUES")
+            for row, expr in zip(rows, unified, strict=True):
+                row[i] = expr
+            columns.append(OutputColumn(f"column{i + 1}", target, any(row[i].nullable for row in rows)))
+        plan: Plan = Values(tuple(tuple(row) for row in rows), tuple(columns))
+        return self._ordered_rows(node, plan, parent)
+
+    # SELECT
+
+    def _select(self, node: exp.Select, parent: Scope | None) -> Plan:
+        self._refuse_clauses(node)
+        scope = Scope(self.context, parent)
+        plan = FromBinder(self.context, scope, self).bind(node)
+        where = node.args.get("where")
+        if where is not None:
+            condition = ExpressionBinder(self.context, scope, self, "WHERE").condition(where.this)
+            plan = Filter(plan, (condition,))
+        pinned = self.context.pin_literals
+        self.context.pin_literals = pinned or _compares_expressions(node)
+        try:
+            return self._project(node, scope, plan, parent)
+        finally:
+            self.context.pin_literals = pinned
+
+    def _refuse_clauses(self, node: exp.Select) -> None:
+        self.context.only(node, _SELECT_PARTS, "SELECT")
+        if not node.expressions:
+            raise self.context.error(node, "SELECT needs at least one expression", sqlstate.SYNTAX_ERROR)
+
+    def _project(self, node: exp.Select, scope: Scope, plan: Plan, parent: Scope | None) -> Plan:
+        grouping = Grouping(self.context, scope, self.context.new_rel())
+        binder = ExpressionBinder(self.context, scope, self, "SELECT", grouping)
+        outputs = self._outputs(node, binder, scope)
+        group = node.args.get("group")
+        keys = self._group_keys(group, scope, outputs) if group is not None else []
+        having = node.args.get("having")
+        condition = None
+        if having is not None:
+            condition = ExpressionBinder(self.context, scope, self, "HAVING", grouping).condition(having.this)
+        ordering = OrderBinder(self.context)
+        order = ordering.over_outputs(node.args.get("order"), binder, outputs)
+        distinct_on = ordering.distinct_on(node.args.get("distinct"), binder, outputs)
+        if group is not None or having is not None or grouping.calls:
+            grouping.keys = list(dict.fromkeys(keys))
+            exprs = [grouping.over_groups(o.node, o.expr) for o in outputs]
+            if condition is not None:
+                condition = grouping.over_groups(having, condition)
+            exprs = [grouping.numbered(e) for e in exprs]
+            for output, expr in zip(outputs, exprs, strict=True):
+                output.expr = expr
+            plan = Aggregate(grouping.rel, plan, tuple(grouping.keys), tuple(grouping.calls), group is None)
+            if condition is not None:
+                plan = Filter(plan, (grouping.numbered(condition),))
+        visible = sum(1 for o in outputs if not o.hidden)
+        columns = tuple(OutputColumn(o.name, o.expr.type, o.expr.nullable) for o in outputs)
+        result: Plan = Project(plan, tuple(o.expr for o in outputs), columns, visible)
+        return self._finished(node, result, visible, len(outputs), ordering.numbered(order, outputs), distinct_on, parent)
+
+    def _finished(
+        self,
+        node: exp.Select,
+        plan: Plan,
+        visible: int,
+        width: int,
+        order: list,
+        distinct_on: tuple[int, ...] | None,
+        parent: Scope | None,
+    ) -> Plan:
+        distinct = node.args.get("distinct")
+        if distinct is not None and distinct_on is None:
+            if width > visible:
+                raise self.context.error(
+                    node.args["order"],
+                    "for SELECT DISTINCT, ORDER BY expressions must appear in select list",
+                    sqlstate.INVALID_COLUMN_REFERENCE,
+                )
+            plan = Distinct(plan)
+        if order:
+            plan = Sort(plan, tuple(order))
+        if distinct_on is not None:
+            plan = Distinct(plan, distinct_on)
+        plan = self._limited(node, plan, parent)
+        return Cut(plan, visible) if width > visible else plan
+
+    def _outputs(self, node: exp.Select, binder: ExpressionBinder, scope: Scope) -> list[Output]:
+        outputs: list[Output] = []
+        for item in node.expressions:
+            target = item.this if isinstance(item, exp.Alias) else item
+            if isinstance(target, exp.Star):
+                self.context.only(target, (), "*")
+                if not scope.sources:
+                    raise self.context.error(item, "SELECT * with no tables specified is not valid", "42601")
+                outputs += [Output(v.name, v.expr(), item) for v in scope.visible]
+            elif isinstance(target, exp.Column) and isinstance(target.this, exp.Star):
+                self.context.only(target.this, (), "*")
+                outputs += self._star_of(target, scope)
+            else:
+                outputs.append(Output(output_name(item), binder.bind(target), item))
+        return outputs
+
+    def _star_of(self, target: exp.Column, scope: Scope) -> list[Output]:
+        alias = name_of(target.args["table"])
+        source = scope.source(alias)
+        if source is None:
+            raise self.context.error(
+                target.args["table"],
+                f'missing FROM-clause entry for table "{alias}"',
+                sqlstate.UNDEFINED_TABLE,
+            )
+        return [Output(source.names[i], source.column(i), target) for i in range(len(source.names))]
+
+    def _group_keys(self, group: exp.Group, scope: Scope, outputs: list[Output]) -> list[Expr]:
+        self.context.only(group, ("expressions",), "GROUP BY")
+        keys = []
+        for item in group.expressions:
+            if isinstance(item, (exp.Rollup, exp.Cube, exp.GroupingSets)):
+                raise self.context.unsupported(item, type(item).__name__.upper())
+            keys.append(self._group_key(item, scope, outputs))
+        return keys
+
+    def _group_key(self, item: exp.Expr, scope: Scope, outputs: list[Output]) -> Expr:
+        if isinstance(item, exp.Literal) and not item.is_string:
+            place = self.context.literal_value(item)
+            if not isinstance(place, int) or not 1 <= place <= len(outputs):
+                raise self.context.error(
+                    item, f"GROUP BY position {place} is not in select list", sqlstate.INVALID_COLUMN_REFERENCE
+                )
+            expr = outputs[place - 1].expr
+        else:
+            expr = self._group_expression(item, scope, outputs)
+        if expr.type is None:
+            expr = operators.resolved(self.context, item, expr, operators.TEXT)
+        return expr
+
+    def _group_expression(self, item: exp.Expr, scope: Scope, outputs: list[Output]) -> Expr:
+        binder = ExpressionBinder(self.context, scope, self, "GROUP BY")
+        if isinstance(item, exp.Column) and item.args.get("table") is None:
+            name = name_of(item.this)
+            if not any(v.name == name for v in scope.visible):
+                named = [o for o in outputs if o.name == name]
+                if named:
+                    return named[0].expr
+        return binder.bind(item)
+
+    def _limited(self, node: exp.Expr, plan: Plan, parent: Scope | None) -> Plan:
+        limit, offset = node.args.get("limit"), node.args.get("offset")
+        count, skip = None, None
+        if isinstance(limit, exp.Fetch):
+            self.context.only(limit, ("direction", "count", "limit_options"), "FETCH")
+            options = limit.args.get("limit_options")
+            if options is not None:
+                self.context.only(options, ("rows",), "FETCH")
+            count = limit.args.get("count") or exp.Literal.number(1)
+        elif limit is not None:
+            self.context.only(limit, ("expression",), "LIMIT")
+            count = limit.expression
+        if offset is not None:
+            self.context.only(offset, ("expression",), "OFFSET")
+            skip = offset.expression
+        if isinstance(count, exp.Var) or (isinstance(count, exp.Column) and count.name.lower() == "all"):
+            count = None
+        if count is None and skip is None:
+            return plan
+        binder = ExpressionBinder(self.context, Scope(self.context), self, "LIMIT")
+        return Limit(plan, self._count(binder, count), self._count(binder, skip))
+
+    def _count(self, binder: ExpressionBinder, node: exp.Expr | None) -> Expr | None:
+        if node is None:
+            return None
+        return operators.assigned(self.context, node, binder.bind(node), BIGINT, "LIMIT")
+
+
+def settle(context: StatementContext, plan: Plan) -> Plan:
+    """The plan with outputs of unknown type made text."""
+    return convert_outputs(context, plan, [c.type or operators.TEXT for c in output_columns(plan)])
+
+
+def _renamed(context: StatementContext, plan: Plan, alias: exp.TableAlias) -> tuple[OutputColumn, ...]:
+    columns = list(output_columns(plan))
+    names: Sequence[exp.Expr] = alias.args.get("columns") or ()
+    if len(names) > len(columns):
+        raise context.error(alias, "more column names than columns", sqlstate.INVALID_COLUMN_REFERENCE)
+    for i, name in enumerate(names):
+        columns[i] = replace(columns[i], name=name_of(name))
+    return tuple(columns)
+
+
+def _row_parts(row: exp.Expr) -> list[exp.Expr]:
+    return row.expressions if isinstance(row, exp.Tuple) else [row]
+
+
+def _compares_expressions(node: exp.Select) -> bool:
+    """Whether literals decide which expressions are the same: then they stay part of the plan."""
+    group, distinct = node.args.get("group"), node.args.get("distinct")
+    if distinct is not None:
+        return True
+    return group is not None and any(not isinstance(e, exp.Column) for e in group.expressions)
+
+
+__all__ = ["CommonTable", "CteScan", "OneRow", "QueryBinder", "settle"]

@@ -1,0 +1,257 @@
+"""Source of expressions, in three modes, so that three-valued logic costs little.
+
+``value`` gives SQL's value, None for NULL. ``true`` gives source that is truthy exactly where SQL says TRUE, ``false`` where it
+says FALSE: a filter needs only ``true``, NOT turns one into the other, and in both NULL needs no value of its own. Where an operand
+cannot be NULL, no test is made.
+
+Assignment expressions name operands that are used twice. Python forbids them in the iterable of a comprehension; whoever
+puts source there moves it into a function first (`streams`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from exdbsql.engine.query.codegen.module import Frame
+from exdbsql.engine.query.expressions import (
+    Call,
+    Case,
+    Clock,
+    Coalesce,
+    Column,
+    Compare,
+    Const,
+    Exists,
+    Expr,
+    InList,
+    InSubquery,
+    IsDistinct,
+    IsNull,
+    IsTruth,
+    Logical,
+    Not,
+    Param,
+    Quantified,
+    ScalarSubquery,
+)
+from exdbsql.engine.query.runtime.arithmetic import INT_LIMITS
+from exdbsql.schema.types import BOOLEAN, NUMERIC
+
+if TYPE_CHECKING:
+    from exdbsql.engine.query.codegen.subqueries import SubqueryCompiler
+
+_SIMPLE: Final = re.compile(r"[A-Za-z_]\w*(\[\d+\])?|-?\d+|'[^'\\]*'")
+_INVERSE: Final = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
+
+class ExpressionCompiler:
+    """Compiles expressions for one frame."""
+
+    def __init__(self, frame: Frame, subqueries: SubqueryCompiler) -> None:
+        self.frame = frame
+        self.module = frame.module
+        self.subqueries = subqueries
+
+    # values
+
+    def value(self, expr: Expr) -> str:
+        """Source of the value; None for NULL."""
+        match expr:
+            case Column():
+                return f"{self.frame.env[expr.rel]}[{expr.index}]"
+            case Param():
+                return self.module.slot(expr.slot)
+            case Const():
+                return self.module.constant(expr.value)
+            case Call():
+                return self._call(expr)
+            case Case():
+                return self._case(expr)
+            case Coalesce():
+                return self._coalesce(expr)
+            case Clock():
+                self.module.clock = True
+                return "moment"
+            case ScalarSubquery():
+                return self.subqueries.scalar(expr, self.frame)
+        return self._boolean(expr)
+
+    def _boolean(self, expr: Expr) -> str:
+        match expr:
+            case Compare():
+                return self._comparison(expr)
+            case Logical() if not expr.nullable:
+                return "(" + f" {expr.op} ".join(self.value(a) for a in expr.args) + ")"
+            case Not() if not expr.nullable:
+                return f"(not {self.value(expr.arg)})"
+            case Not():
+                test, name = self._tested(expr.arg)
+                return f"(None if {test} is None else not {name})"
+            case IsNull():
+                if not expr.arg.nullable:
+                    return str(expr.negated)
+                return f"({self.value(expr.arg)} is {'not ' if expr.negated else ''}None)"
+            case IsTruth():
+                return f"({self.value(expr.arg)} is {'not ' if expr.negated else ''}{expr.value})"
+            case IsDistinct():
+                return f"({self.value(expr.left)} {'==' if expr.negated else '!='} {self.value(expr.right)})"
+            case InSubquery():
+                return self.subqueries.membership(expr, self)
+            case Exists():
+                return self.subqueries.exists(expr, self.frame)
+            case Quantified():
+                return self.subqueries.quantified(expr, self)
+            case InList() if not expr.nullable:
+                return self.true(expr)
+        return f"(True if {self.true(expr)} else False if {self.false(expr)} else None)"
+
+    def _tested(self, expr: Expr) -> tuple[str, str]:
+        """Source that evaluates an operand for the first time, and the source of its value from then on."""
+        code = self.value(expr)
+        if _SIMPLE.fullmatch(code):
+            return code, code
+        name = self.module.temporary()
+        return f"({name} := {code})", name
+
+    def _call(self, expr: Call) -> str:
+        self.module.names.update(expr.names)
+        if expr.type == NUMERIC or any(a.type == NUMERIC for a in expr.args):
+            self.module.numeric = True
+        if not expr.strict:
+            return expr.template.format(*[self.value(a) for a in expr.args])
+        tests, codes = [], []
+        for i, arg in enumerate(expr.args):
+            repeated = expr.template.count(f"{{{i}}}") > 1
+            if arg.nullable or repeated:
+                test, code = self._tested(arg)
+                if arg.nullable:
+                    tests.append(f"{test} is None")
+                elif test != code:
+                    tests.append(f"{test} is None")
+            else:
+                code = self.value(arg)
+            codes.append(code)
+        result = self._checked(expr, expr.template.format(*codes))
+        return f"(None if {' or '.join(tests)} else {result})" if tests else result
+
+    def _checked(self, expr: Call, code: str) -> str:
+        if not expr.checked:
+            return code
+        name = self.module.temporary()
+        type_name = expr.known_type.name
+        if expr.known_type.is_integer:
+            limit = INT_LIMITS[type_name]
+            return f"({name} if {-limit - 1} <= ({name} := {code}) <= {limit} else out_of_range({type_name!r}))"
+        return f"({name} if -1e308 < ({name} := {code}) < 1e308 else check_float({name}))"
+
+    def _case(self, expr: Case) -> str:
+        parts = "".join(f"{self.value(result)} if {self.true(when)} else " for when, result in expr.whens)
+        return f"({parts}{self.value(expr.default)})"
+
+    def _coalesce(self, expr: Coalesce) -> str:
+        out = ""
+        for arg in expr.args[:-1]:
+            if not arg.nullable:
+                return f"({out}{self.value(arg)})"
+            test, name = self._tested(arg)
+            out += f"{name} if {test} is not None else "
+        return f"({out}{self.value(expr.args[-1])})"
+
+    def _comparison(self, expr: Compare) -> str:
+        if not expr.nullable:
+            return f"({self.value(expr.left)} {expr.op} {self.value(expr.right)})"
+        tests, (left, right) = self._null_tests(expr)
+        return f"(None if {' or '.join(f'{t} is None' for t in tests)} else {left} {expr.op} {right})"
+
+    def _null_tests(self, expr: Compare) -> tuple[list[str], list[str]]:
+        tests, codes = [], []
+        for side in (expr.left, expr.right):
+            if side.nullable:
+                test, code = self._tested(side)
+                tests.append(test)
+            else:
+                code = self.value(side)
+            codes.append(code)
+        return tests, codes
+
+    # truth
+
+    def true(self, expr: Expr) -> str:
+        """Source that is truthy exactly where the value is TRUE."""
+        match expr:
+            case Compare():
+                return self._compare_true(expr, expr.op)
+            case Logical():
+                return "(" + f" {expr.op} ".join(self.true(a) for a in expr.args) + ")"
+            case Not():
+                return self.false(expr.arg)
+            case InList():
+                return self._in_true(expr)
+            case InSubquery():
+                return self.subqueries.membership_true(expr, self)
+        return self.value(expr)
+
+    def false(self, expr: Expr) -> str:
+        """Source that is truthy exactly where the value is FALSE."""
+        match expr:
+            case Compare() if expr.known_type == BOOLEAN:
+                return self._compare_true(expr, _INVERSE[expr.op])
+            case Logical():
+                other = "or" if expr.op == "and" else "and"
+                return "(" + f" {other} ".join(self.false(a) for a in expr.args) + ")"
+            case Not():
+                return self.true(expr.arg)
+            case InList():
+                return self._in_false(expr)
+        code = self.value(expr)
+        return f"({code} is False)" if expr.nullable else f"(not {code})"
+
+    def _compare_true(self, expr: Compare, op: str) -> str:
+        both = expr.left.nullable and expr.right.nullable
+        if not expr.nullable or (op == "==" and not both):
+            # one side that is never NULL makes == false where the other is
+            return f"({self.value(expr.left)} {op} {self.value(expr.right)})"
+        if op == "==":
+            test, left = self._tested(expr.left)
+            return f"({test} is not None and {left} == {self.value(expr.right)})"
+        tests, (left, right) = self._null_tests(expr)
+        return f"({' and '.join(f'{t} is not None' for t in tests)} and {left} {op} {right})"
+
+    # IN (list)
+
+    def _in_true(self, expr: InList) -> str:
+        name = self._item_set(expr)
+        if name is None:
+            return self.true(_as_comparisons(expr))
+        return f"({self.value(expr.arg)} in {name})"
+
+    def _in_false(self, expr: InList) -> str:
+        name = self._item_set(expr)
+        if name is None:
+            return self.false(_as_comparisons(expr))
+        tests = [f"not {name}_has_null"] if any(i.nullable for i in expr.items) else []
+        arg = self.value(expr.arg)
+        if expr.arg.nullable:
+            test, arg = self._tested(expr.arg)
+            tests.append(f"{test} is not None")
+        return "(" + " and ".join([*tests, f"{arg} not in {name}"]) + ")"
+
+    def _item_set(self, expr: InList) -> str | None:
+        """A set of the items, made once before the loops; None where they change from row to row."""
+        if not all(isinstance(i, (Const, Param)) for i in expr.items):
+            return None
+        name = self.module.hoisted.get(expr.items)
+        if name is None:
+            items = ", ".join(self.value(i) for i in expr.items)
+            name = self.module.root.assign("items", f"{{{items}}}")
+            self.module.hoisted[expr.items] = name
+            if any(i.nullable for i in expr.items):
+                self.module.root.add(f"{name}_has_null = None in {name}")
+                self.module.root.add(f"{name}.discard(None)")
+        return name
+
+
+def _as_comparisons(expr: InList) -> Expr:
+    parts = tuple(Compare(BOOLEAN, expr.arg.nullable or i.nullable, "==", expr.arg, i) for i in expr.items)
+    return parts[0] if len(parts) == 1 else Logical(BOOLEAN, expr.nullable, "or", parts)

@@ -1,0 +1,60 @@
+"""The whole function: head (parameters, clock), lines, result; compiled, with a name that tracebacks show."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from exdbsql.engine.database import Database
+from exdbsql.engine.query.codegen.changes import ChangeCompiler
+from exdbsql.engine.query.codegen.module import Module, indented
+from exdbsql.engine.query.codegen.rows import RowsCompiler
+from exdbsql.engine.query.parse import too_complex
+from exdbsql.engine.query.runtime import ALL_NAMES
+from exdbsql.engine.query.statements import BoundStatement
+
+_NUMBERS: Final = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFunction:
+    """A function ``run(txn, p)`` and its source."""
+
+    source: str
+    call: Callable[[Any, tuple[Any, ...]], Any]
+
+
+def compile_statement(bound: BoundStatement, database: Database) -> CompiledFunction:
+    """Generate and compile the function of a bound statement."""
+    module = Module(database)
+    rows = RowsCompiler(module)
+    if bound.change is not None:
+        result = ChangeCompiler(module, rows).compile(bound.change)
+    else:
+        assert bound.query is not None
+        result = rows.rows(bound.query, module.root)
+    body = [*module.root.lines, f"return {result}"]
+    if module.numeric:
+        body = ["with localcontext(NUMERIC_CONTEXT):", *indented(body)]
+    if module.clock:
+        body.insert(0, "moment = now()")
+    head = [f"p{slot} = p[{slot}]" for slot in sorted(module.slots)]
+    source = "\n".join(["def run(txn, p):", *indented([*head, *body]), ""])
+    return CompiledFunction(source, _compiled(source, module.names))
+
+
+def _compiled(source: str, names: dict[str, Any]) -> Callable[[Any, tuple[Any, ...]], Any]:
+    filename = f"<statement {next(_NUMBERS)}>"
+    scope: dict[str, Any] = {**ALL_NAMES, **names}
+    try:
+        exec(compile(source, filename, "exec"), scope)
+    except (RecursionError, MemoryError, SyntaxError) as error:
+        if isinstance(error, SyntaxError) and "too many" not in str(error):
+            raise
+        raise too_complex() from None
+    run: Callable[[Any, tuple[Any, ...]], Any] = scope["run"]
+    return run
+
+

@@ -1,0 +1,126 @@
+"""The function under construction: its globals, its lines, the names given so far, and frames for functions nested in it."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from exdbsql.engine.database import Database
+from exdbsql.engine.index import Index
+from exdbsql.engine.query.runtime import ALL_NAMES
+from exdbsql.engine.table import TableStore
+
+_RESERVED: Final = frozenset(ALL_NAMES) | frozenset(dir(builtins)) | {"txn", "p", "run"}
+
+
+@dataclass(slots=True)
+class Module:
+    """One generated function and what it refers to.
+
+    Attributes:
+        database: whose tables the function reads.
+        names: its globals, beside the runtime's.
+        slots: the parameters it uses.
+        root: the frame of the function itself.
+        clock: whether it uses the time of the statement.
+        numeric: whether it does arithmetic on numerics.
+    """
+
+    database: Database
+    names: dict[str, Any] = field(default_factory=dict)
+    slots: set[int] = field(default_factory=set)
+    root: Frame = field(init=False)
+    clock: bool = False
+    numeric: bool = False
+    taken: set[str] = field(default_factory=set)
+    hoisted: dict[Any, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.root = Frame(self)
+
+    def name(self, wish: str) -> str:
+        """A variable name like `wish` that is not used yet."""
+        base = "".join(c if c.isalnum() or c == "_" else "_" for c in wish if c.isascii()) or "x"
+        if base[0].isdigit():
+            base = "_" + base
+        made, n = base, 1
+        while made in self.taken or made in _RESERVED or made in self.names or keyword.iskeyword(made):
+            n += 1
+            made = f"{base}_{n}"
+        self.taken.add(made)
+        return made
+
+    def temporary(self) -> str:
+        """A name for a value inside an expression."""
+        return self.name("v")
+
+    def slot(self, number: int) -> str:
+        """The variable of a parameter."""
+        self.slots.add(number)
+        return f"p{number}"
+
+    def bind(self, wish: str, value: Any) -> str:
+        """A global name for an object; the same object under the same wish gets one name."""
+        if self.names.get(wish) is value:
+            return wish
+        made = self.name(wish)
+        self.names[made] = value
+        return made
+
+    def store(self, table: str) -> str:
+        """The global name of a table."""
+        store: TableStore = self.database.table(table)
+        return self.bind(f"table_{table}", store)
+
+    def index(self, table: str, index: str | None) -> str:
+        """The global name of an index; None is the primary key."""
+        store: TableStore = self.database.table(table)
+        found: Index | TableStore = store if index is None else store.indexes[index]
+        return self.store(table) if index is None else self.bind(f"index_{index}", found)
+
+    def constant(self, value: Any) -> str:
+        """Source of a constant."""
+        if value is None or value is True or value is False or type(value) in (int, str, bytes):
+            return repr(value)
+        if type(value) is float and value == value and abs(value) != float("inf"):
+            return repr(value)
+        return self.bind("constant", value) if value not in self.names.values() else self._known(value)
+
+    def _known(self, value: Any) -> str:
+        return next(n for n, v in self.names.items() if v is value or (type(v) is type(value) and v == value))
+
+
+@dataclass(slots=True)
+class Frame:
+    """A function: its lines, and the variables under which it has relations."""
+
+    module: Module
+    lines: list[str] = field(default_factory=list)
+    env: dict[int, str] = field(default_factory=dict)
+
+    def add(self, line: str) -> None:
+        """Append a line."""
+        self.lines.append(line)
+
+    def assign(self, wish: str, code: str) -> str:
+        """Append ``name = code``; gives the name."""
+        name = self.module.name(wish)
+        self.lines.append(f"{name} = {code}")
+        return name
+
+    def child(self, rels: list[int]) -> Frame:
+        """A frame for a function nested in the root, which gets these relations as arguments."""
+        return Frame(self.module, [], {rel: self.env[rel] for rel in rels})
+
+    def define(self, name: str, arguments: list[str], body: Frame, result: str) -> None:
+        """Append the definition of a function whose lines are in `body`."""
+        self.lines.append(f"def {name}({', '.join(arguments)}):")
+        self.lines += ["    " + line for line in body.lines]
+        self.lines.append(f"    return {result}")
+
+
+def indented(lines: list[str], by: int = 1) -> list[str]:
+    """Lines moved to the right."""
+    return ["    " * by + line for line in lines]

@@ -1,0 +1,172 @@
+"""Source of rows nodes: projections, sorting, limits, duplicates, set operations. Each gives source of a list of tuples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from exdbsql.engine.query.codegen.aggregates import AggregateCompiler
+from exdbsql.engine.query.codegen.module import Frame, Module
+from exdbsql.engine.query.codegen.streams import StreamCompiler
+from exdbsql.engine.query.codegen.subqueries import SubqueryCompiler
+from exdbsql.engine.query.expressions import Column, Expr
+from exdbsql.engine.query.plan import (
+    Cut,
+    Distinct,
+    Limit,
+    OrderColumn,
+    Plan,
+    Project,
+    SetOperation,
+    Sort,
+    Values,
+    With,
+    provided_rels,
+    used_rels,
+)
+
+
+class RowsCompiler:
+    """Compiles the rows nodes of one module."""
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.subqueries = SubqueryCompiler(module, self)
+        self.streams = StreamCompiler(module, self)
+        self.aggregates = AggregateCompiler(module, self.streams)
+
+    def rows(self, plan: Plan, frame: Frame) -> str:
+        """Source of the list of output tuples; lines that it needs are added to `frame`."""
+        match plan:
+            case Project():
+                return self._project(plan, frame)
+            case Values():
+                return self._values(plan, frame)
+            case Sort():
+                return self._sort(plan, frame)
+            case Distinct(on=None):
+                return f"list(dict.fromkeys({self.rows(plan.child, frame)}))"
+            case Distinct():
+                assert plan.on is not None
+                return f"distinct_on({self.rows(plan.child, frame)}, itemgetter({', '.join(map(str, plan.on))}))"
+            case Cut():
+                return f"[row[:{plan.visible}] for row in {self.rows(plan.child, frame)}]"
+            case Limit():
+                return self._limit(plan, frame)
+            case SetOperation():
+                return self._set_operation(plan, frame)
+            case With():
+                return self._with(plan, frame)
+        raise AssertionError(plan)
+
+    def _project(self, plan: Project, frame: Frame) -> str:
+        clauses = self.streams.stream(plan.child, frame)
+        element = self._element(plan, frame)
+        if len(clauses) == 1 and clauses[0].startswith(f"for {element} in "):
+            source = clauses[0].removeprefix(f"for {element} in ")
+            return source if source.isidentifier() else f"list({source})"
+        if not clauses:
+            return f"[{element}]"
+        return f"[{element} {self.streams.joined(clauses)}]"
+
+    def _element(self, plan: Project, frame: Frame) -> str:
+        """The output tuple; the row itself where the output is just all columns of one relation."""
+        whole = self._whole_row(plan)
+        if whole is not None:
+            return frame.env[whole]
+        return self.tuple_of(plan.exprs, frame)
+
+    def tuple_of(self, exprs: Sequence[Expr], frame: Frame) -> str:
+        """Source of a tuple."""
+        compiler = self.streams.expressions(frame)
+        codes = [compiler.value(e) for e in exprs]
+        return f"({', '.join(codes)}{',' if len(codes) == 1 else ''})"
+
+    def _whole_row(self, plan: Project) -> int | None:
+        rels = provided_rels(plan.child)
+        if len(rels) != 1:
+            return None
+        (rel,) = rels
+        same = all(isinstance(e, Column) and e.rel == rel and e.index == i for i, e in enumerate(plan.exprs))
+        return rel if same and self.streams.widths(plan.child) == [len(plan.exprs)] else None
+
+    def _values(self, plan: Values, frame: Frame) -> str:
+        return "[" + ", ".join(self.tuple_of(row, frame) for row in plan.rows) + "]"
+
+    # order
+
+    def _sort(self, plan: Sort, frame: Frame) -> str:
+        rows = self.rows(plan.child, frame)
+        passes = sort_passes(plan.keys)
+        if len(passes) == 1:
+            return f"sorted({rows}{passes[0]})"
+        name = frame.assign("sorted_rows", f"sorted({rows}{passes[0]})")
+        for arguments in passes[1:]:
+            frame.add(f"{name}.sort({arguments.removeprefix(', ')})")
+        return name
+
+    def _limit(self, plan: Limit, frame: Frame) -> str:
+        compiler = self.streams.expressions(frame)
+        limit, offset = "None", "None"
+        if plan.limit is not None:
+            limit = frame.assign("limit", f"limit_count({compiler.value(plan.limit)}, 'LIMIT')")
+        if plan.offset is not None:
+            offset = frame.assign("offset", f"limit_count({compiler.value(plan.offset)}, 'OFFSET')")
+        stop = f"None if {limit} is None else {limit} + ({offset} or 0)" if plan.offset is not None else limit
+        if isinstance(plan.child, Project):
+            return self._limited_project(plan.child, frame, offset, stop)
+        if isinstance(plan.child, Sort) and plan.limit is not None:
+            passes = sort_passes(plan.child.keys)
+            if len(passes) == 1:
+                rows = self.rows(plan.child.child, frame)
+                cut = f"[{offset}:]" if plan.offset is not None else ""
+                return f"first_rows({rows}, {stop}{passes[0]}){cut}"
+        return f"{self.rows(plan.child, frame)}[{offset if offset != 'None' else ''}:{stop if stop != 'None' else ''}]"
+
+    def _limited_project(self, plan: Project, frame: Frame, offset: str, stop: str) -> str:
+        clauses = self.streams.stream(plan.child, frame)
+        element = self._element(plan, frame)
+        return f"list(islice(({element} {self.streams.joined(clauses)}), {offset}, {stop}))"
+
+    # several queries
+
+    def _set_operation(self, plan: SetOperation, frame: Frame) -> str:
+        left, right = self.rows(plan.left, frame), self.rows(plan.right, frame)
+        if plan.op == "UNION":
+            both = f"[*{left}, *{right}]"
+            return both if plan.every else f"list(dict.fromkeys({both}))"
+        function = {"INTERSECT": "intersect", "EXCEPT": "except_"}[plan.op]
+        return f"{function}({left}, {right}, {plan.every})"
+
+    def _with(self, plan: With, frame: Frame) -> str:
+        for number, _, cte in plan.ctes:
+            place = frame if used_rels(cte) else self.module.root
+            place.add(f"cte_{number} = {self.rows(cte, place)}")
+        return self.rows(plan.body, frame)
+
+
+def sort_passes(keys: Sequence[OrderColumn]) -> list[str]:
+    """Arguments (each beginning with a comma) of the sorts to do one after the other; Python's sort is stable.
+
+    Neighbouring keys of one direction go together in one pass.
+    """
+    runs: list[list[OrderColumn]] = []
+    for key in keys:
+        if runs and runs[-1][0].descending == key.descending:
+            runs[-1].append(key)
+        else:
+            runs.append([key])
+    return [_sort_arguments(run) for run in reversed(runs)]
+
+
+def _sort_arguments(run: list[OrderColumn]) -> str:
+    reverse = run[0].descending
+    if not any(k.nullable for k in run):
+        code = f"itemgetter({', '.join(str(k.index) for k in run)})"
+    else:
+        parts = []
+        for k in run:
+            if k.nullable:
+                parts.append(f"row[{k.index}] is {'' if k.nulls_first == reverse else 'not '}None")
+            parts.append(f"row[{k.index}]")
+        code = f"lambda row: ({', '.join(parts)})"
+    return f", key={code}" + (", reverse=True" if reverse else "")

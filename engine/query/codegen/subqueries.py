@@ -1,0 +1,84 @@
+"""Source of subqueries in expressions.
+
+One without outer references is computed once, before the loops. One with outer references becomes a function of the rows that
+it refers to, defined before the loops; hash tables that it needs are built once, outside of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exdbsql.engine.query.codegen.module import Frame, Module
+from exdbsql.engine.query.expressions import Exists, InSubquery, Quantified, ScalarSubquery
+from exdbsql.engine.query.plan import Plan, Project, used_rels
+
+if TYPE_CHECKING:
+    from exdbsql.engine.query.codegen.expressions import ExpressionCompiler
+    from exdbsql.engine.query.codegen.rows import RowsCompiler
+
+
+class SubqueryCompiler:
+    """Compiles the subqueries of one module."""
+
+    def __init__(self, module: Module, rows: RowsCompiler) -> None:
+        self.module = module
+        self.rows = rows
+
+    def call(self, plan: Plan, frame: Frame, wish: str, wrapper: str) -> str:
+        """Source of ``wrapper`` (with ``{0}`` for the rows) over a plan: a variable, or a call with outer rows."""
+        outer = sorted(used_rels(plan))
+        if not outer:
+            key = (plan, wrapper)
+            if key not in self.module.hoisted:
+                code = wrapper.format(self.rows.rows(plan, self.module.root))
+                self.module.hoisted[key] = self.module.root.assign(wish, code)
+            return self.module.hoisted[key]
+        name = self.module.name(wish)
+        arguments = [frame.env[rel] for rel in outer]
+        body = frame.child(outer)
+        result = wrapper.format(self.rows.rows(plan, body))
+        self.module.root.define(name, arguments, body, result)
+        return f"{name}({', '.join(arguments)})"
+
+    def scalar(self, expr: ScalarSubquery, frame: Frame) -> str:
+        """The value of a scalar subquery."""
+        return self.call(expr.plan, frame, "scalar_query", "scalar({0})")
+
+    def exists(self, expr: Exists, frame: Frame) -> str:
+        """Whether a subquery has rows."""
+        plan = expr.plan
+        if not isinstance(plan, Project):
+            return self.call(plan, frame, "exists_query", "bool({0})")
+        outer = sorted(used_rels(plan))
+        body = frame.child(outer) if outer else self.module.root
+        clauses = self.rows.streams.stream(plan.child, body)
+        code = f"any(True {self.rows.streams.joined(clauses)})"
+        if not outer:
+            return self.module.root.assign("exists_query", code)
+        name = self.module.name("exists_query")
+        arguments = [frame.env[rel] for rel in outer]
+        self.module.root.define(name, arguments, body, code)
+        return f"{name}({', '.join(arguments)})"
+
+    def membership(self, expr: InSubquery, compiler: ExpressionCompiler) -> str:
+        """Three-valued IN."""
+        args = [compiler.value(a) for a in expr.args]
+        if len(args) > 1:
+            rows = self.call(expr.plan, compiler.frame, "in_query", "{0}")
+            return f"row_in(({', '.join(args)}), {rows})"
+        return f"{self._value_set(expr, compiler)}.contains({args[0]})"
+
+    def membership_true(self, expr: InSubquery, compiler: ExpressionCompiler) -> str:
+        """Whether IN is TRUE."""
+        if len(expr.args) > 1:
+            return self.membership(expr, compiler)
+        return f"({compiler.value(expr.args[0])} in {self._value_set(expr, compiler)}.values)"
+
+    def _value_set(self, expr: InSubquery, compiler: ExpressionCompiler) -> str:
+        return self.call(expr.plan, compiler.frame, "in_query", "ValueSet({0})")
+
+    def quantified(self, expr: Quantified, compiler: ExpressionCompiler) -> str:
+        """``op ANY`` and ``op ALL``."""
+        values = self.call(expr.plan, compiler.frame, "any_query", "[r[0] for r in {0}]")
+        arg = compiler.value(expr.arg)
+        return f"quantified({arg}, {values}, lambda a, b: a {expr.op} b, {expr.every})"

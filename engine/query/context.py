@@ -1,0 +1,199 @@
+"""What binding one statement gathers: literals and parameters with their types, relation numbers, tables, and error places.
+
+The parameter tuple of a run holds the lifted literals first, in the order of the text, then the user's values. A literal
+whose value decided something about the plan (ORDER BY 1, numeric(10,2), a LIKE pattern made into a range) is *pinned*: it stays
+part of the cache's key.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+
+from sqlglot import exp
+
+from exdbsql.engine.query.expressions import Const, Expr, Param
+from exdbsql.engine.query.lexical import Literal, read_literal
+from exdbsql.engine.query.parse import ParsedStatement, Placeholders
+from exdbsql.schema import sqlstate
+from exdbsql.schema.dictionary import Dictionary
+from exdbsql.schema.errors import DatabaseError, NotSupportedError, ProgrammingError
+from exdbsql.schema.identifiers import did_you_mean
+from exdbsql.schema.table import Table
+from exdbsql.schema.types import SqlType
+
+STRICT: Final = "strict"
+COMPARE: Final = "compare"
+ASSIGN: Final = "assign"
+
+_HARMLESS_ARGUMENTS: Final = frozenset({"nested", "_type", "big_int", "safe", "typed", "coalesce", "ignore_nulls"})
+
+
+@dataclass(slots=True)
+class Slot:
+    """One value of the parameter tuple.
+
+    Attributes:
+        type: what its context made it; None while no context has.
+        mode: how the value becomes one of that type: `STRICT` (only without loss), `COMPARE` (any number will do where a
+            number is compared), `ASSIGN` (by the rules of INSERT).
+        pinned: the plan depends on the value.
+    """
+
+    type: SqlType | None = None
+    mode: str = STRICT
+    pinned: bool = False
+
+
+@dataclass(slots=True)
+class StatementContext:
+    """The state of binding one statement against one dictionary."""
+
+    text: str
+    dictionary: Dictionary
+    placeholders: Placeholders
+    literals: Sequence[Literal]
+    slots: list[Slot] = field(default_factory=list)
+    slot_of_offset: dict[int, int] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
+    next_rel: int = 0
+    next_cte: int = 0
+    pin_literals: bool = False
+
+    def __post_init__(self) -> None:
+        self.slot_of_offset = {literal.start: i for i, literal in enumerate(self.literals)}
+        self.slots = [Slot(literal.type) for literal in self.literals]
+        self.slots += [Slot() for _ in range(self.placeholders.count)]
+
+    @classmethod
+    def of(cls, parsed: ParsedStatement, dictionary: Dictionary, literals: Sequence[Literal]) -> "StatementContext":
+        """The context for a parsed statement."""
+        return cls(parsed.text, dictionary, parsed.placeholders, literals)
+
+    def new_rel(self) -> int:
+        """A relation number not used yet."""
+        self.next_rel += 1
+        return self.next_rel
+
+    def new_cte(self) -> int:
+        """A number for a common table expression."""
+        self.next_cte += 1
+        return self.next_cte
+
+    # literals and parameters
+
+    def literal(self, node: exp.Literal, *, negative: bool = False) -> Expr:
+        """The expression for a literal of the text: a parameter where it was lifted, else a constant."""
+        start = node.meta.get("start")
+        slot = self.slot_of_offset.get(start) if start is not None else None
+        if slot is not None and not self.pin_literals and not self.slots[slot].pinned:
+            return Param(self.slots[slot].type, False, slot)
+        literal = self._value_of(node, slot)
+        if slot is not None:
+            self.slots[slot].pinned = True
+        return Const(literal.type, False, literal.value)
+
+    def _value_of(self, node: exp.Literal, slot: int | None) -> Literal:
+        if slot is not None:
+            return self.literals[slot]
+        return Literal(0, node.this, None) if node.is_string else read_literal(node.this, 0)
+
+    def literal_value(self, node: exp.Literal) -> Any:
+        """The value of a literal that decides something about the plan."""
+        slot = self.slot_of_offset.get(node.meta.get("start", -1))
+        if slot is not None:
+            self.slots[slot].pinned = True
+        return self._value_of(node, slot).value
+
+    def parameter(self, number: int) -> Param:
+        """The user's parameter `number`, from 0."""
+        slot = len(self.literals) + number
+        return Param(self.slots[slot].type, True, slot)
+
+    def resolve(self, expr: Expr, target: SqlType, mode: str = STRICT) -> Expr:
+        """An expression of unknown type as one of `target`."""
+        if isinstance(expr, Const):
+            if expr.value is None:
+                return Const(target, True, None)
+            return Const(target.unconstrained, False, target.unconstrained.parse(expr.value))
+        assert isinstance(expr, Param), expr
+        slot = self.slots[expr.slot]
+        if expr.slot < len(self.literals):
+            return self._resolve_literal(expr, slot, target)
+        if slot.type is None:
+            slot.type, slot.mode = (target if mode == ASSIGN else target.unconstrained), mode
+        return Param(slot.type, True, expr.slot)
+
+    def _resolve_literal(self, expr: Param, slot: Slot, target: SqlType) -> Expr:
+        target = target.unconstrained
+        if slot.type not in (None, target):
+            slot.pinned = True
+            value = self.literals[expr.slot].value
+            assert isinstance(value, str)
+            return Const(target, False, target.parse(value))
+        slot.type = target
+        return Param(target, False, expr.slot)
+
+    # names and errors
+
+    def table(self, node: exp.Table) -> Table:
+        """The table that a name means."""
+        name = name_of(node.this)
+        schema = node.args.get("db")
+        if node.args.get("catalog") or (schema is not None and name_of(schema) != "public"):
+            raise self.unsupported(node.this, "a schema other than public")
+        table = self.dictionary.tables.get(name)
+        if table is None:
+            raise self.error(
+                node.this,
+                f'relation "{name}" does not exist',
+                sqlstate.UNDEFINED_TABLE,
+                did_you_mean(name, self.dictionary.tables),
+            )
+        self.tables[name] = table
+        return table
+
+    def error(self, node: exp.Expr | None, message: str, state: str, hint: str | None = None) -> ProgrammingError:
+        """A ProgrammingError at a node's place."""
+        return ProgrammingError(
+            message, sqlstate=state, position=position_of(node), statement=self.text, hint=hint
+        )
+
+    def unsupported(self, node: exp.Expr | None, what: str) -> NotSupportedError:
+        """A NotSupportedError at a node's place."""
+        return NotSupportedError(f"{what} is not supported", position=position_of(node), statement=self.text)
+
+    def located(self, error: DatabaseError, node: exp.Expr | None) -> NoReturn:
+        """Raise `error` with the node's place, if it has none."""
+        if error.position is None:
+            error.position, error.statement = position_of(node), self.text
+        raise error
+
+    def only(self, node: exp.Expr, handled: Iterable[str], what: str | None = None) -> None:
+        """Refuse every argument of a node that its binder does not deal with, so that no clause is ever ignored."""
+        for name, value in node.args.items():
+            if value and name not in handled and name not in _HARMLESS_ARGUMENTS:
+                place = value[0] if isinstance(value, list) else value
+                label = name.strip("_").replace("_", " ")
+                found = position_of(place if isinstance(place, exp.Expr) else node)
+                raise NotSupportedError(
+                    f"{label} in {what or type(node).__name__.upper()} is not supported",
+                    position=found,
+                    statement=self.text,
+                )
+
+
+def name_of(node: exp.Expr | str) -> str:
+    """A name as the dictionary has it: folded to lower case unless quoted."""
+    if isinstance(node, exp.Identifier):
+        return str(node.this) if node.args.get("quoted") else str(node.this).lower()
+    if isinstance(node, exp.Expr):
+        return name_of(node.this)
+    return node.lower()
+
+
+def position_of(node: exp.Expr | None) -> int | None:
+    """Offset of the leftmost thing in a node that has one."""
+    if node is None:
+        return None
+    starts = [n.meta["start"] for n in node.walk() if n._meta and "start" in n._meta]
+    return min(starts, default=None)

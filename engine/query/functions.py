@@ -1,0 +1,185 @@
+"""The table of scalar functions and operators: signatures, result types, and the Python source of a call.
+
+A function is a row of data: its arguments' types, its result, and a template. To add one, add a row (and, where no Python
+expression says it, a function in `runtime`). Which overload a call means follows PostgreSQL's rule in short: the one whose
+types fit exactly, else the first that all arguments convert to implicitly; the order of the rows says which is preferred.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlglot import exp
+
+from exdbsql.engine.query.conversions import can_convert_implicitly
+from exdbsql.schema.types import (
+    BIGINT,
+    BOOLEAN,
+    BYTEA,
+    DATE,
+    DOUBLE,
+    INTEGER,
+    NUMERIC,
+    REAL,
+    SMALLINT,
+    TEXT,
+    TIME,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    SqlType,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One overload.
+
+    Attributes:
+        name: SQL name.
+        args: types of the arguments.
+        result: type of the result.
+        template: Python source, ``{0}`` for the first argument.
+        checked: check the result against the range of its type.
+    """
+
+    name: str
+    args: tuple[SqlType, ...]
+    result: SqlType
+    template: str
+    checked: bool = False
+
+
+def _overloads() -> list[Function]:
+    out: list[Function] = []
+
+    def add(name: str, args: tuple[SqlType, ...], result: SqlType, template: str, checked: bool = False) -> None:
+        out.append(Function(name, args, result, template, checked))
+
+    for t in (SMALLINT, INTEGER, BIGINT):
+        add("abs", (t,), t, "abs({0})", checked=True)
+    for t in (NUMERIC, DOUBLE, REAL):
+        add("abs", (t,), t, "abs({0})")
+    for name in ("round", "floor", "ceil", "trunc"):
+        long = {"trunc": "truncate"}.get(name, name)
+        add(name, (DOUBLE,), DOUBLE, f"float_{long}({{0}})")
+        add(name, (NUMERIC,), NUMERIC, f"numeric_{long}({{0}})")
+    add("round", (NUMERIC, INTEGER), NUMERIC, "numeric_round({0}, {1})")
+    add("trunc", (NUMERIC, INTEGER), NUMERIC, "numeric_truncate({0}, {1})")
+    add("sign", (DOUBLE,), DOUBLE, "float(sign({0}))")
+    add("sign", (NUMERIC,), NUMERIC, "Decimal(sign({0}))")
+    add("sqrt", (DOUBLE,), DOUBLE, "square_root({0})")
+    add("sqrt", (NUMERIC,), NUMERIC, "numeric_square_root({0})")
+    add("power", (DOUBLE, DOUBLE), DOUBLE, "power({0}, {1})")
+    add("exp", (DOUBLE,), DOUBLE, "exponential({0})")
+    add("ln", (DOUBLE,), DOUBLE, "logarithm({0})")
+    add("log", (DOUBLE,), DOUBLE, "logarithm10({0})")
+    add("pi", (), DOUBLE, "math.pi")
+    for name in ("sin", "cos", "tan", "atan", "degrees", "radians", "cbrt"):
+        add(name, (DOUBLE,), DOUBLE, f"math.{name}({{0}})")
+    for t in (INTEGER, BIGINT):
+        add("gcd", (t, t), t, "math.gcd({0}, {1})", checked=True)
+
+    add("length", (TEXT,), INTEGER, "len({0})")
+    add("length", (BYTEA,), INTEGER, "len({0})")
+    add("octet_length", (TEXT,), INTEGER, "len({0}.encode())")
+    add("octet_length", (BYTEA,), INTEGER, "len({0})")
+    add("upper", (TEXT,), TEXT, "{0}.upper()")
+    add("lower", (TEXT,), TEXT, "{0}.lower()")
+    add("initcap", (TEXT,), TEXT, "initcap({0})")
+    add("reverse", (TEXT,), TEXT, "{0}[::-1]")
+    add("repeat", (TEXT, INTEGER), TEXT, "repeat({0}, {1})")
+    add("replace", (TEXT, TEXT, TEXT), TEXT, "replace({0}, {1}, {2})")
+    add("translate", (TEXT, TEXT, TEXT), TEXT, "translate({0}, {1}, {2})")
+    add("split_part", (TEXT, TEXT, INTEGER), TEXT, "split_part({0}, {1}, {2})")
+    add("left", (TEXT, INTEGER), TEXT, "left_part({0}, {1})")
+    add("right", (TEXT, INTEGER), TEXT, "right_part({0}, {1})")
+    for side in ("left", "right"):
+        add(f"{side[0]}pad", (TEXT, INTEGER), TEXT, f"pad_{side}({{0}}, {{1}})")
+        add(f"{side[0]}pad", (TEXT, INTEGER, TEXT), TEXT, f"pad_{side}({{0}}, {{1}}, {{2}})")
+    for name, method in (("btrim", "strip"), ("ltrim", "lstrip"), ("rtrim", "rstrip")):
+        add(name, (TEXT,), TEXT, f"{{0}}.{method}(' ')")
+        add(name, (TEXT, TEXT), TEXT, f"{{0}}.{method}({{1}})")
+    add("substring", (TEXT, INTEGER), TEXT, "substring({0}, {1})")
+    add("substring", (TEXT, INTEGER, INTEGER), TEXT, "substring({0}, {1}, {2})")
+    add("strpos", (TEXT, TEXT), INTEGER, "({0}.find({1}) + 1)")
+    add("starts_with", (TEXT, TEXT), BOOLEAN, "{0}.startswith({1})")
+    add("overlay", (TEXT, TEXT, INTEGER), TEXT, "overlay({0}, {1}, {2})")
+    add("overlay", (TEXT, TEXT, INTEGER, INTEGER), TEXT, "overlay({0}, {1}, {2}, {3})")
+    add("ascii", (TEXT,), INTEGER, "ascii_code({0})")
+    add("chr", (INTEGER,), TEXT, "character({0})")
+    add("md5", (TEXT,), TEXT, "md5_hex({0})")
+
+    for t in (DATE, TIME, TIMESTAMP, TIMESTAMPTZ):
+        add("extract", (TEXT, t), NUMERIC, "date_part({0}, {1})")
+        add("date_part", (TEXT, t), DOUBLE, "float(date_part({0}, {1}))")
+    add("date_trunc", (TEXT, TIMESTAMP), TIMESTAMP, "date_trunc({0}, {1})")
+    add("date_trunc", (TEXT, TIMESTAMPTZ), TIMESTAMPTZ, "date_trunc({0}, {1})")
+    add("make_date", (INTEGER, INTEGER, INTEGER), DATE, "make_date({0}, {1}, {2})")
+    return out
+
+
+def _by_name() -> dict[str, list[Function]]:
+    table: dict[str, list[Function]] = {}
+    for function in _overloads():
+        table.setdefault(function.name, []).append(function)
+    for alias, name in (
+        *(("ceiling", "ceil"), ("char_length", "length"), ("character_length", "length"), ("substr", "substring")),
+        *(("pow", "power"), ("trim", "btrim")),
+    ):
+        table[alias] = table[name]
+    return table
+
+
+FUNCTIONS: Final = _by_name()
+
+NODE_FUNCTIONS: Final[dict[type[exp.Expr], tuple[str, tuple[str, ...]]]] = {
+    exp.Abs: ("abs", ("this",)),
+    exp.Round: ("round", ("this", "decimals")),
+    exp.Floor: ("floor", ("this",)),
+    exp.Ceil: ("ceil", ("this",)),
+    exp.Trunc: ("trunc", ("this", "decimals")),
+    exp.Sign: ("sign", ("this",)),
+    exp.Sqrt: ("sqrt", ("this",)),
+    exp.Cbrt: ("cbrt", ("this",)),
+    exp.Pow: ("power", ("this", "expression")),
+    exp.Exp: ("exp", ("this",)),
+    exp.Ln: ("ln", ("this",)),
+    exp.Log: ("log", ("this", "expression")),
+    exp.Pi: ("pi", ()),
+    exp.Sin: ("sin", ("this",)),
+    exp.Cos: ("cos", ("this",)),
+    exp.Tan: ("tan", ("this",)),
+    exp.Atan: ("atan", ("this",)),
+    exp.Degrees: ("degrees", ("this",)),
+    exp.Radians: ("radians", ("this",)),
+    exp.Length: ("length", ("this",)),
+    exp.Upper: ("upper", ("this",)),
+    exp.Lower: ("lower", ("this",)),
+    exp.Reverse: ("reverse", ("this",)),
+    exp.Repeat: ("repeat", ("this", "times")),
+    exp.Replace: ("replace", ("this", "expression", "replacement")),
+    exp.Translate: ("translate", ("this", "from_", "to")),
+    exp.SplitPart: ("split_part", ("this", "delimiter", "part_index")),
+    exp.Left: ("left", ("this", "expression")),
+    exp.Right: ("right", ("this", "expression")),
+    exp.Substring: ("substring", ("this", "start", "length")),
+    exp.StrPosition: ("strpos", ("this", "substr")),
+    exp.StartsWith: ("starts_with", ("this", "expression")),
+    exp.Overlay: ("overlay", ("this", "expression", "from_", "for_")),
+    exp.Ascii: ("ascii", ("this",)),
+    exp.Chr: ("chr", ("expressions",)),
+    exp.MD5: ("md5", ("this",)),
+}
+"""Functions for which sqlglot has a node of its own: their name, and the node's arguments in order."""
+
+
+def find_overload(name: str, types: Sequence[SqlType | None]) -> Function | None:
+    """The overload of `name` for arguments of these types; None where no one fits. KeyError for an unknown name."""
+    candidates = [f for f in FUNCTIONS[name] if len(f.args) == len(types)]
+    for function in candidates:
+        if all(t is not None and t.name == a.name for t, a in zip(types, function.args, strict=True)):
+            return function
+    for function in candidates:
+        if all(t is None or can_convert_implicitly(t, a) for t, a in zip(types, function.args, strict=True)):
+            return function
+    return None

@@ -1,0 +1,179 @@
+"""Grouping: aggregates and GROUP BY keys of one SELECT, and the check that nothing else of the input is used above them.
+
+While the select list, HAVING and ORDER BY are bound, each aggregate becomes a column of a new relation, and afterwards each
+expression that equals a key does. A column of the input that is left over is an error, unless its table's primary key is among the
+keys (PostgreSQL's functional dependency): then it becomes one more key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from exdbsql.engine.query import operators
+from exdbsql.engine.query.aggregates import AGGREGATE_NAMES, AGGREGATE_NODES, find_aggregate
+from exdbsql.engine.query.bind_expressions import ExpressionBinder
+from exdbsql.engine.query.context import StatementContext, name_of
+from exdbsql.engine.query.conversions import convert
+from exdbsql.engine.query.expressions import Column, Expr
+from exdbsql.engine.query.plan import AggregateCall, SortKey, rewrite, used_rels
+from exdbsql.engine.query.scope import Scope
+from exdbsql.schema import sqlstate
+from exdbsql.schema.types import BOOLEAN, TEXT
+
+_KEY_PLACE = 1_000_000  # calls are numbered from here until the count of keys is known
+
+
+@dataclass(slots=True)
+class Grouping:
+    """Keys and aggregates of one SELECT; `rel` is the relation of the groups."""
+
+    context: StatementContext
+    scope: Scope
+    rel: int
+    keys: list[Expr] = field(default_factory=list)
+    calls: list[AggregateCall] = field(default_factory=list)
+
+    def aggregate(self, binder: ExpressionBinder, node: exp.Expr) -> Expr:
+        """The column for one aggregate call."""
+        condition: Expr | None = None
+        inner = ExpressionBinder(self.context, binder.scope, binder.queries, "an aggregate's arguments")
+        if isinstance(node, exp.Filter):
+            condition = ExpressionBinder(self.context, binder.scope, binder.queries, "FILTER").condition(
+                node.expression.this
+            )
+            node = node.this
+        if isinstance(node, exp.Anonymous):
+            if name_of(node.this) not in AGGREGATE_NAMES:
+                raise self.context.unsupported(node, f"FILTER for {name_of(node.this)}, which is no aggregate,")
+            name = AGGREGATE_NAMES[name_of(node.this)]
+        elif type(node) in AGGREGATE_NODES:
+            name = AGGREGATE_NODES[type(node)]
+        else:
+            raise self.context.unsupported(node, "FILTER here")
+        call = self._call(inner, node, name, condition)
+        if not binder.scope.rels() & used_rels((call.args, call.condition)) and used_rels((call.args, call.condition)):
+            raise self.context.unsupported(node, "an aggregate over columns of an outer query only")
+        if call not in self.calls:
+            self.calls.append(call)
+        nullable = name != "count"
+        return Column(call.type, nullable, self.rel, _KEY_PLACE + self.calls.index(call), name)
+
+    def _call(self, inner: ExpressionBinder, node: exp.Expr, name: str, condition: Expr | None) -> AggregateCall:
+        self.context.only(node, ("this", "expressions", "separator"), f"{name}()")
+        order: tuple[SortKey, ...] = ()
+        argument = node.args.get("this")
+        if isinstance(node, exp.Anonymous):
+            argument = node.expressions[0] if len(node.expressions) == 1 else None
+        extra = [] if isinstance(node, exp.Anonymous) else list(node.expressions)
+        if isinstance(argument, exp.Order):
+            order = tuple(sort_key(inner, key) for key in argument.expressions)
+            argument = argument.this
+        distinct = isinstance(argument, exp.Distinct)
+        if isinstance(argument, exp.Distinct):
+            self.context.only(argument, ("expressions",), "DISTINCT")
+            if len(argument.expressions) != 1:
+                raise self.context.unsupported(node, f"{name}(DISTINCT ...) of several expressions")
+            argument = argument.expressions[0]
+        if extra:
+            raise self.context.unsupported(node, f"{name}() of several arguments")
+        if isinstance(argument, exp.Star):
+            if name != "count" or distinct:
+                raise self.context.error(node, f"{name}(*) does not exist", sqlstate.UNDEFINED_FUNCTION)
+            result = find_aggregate("count", None)
+            assert result is not None
+            return AggregateCall(name, (), result.result, False, condition, ())
+        if argument is None:
+            raise self.context.error(
+                node, f"{name}() needs one argument", sqlstate.UNDEFINED_FUNCTION, "count(*) counts rows"
+            )
+        args = self._arguments(inner, node, name, argument)
+        found = find_aggregate(name, args[0].type)
+        if found is None:
+            raise self.context.error(
+                node,
+                f"function {name}({operators.type_name(args[0].type)}) does not exist",
+                sqlstate.UNDEFINED_FUNCTION,
+            )
+        if distinct and any(key.expr != args[0] for key in order):
+            raise self.context.error(
+                node,
+                "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
+                sqlstate.INVALID_COLUMN_REFERENCE,
+            )
+        return AggregateCall(name, tuple(args), found.result, distinct, condition, order)
+
+    def _arguments(self, inner: ExpressionBinder, node: exp.Expr, name: str, argument: exp.Expr) -> list[Expr]:
+        arg = inner.bind(argument)
+        if arg.type is None:
+            wanted = BOOLEAN if name in ("bool_and", "bool_or") else TEXT
+            arg = operators.resolved(self.context, argument, arg, wanted)
+        separator = node.args.get("separator")
+        if name != "string_agg":
+            return [arg]
+        if separator is None:
+            raise self.context.error(
+                node, "function string_agg(text) does not exist", sqlstate.UNDEFINED_FUNCTION, "give a separator"
+            )
+        if not arg.known_type.is_text:
+            return [arg]
+        bound = operators.implicit(self.context, separator, inner.bind(separator), TEXT, "the separator")
+        return [convert(arg, TEXT), bound]
+
+    def over_groups(self, node: exp.Expr | None, expr: Expr) -> Expr:
+        """`expr` in terms of keys and aggregates."""
+        rels = self.scope.rels()
+        places = {key: i for i, key in enumerate(self.keys)}
+
+        def change(part: Expr) -> Expr | None:
+            place = places.get(part)
+            if place is not None:
+                return Column(part.type, part.nullable, self.rel, place, _name(part))
+            if isinstance(part, Column) and part.rel in rels:
+                return self._dependent(node, part)
+            return None
+
+        changed: Expr = rewrite(expr, change)
+        return changed
+
+    def _dependent(self, node: exp.Expr | None, column: Column) -> Expr:
+        source = next(s for s in self.scope.sources if s.rel == column.rel)
+        grouped = {(key.rel, key.index) for key in self.keys if isinstance(key, Column)}
+        if source.table is not None and source.table.primary_key is not None:
+            positions = source.table.key_positions
+            if all((source.rel, p) in grouped for p in positions):
+                self.keys.append(column)
+                return Column(column.type, column.nullable, self.rel, len(self.keys) - 1, column.name)
+        raise self.context.error(
+            node,
+            f'column "{source.alias}.{column.name}" must appear in the GROUP BY clause '
+            "or be used in an aggregate function",
+            sqlstate.GROUPING_ERROR,
+        )
+
+    def numbered(self, expr: Expr) -> Expr:
+        """`expr` with the aggregates' columns after the keys, whose count is final now."""
+        count = len(self.keys)
+
+        def change(part: Expr) -> Expr | None:
+            if isinstance(part, Column) and part.rel == self.rel and part.index >= _KEY_PLACE:
+                return Column(part.type, part.nullable, part.rel, part.index - _KEY_PLACE + count, part.name)
+            return None
+
+        changed: Expr = rewrite(expr, change)
+        return changed
+
+
+def sort_key(binder: ExpressionBinder, node: exp.Expr) -> SortKey:
+    """One key of an ORDER BY."""
+    assert isinstance(node, exp.Ordered)
+    binder.context.only(node, ("this", "desc", "nulls_first"), "ORDER BY")
+    expr = binder.bind(node.this)
+    if expr.type is None:
+        expr = operators.resolved(binder.context, node, expr, TEXT)
+    return SortKey(expr, bool(node.args.get("desc")), bool(node.args.get("nulls_first")))
+
+
+def _name(expr: Expr) -> str:
+    return expr.name if isinstance(expr, Column) else "key"

@@ -1,0 +1,280 @@
+"""Typing of operators: arithmetic, comparison, concatenation, casts. What the operands must be, and what comes out."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlglot import exp
+
+from exdbsql.engine.query.context import ASSIGN, COMPARE, STRICT, StatementContext
+from exdbsql.engine.query.conversions import (
+    apply_modifiers,
+    can_assign,
+    can_convert_implicitly,
+    common_type,
+    convert,
+    promoted,
+    retyped,
+    without_padding,
+)
+from exdbsql.engine.query.expressions import Call, Compare, Const, Expr, Param
+from exdbsql.schema import sqlstate
+from exdbsql.schema.errors import DatabaseError
+from exdbsql.schema.types import BOOLEAN, DATE, DOUBLE, INTEGER, NUMERIC, TEXT, SqlType
+
+ARITHMETIC: Final[dict[type[exp.Expr], str]] = {
+    exp.Add: "+",
+    exp.Sub: "-",
+    exp.Mul: "*",
+    exp.Div: "/",
+    exp.Mod: "%",
+}
+COMPARISONS: Final[dict[type[exp.Expr], str]] = {
+    exp.EQ: "==",
+    exp.NEQ: "!=",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
+BITWISE: Final[dict[type[exp.Expr], tuple[str, str]]] = {
+    exp.BitwiseAnd: ("&", "({0} & {1})"),
+    exp.BitwiseOr: ("|", "({0} | {1})"),
+    exp.BitwiseXor: ("#", "({0} ^ {1})"),
+}
+SQL_NAMES: Final = {"==": "=", "!=": "<>"}
+
+
+def type_name(t: SqlType | None) -> str:
+    """A type's name for messages."""
+    return "unknown" if t is None else t.name
+
+
+def no_operator(context: StatementContext, node: exp.Expr, op: str, operands: Sequence[Expr]) -> DatabaseError:
+    """The error for an operator that its operands do not have."""
+    shown = f" {op} ".join(type_name(e.type) for e in operands)
+    if len(operands) == 1:
+        shown = f"{op} {shown}"
+    return context.error(
+        node,
+        f"operator does not exist: {shown}",
+        sqlstate.UNDEFINED_FUNCTION,
+        "no operator matches these types; you might need a cast",
+    )
+
+
+def arithmetic(context: StatementContext, node: exp.Expr, op: str, left: Expr, right: Expr) -> Expr:
+    """``left op right`` with op one of ``+ - * / %``."""
+    if left.type is None and right.type is None:
+        raise context.error(
+            node,
+            f"operator is not unique: unknown {op} unknown",
+            "42725",
+            "cast an operand, e.g. CAST(? AS integer)",
+        )
+    if left.type is None:
+        left = _operand_like(context, left, right.known_type, op)
+    if right.type is None:
+        right = _operand_like(context, right, left.known_type, op)
+    a, b = left.known_type, right.known_type
+    nullable = left.nullable or right.nullable
+    if a.is_numeric and b.is_numeric:
+        return _number_operation(context, node, op, left, right)
+    if a == DATE and b.is_integer and op in "+-":
+        sign = "" if op == "+" else "-"
+        return Call(DATE, nullable, op, f"date_plus_days({{0}}, {sign}{{1}})", (left, right))
+    if a.is_integer and b == DATE and op == "+":
+        return Call(DATE, nullable, op, "date_plus_days({1}, {0})", (left, right))
+    if a == DATE and b == DATE and op == "-":
+        return Call(INTEGER, nullable, op, "({0} - {1}).days", (left, right))
+    if a.is_temporal and b.is_temporal and op == "-":
+        raise context.unsupported(node, "the type interval")
+    raise no_operator(context, node, op, (left, right))
+
+
+def _operand_like(context: StatementContext, unknown: Expr, other: SqlType, op: str) -> Expr:
+    if other == DATE and op in "+-" and isinstance(unknown, Param):
+        return context.resolve(unknown, INTEGER)
+    return context.resolve(unknown, other, STRICT)
+
+
+def _number_operation(context: StatementContext, node: exp.Expr, op: str, left: Expr, right: Expr) -> Expr:
+    result = promoted(left.known_type, right.known_type)
+    nullable = left.nullable or right.nullable
+    args = (left, right)
+    if result.is_float:
+        args = (_as_float(left), _as_float(right))
+        if op == "%":
+            raise no_operator(context, node, op, (left, right))
+        template = "float_divide({0}, {1})" if op == "/" else f"({{0}} {op} {{1}})"
+        return Call(result, nullable, op, template, args, checked=op != "/")
+    if result == NUMERIC:
+        template = {"/": "numeric_divide({0}, {1})", "%": "numeric_modulo({0}, {1})"}.get(op, f"({{0}} {op} {{1}})")
+        return Call(NUMERIC, nullable, op, template, args)
+    template = {"/": "int_divide({0}, {1})", "%": "int_modulo({0}, {1})"}.get(op, f"({{0}} {op} {{1}})")
+    return Call(result, nullable, op, template, args, checked=op != "%")
+
+
+def _as_float(expr: Expr) -> Expr:
+    return convert(expr, DOUBLE) if expr.known_type == NUMERIC else expr
+
+
+def negation(context: StatementContext, node: exp.Expr, arg: Expr) -> Expr:
+    """``- arg``."""
+    if arg.type is None:
+        raise context.error(node, "operator is not unique: - unknown", "42725", "cast the operand")
+    if not arg.type.is_numeric:
+        raise no_operator(context, node, "-", (arg,))
+    t = arg.type.unconstrained
+    if isinstance(arg, Const) and arg.value is not None:
+        return Const(t, False, -arg.value)
+    return Call(t, arg.nullable, "-", "(-{0})", (arg,), checked=t.is_integer)
+
+
+def unify(
+    context: StatementContext, node: exp.Expr, exprs: Sequence[Expr], what: str, mode: str = STRICT
+) -> tuple[list[Expr], SqlType | None]:
+    """The expressions as values of one type, and the type; None where all are unknown."""
+    try:
+        target = common_type(e.type for e in exprs)
+    except TypeError as error:
+        raise context.error(
+            node, f"{what} types {str(error).replace(' and ', ' and ')} cannot be matched", sqlstate.DATATYPE_MISMATCH
+        ) from None
+    if target is None:
+        return list(exprs), None
+    return [coerced(context, node, e, target, mode) for e in exprs], target
+
+
+def coerced(context: StatementContext, node: exp.Expr | None, expr: Expr, target: SqlType, mode: str = STRICT) -> Expr:
+    """`expr` converted implicitly to `target`; the types are known to allow it."""
+    if expr.type is None:
+        return resolved(context, node, expr, target, mode)
+    return convert(expr, target)
+
+
+def resolved(context: StatementContext, node: exp.Expr | None, expr: Expr, target: SqlType, mode: str = STRICT) -> Expr:
+    """An unknown literal or parameter as `target`; bad text is an error at its place."""
+    try:
+        return context.resolve(expr, target, mode)
+    except DatabaseError as error:
+        context.located(error, node)
+
+
+def comparable(context: StatementContext, node: exp.Expr, op: str, left: Expr, right: Expr) -> tuple[Expr, Expr]:
+    """Both sides of a comparison as values that Python compares as SQL does."""
+    if left.type is None and right.type is None:
+        left, right = resolved(context, node, left, TEXT), resolved(context, node, right, TEXT)
+    elif left.type is None:
+        left = resolved(context, node, left, right.known_type, COMPARE)
+    elif right.type is None:
+        right = resolved(context, node, right, left.known_type, COMPARE)
+    a, b = left.known_type, right.known_type
+    if a.is_numeric and b.is_numeric:
+        return left, right  # Python compares numbers of different classes by their exact values
+    if a.name == b.name or (a.is_text and b.is_text):
+        return (without_padding(left), without_padding(right)) if "character" in (a.name, b.name) else (left, right)
+    try:
+        target = common_type((a, b))
+    except TypeError:
+        raise no_operator(context, node, SQL_NAMES.get(op, op), (left, right)) from None
+    assert target is not None
+    return convert(left, target), convert(right, target)
+
+
+def comparison(context: StatementContext, node: exp.Expr, op: str, left: Expr, right: Expr) -> Expr:
+    """``left op right``."""
+    left, right = comparable(context, node, op, left, right)
+    return Compare(BOOLEAN, left.nullable or right.nullable, op, left, right)
+
+
+def concatenation(context: StatementContext, node: exp.Expr, left: Expr, right: Expr) -> Expr:
+    """``left || right``: texts, or a text and anything that has a text form."""
+    sides = [resolved(context, node, e, TEXT) if e.type is None else e for e in (left, right)]
+    if not any(e.known_type.is_text for e in sides):
+        if all(e.known_type.name == "bytea" for e in sides):
+            return Call(sides[0].type, left.nullable or right.nullable, "||", "({0} + {1})", tuple(sides))
+        raise no_operator(context, node, "||", sides)
+    texts = tuple(convert(e, TEXT) for e in sides)
+    return Call(TEXT, any(e.nullable for e in texts), "||", "({0} + {1})", texts)
+
+
+def cast(context: StatementContext, node: exp.Expr, arg: Expr, target: SqlType) -> Expr:
+    """``CAST(arg AS target)``."""
+    if arg.type is None:
+        arg = resolved(context, node, arg, target)
+    elif arg.type.name != target.name:
+        try:
+            arg = convert(arg, target)
+        except TypeError:
+            raise context.error(
+                node, f"cannot cast type {arg.type} to {target}", sqlstate.CANNOT_COERCE
+            ) from None
+    return apply_modifiers(arg, target, explicit=True)
+
+
+def assigned(context: StatementContext, node: exp.Expr | None, arg: Expr, target: SqlType, column: str) -> Expr:
+    """`arg` as INSERT or UPDATE puts it into a column."""
+    if arg.type is None:
+        if isinstance(arg, Param) and arg.slot >= len(context.literals):
+            arg = resolved(context, node, arg, target, ASSIGN)
+            if context.slots[arg.slot].mode == ASSIGN and arg.type == target:  # type: ignore[attr-defined]
+                return arg
+        else:
+            arg = resolved(context, node, arg, target)
+    source = arg.known_type
+    if not can_assign(source, target):
+        raise context.error(
+            node,
+            f'column "{column}" is of type {target} but expression is of type {source}',
+            sqlstate.DATATYPE_MISMATCH,
+            "rewrite or cast the expression",
+        )
+    if source == target:
+        return arg
+    if source.name != target.name:
+        arg = convert(arg, target)
+    return apply_modifiers(arg, target, explicit=False)
+
+
+def boolean(context: StatementContext, node: exp.Expr, arg: Expr, clause: str) -> Expr:
+    """`arg`, which must be a boolean."""
+    if arg.type is None:
+        return resolved(context, node, arg, BOOLEAN)
+    if arg.type != BOOLEAN:
+        raise context.error(
+            node,
+            f"argument of {clause} must be type boolean, not type {arg.type}",
+            sqlstate.DATATYPE_MISMATCH,
+        )
+    return arg
+
+
+def implicit(context: StatementContext, node: exp.Expr, arg: Expr, target: SqlType, what: str) -> Expr:
+    """`arg` as `target`, by implicit conversion only."""
+    if arg.type is None:
+        return resolved(context, node, arg, target)
+    if not can_convert_implicitly(arg.type, target):
+        raise context.error(node, f"{what} must be type {target}, not type {arg.type}", sqlstate.DATATYPE_MISMATCH)
+    return convert(arg, target)
+
+
+__all__ = [
+    "ARITHMETIC",
+    "BITWISE",
+    "COMPARISONS",
+    "arithmetic",
+    "assigned",
+    "boolean",
+    "cast",
+    "coerced",
+    "comparable",
+    "comparison",
+    "concatenation",
+    "implicit",
+    "negation",
+    "no_operator",
+    "resolved",
+    "retyped",
+    "type_name",
+    "unify",
+]

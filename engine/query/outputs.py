@@ -1,0 +1,149 @@
+"""Output columns: their names, and their conversion to the types that a context asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from exdbsql.engine.query import operators
+from exdbsql.engine.query.context import StatementContext, name_of
+from exdbsql.engine.query.expressions import Column, Expr
+from exdbsql.engine.query.functions import NODE_FUNCTIONS
+from exdbsql.engine.query.plan import (
+    Cut,
+    Derived,
+    Distinct,
+    Limit,
+    OutputColumn,
+    Plan,
+    Project,
+    SetOperation,
+    Sort,
+    Values,
+    With,
+    output_columns,
+)
+from exdbsql.schema.types import SqlType
+
+
+@dataclass(slots=True)
+class Output:
+    """One expression of a select list, or a hidden one that only sorts."""
+
+    name: str
+    expr: Expr
+    node: exp.Expr
+    hidden: bool = False
+
+
+_NAMES: dict[type[exp.Expr], str] = {
+    exp.Count: "count",
+    exp.Sum: "sum",
+    exp.Avg: "avg",
+    exp.Min: "min",
+    exp.Max: "max",
+    exp.GroupConcat: "string_agg",
+    exp.LogicalAnd: "bool_and",
+    exp.LogicalOr: "bool_or",
+    exp.Coalesce: "coalesce",
+    exp.Nullif: "nullif",
+    exp.Greatest: "greatest",
+    exp.Least: "least",
+    exp.Case: "case",
+    exp.Exists: "exists",
+    exp.Concat: "concat",
+    exp.ConcatWs: "concat_ws",
+    exp.Extract: "extract",
+    exp.CurrentTimestamp: "now",
+    exp.CurrentDate: "current_date",
+    exp.Stddev: "stddev",
+    exp.Variance: "variance",
+    exp.Boolean: "bool",
+}
+
+
+def output_name(node: exp.Expr) -> str:
+    """The name that PostgreSQL gives an output column."""
+    while True:
+        if isinstance(node, exp.Alias):
+            return name_of(node.args["alias"])
+        if isinstance(node, (exp.Paren, exp.Filter)):
+            node = node.this
+        elif isinstance(node, exp.Cast):
+            inner = output_name(node.this)
+            return inner if inner != "?column?" else _type_label(node)
+        else:
+            break
+    if isinstance(node, exp.Column):
+        return name_of(node.this)
+    if isinstance(node, exp.Subquery):
+        first = node.this.expressions[0] if isinstance(node.this, exp.Select) else None
+        return output_name(first) if first is not None else "?column?"
+    if isinstance(node, exp.Anonymous):
+        return name_of(node.this)
+    if isinstance(node, exp.Trim):
+        return {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or ""), "btrim")
+    if type(node) in NODE_FUNCTIONS:
+        return NODE_FUNCTIONS[type(node)][0]
+    return _NAMES.get(type(node), "?column?")
+
+
+def _type_label(node: exp.Cast) -> str:
+    short = {"INT": "int4", "BIGINT": "int8", "SMALLINT": "int2", "DOUBLE PRECISION": "float8", "REAL": "float4"}
+    text = node.args["to"].sql("postgres").split("(")[0]
+    return short.get(text, {"BOOLEAN": "bool", "DECIMAL": "numeric", "CHAR": "bpchar"}.get(text, text.lower()))
+
+
+def convert_outputs(context: StatementContext, plan: Plan, types: Sequence[SqlType | None]) -> Plan:
+    """`plan` with its output columns converted to `types` (None: left as they are); the conversions are known to exist."""
+    columns = output_columns(plan)
+    if all(t is None or (c.type is not None and c.type == t) for c, t in zip(columns, types, strict=False)):
+        return plan
+    match plan:
+        case Project():
+            exprs = [*plan.exprs]
+            for i, t in enumerate(types):
+                exprs[i] = _converted(context, exprs[i], t)
+            return replace(plan, exprs=tuple(exprs), columns=_retyped(plan.columns, exprs))
+        case Values():
+            rows = tuple(
+                tuple(_converted(context, e, t) for e, t in zip(row, types, strict=True)) for row in plan.rows
+            )
+            return replace(plan, rows=rows, columns=_retyped(plan.columns, rows[0]))
+        case SetOperation(every=True) | SetOperation():
+            if any(c.type is not None and t is not None and c.type != t for c, t in zip(columns, types, strict=False)):
+                return _wrapped(context, plan, types)
+            left, right = convert_outputs(context, plan.left, types), convert_outputs(context, plan.right, types)
+            new = tuple(replace(c, type=o.type) for c, o in zip(columns, output_columns(left), strict=False))
+            return replace(plan, left=left, right=right, columns=new)
+        case Sort() | Limit() | Cut() | Distinct():
+            if any(c.type is not None and t is not None and c.type != t for c, t in zip(columns, types, strict=False)):
+                return _wrapped(context, plan, types)
+            return replace(plan, child=convert_outputs(context, plan.child, types))
+        case With():
+            return replace(plan, body=convert_outputs(context, plan.body, types))
+    raise AssertionError(plan)
+
+
+def _wrapped(context: StatementContext, plan: Plan, types: Sequence[SqlType | None]) -> Plan:
+    """A projection that converts on top of a plan whose own order or duplicates depend on the types that it has."""
+    columns = visible_columns(plan)
+    rel = context.new_rel()
+    exprs: list[Expr] = [Column(c.type, c.nullable, rel, i, c.name) for i, c in enumerate(columns)]
+    exprs = [_converted(context, e, t) for e, t in zip(exprs, types, strict=False)]
+    return Project(Derived(rel, plan, "converted", len(columns)), tuple(exprs), _retyped(columns, exprs), len(exprs))
+
+
+def visible_columns(plan: Plan) -> tuple[OutputColumn, ...]:
+    """The columns of a result, without those that only sort."""
+    return output_columns(plan)
+
+
+def _converted(context: StatementContext, expr: Expr, target: SqlType | None) -> Expr:
+    return expr if target is None else operators.coerced(context, None, expr, target)
+
+
+def _retyped(columns: Sequence[OutputColumn], exprs: Sequence[Expr]) -> tuple[OutputColumn, ...]:
+    return tuple(replace(c, type=e.type, nullable=e.nullable) for c, e in zip(columns, exprs, strict=True))

@@ -1,0 +1,195 @@
+"""From text to sqlglot's syntax tree, with errors that say where.
+
+sqlglot's PostgreSQL parser is lenient: it is a transpiler's, and takes texts that PostgreSQL refuses. What that would make
+silently wrong is refused here on the token stream. The placeholders of the three styles (``?``, ``:name``, ``$1``) are
+numbered there too, so that one kind of node (``$n``) reaches the binder whatever the style. Nothing here subclasses
+sqlglot's parser, which its compiled form would not allow.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal, NoReturn
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokens import Token, TokenType
+
+from exdbsql.schema import sqlstate
+from exdbsql.schema.errors import NotSupportedError, OperationalError, ProgrammingError
+
+_POSTGRES: Final = Dialect.get_or_raise("postgres")
+
+_CANNOT_FOLLOW_A_COMMA: Final = frozenset(
+    {
+        TokenType.FROM,
+        TokenType.WHERE,
+        TokenType.GROUP_BY,
+        TokenType.ORDER_BY,
+        TokenType.HAVING,
+        TokenType.LIMIT,
+        TokenType.R_PAREN,
+        TokenType.COMMA,
+        TokenType.SEMICOLON,
+        TokenType.RETURNING,
+        TokenType.UNION,
+    }
+)
+_MAX_TEXT_LENGTH: Final = 16 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Placeholders:
+    """The placeholders of one statement: their style, and for each use its number from 0.
+
+    Attributes:
+        style: ``qmark``, ``named``, ``numeric``, or None where there are none.
+        names: the names of the named style, in order of their first use.
+        count: how many values the statement takes.
+    """
+
+    style: Literal["qmark", "named", "numeric"] | None = None
+    names: list[str] = field(default_factory=list)
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedStatement:
+    """A statement's tree, its text, and its placeholders."""
+
+    tree: exp.Expr
+    text: str
+    placeholders: Placeholders
+
+
+def parse_statement(text: str) -> ParsedStatement:
+    """Parse one statement.
+
+    Raises ProgrammingError (42601) with position for a syntax error, NotSupportedError for a statement that sqlglot
+    does not read, OperationalError (54001) for one that is nested too deeply.
+    """
+    if len(text) > _MAX_TEXT_LENGTH:
+        raise OperationalError("the statement is longer than 16 MiB", sqlstate=sqlstate.PROGRAM_LIMIT_EXCEEDED)
+    try:
+        tokens = _POSTGRES.tokenize(text)
+    except TokenError as error:
+        raise syntax_error(text, len(text), "the statement ends inside a string, a name or a comment") from error
+    while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
+        tokens.pop()
+    if not tokens:
+        raise syntax_error(text, 0, "the statement is empty")
+    _refuse_what_only_sqlglot_takes(tokens, text)
+    tokens, placeholders = _number_placeholders(tokens, text)
+    try:
+        trees = _POSTGRES.parser().parse(tokens, text)
+    except ParseError as error:
+        _raise_syntax_error(text, tokens, error)
+    except RecursionError:
+        raise too_complex() from None
+    if len(trees) != 1 or trees[0] is None:
+        raise syntax_error(text, 0, "one statement is expected")
+    if isinstance(trees[0], exp.Command):
+        raise NotSupportedError(f"{str(trees[0].this).upper()} is not supported", position=0, statement=text)
+    return ParsedStatement(trees[0], text, placeholders)
+
+
+def too_complex() -> OperationalError:
+    """The error for a statement that is nested too deeply."""
+    return OperationalError(
+        "the statement is nested too deeply",
+        sqlstate=sqlstate.STATEMENT_TOO_COMPLEX,
+        hint="break it into several statements, or use IN instead of a long chain of conditions",
+    )
+
+
+def syntax_error(text: str, position: int, message: str, hint: str | None = None) -> ProgrammingError:
+    """A syntax error at `position` of `text`."""
+    return ProgrammingError(
+        message, sqlstate=sqlstate.SYNTAX_ERROR, position=max(0, position), statement=text, hint=hint
+    )
+
+
+def _raise_syntax_error(text: str, tokens: list[Token], error: ParseError) -> NoReturn:
+    details = error.errors[0] if error.errors else {}
+    line, column = details.get("line"), details.get("col")
+    at = next((t for t in tokens if t.line == line and t.col == column), None)
+    position = at.start if at is not None else len(text.rstrip())
+    description = details.get("description") or "the statement cannot be read"
+    near = text[at.start : at.end + 1] if at is not None else "end of statement"
+    hint = None
+    if "Required keyword" in description or "Expecting" in description:
+        hint = description
+    raise syntax_error(text, position, f'syntax error at or near "{near}"', hint) from None
+
+
+def _refuse_what_only_sqlglot_takes(tokens: list[Token], text: str) -> None:
+    previous = tokens[0].token_type
+    for token in tokens[1:]:
+        kind = token.token_type
+        if previous == TokenType.COMMA and kind in _CANNOT_FOLLOW_A_COMMA:
+            near = text[token.start : token.end + 1]
+            raise syntax_error(text, token.start, f'syntax error at or near "{near}"', "remove the comma before it")
+        if previous == kind == TokenType.STRING:
+            raise syntax_error(text, token.start, "two strings stand side by side", "join them with ||")
+        if kind == TokenType.SEMICOLON:
+            raise syntax_error(text, token.start, "more than one statement", "pass them one by one")
+        previous = kind
+    if previous == TokenType.COMMA:
+        raise syntax_error(text, tokens[-1].start, "syntax error at end of statement", "remove the comma before it")
+
+
+def _number_placeholders(tokens: list[Token], text: str) -> tuple[list[Token], Placeholders]:
+    """Turn every placeholder into the two tokens of ``$n``."""
+    found = Placeholders()
+    out: list[Token] = []
+    skip = False
+    for i, token in enumerate(tokens):
+        if skip:
+            skip = False
+            continue
+        kind = token.token_type
+        following = tokens[i + 1] if i + 1 < len(tokens) else None
+        if kind == TokenType.PLACEHOLDER:
+            _set_style(found, "qmark", token, text)
+            found.count += 1
+            out += _dollar(found.count, token)
+        elif kind == TokenType.PARAMETER and following is not None and following.start == token.end + 1:
+            _set_style(found, "numeric", token, text)
+            number = int(following.text) if following.text.isdigit() else 0
+            if text[token.start] != "$" or not 1 <= number <= 65535:
+                raise syntax_error(text, token.start, f'syntax error at or near "{token.text}{following.text}"')
+            found.count = max(found.count, number)
+            out.append(token)
+        elif kind == TokenType.COLON and following is not None and following.start == token.end + 1:
+            name = text[following.start : following.end + 1]
+            if not name.isidentifier():
+                raise syntax_error(text, token.start, 'syntax error at or near ":"')
+            _set_style(found, "named", token, text)
+            if name not in found.names:
+                found.names.append(name)
+            found.count = len(found.names)
+            out += _dollar(found.names.index(name) + 1, token)
+            skip = True
+        else:
+            out.append(token)
+    return out, found
+
+
+def _dollar(number: int, token: Token) -> Iterable[Token]:
+    where = {"line": token.line, "col": token.col, "start": token.start, "end": token.end}
+    return (
+        Token(TokenType.PARAMETER, "$", **where),
+        Token(TokenType.NUMBER, str(number), **where),
+    )
+
+
+def _set_style(found: Placeholders, style: Literal["qmark", "named", "numeric"], token: Token, text: str) -> None:
+    if found.style not in (None, style):
+        raise ProgrammingError(
+            f"placeholders of two styles ({found.style}, {style}) in one statement",
+            sqlstate=sqlstate.SYNTAX_ERROR,
+            position=token.start,
+            statement=text,
+            hint="use only ?, only :name, or only $1",
+        )
+    found.style = style

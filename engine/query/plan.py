@@ -1,0 +1,335 @@
+"""Plan nodes: one tree from the binder to code generation, rewritten by the rules in between.
+
+A node either *streams* (gives the rows of one or more relations, each under its relation number: Scan, Filter, Join, ...)
+or gives *rows* (a list of output tuples: Project, Distinct, Sort, Limit, SetOperation, Values). A rows node becomes a stream under
+one relation number by Derived. Access paths and join methods are attributes that the rules fill in, so that logical and
+physical plan are the same classes, and EXPLAIN prints either.
+
+What is left out: window functions, recursion, grouping sets; the binder refuses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from exdbsql.engine.query.expressions import Column, Expr
+from exdbsql.schema.types import SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class OutputColumn:
+    """Name, type and nullability of an output column."""
+
+    name: str
+    type: SqlType | None
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Base of all plan nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PointAccess:
+    """The row with this primary key; `key` has one expression for each key column."""
+
+    key: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeekAccess:
+    """The rows whose whole index key equals `key`."""
+
+    index: str
+    key: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RangeAccess:
+    """The rows between two bounds of an index of one column (or the primary key: `index` None)."""
+
+    index: str | None
+    low: Expr | None
+    high: Expr | None
+    low_inclusive: bool
+    high_inclusive: bool
+    reverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HashAccess:
+    """The rows whose columns equal expressions of outer relations: a hash table built once for the statement."""
+
+    columns: tuple[int, ...]
+    key: tuple[Expr, ...]
+
+
+Access = PointAccess | SeekAccess | RangeAccess | HashAccess
+
+
+@dataclass(frozen=True, slots=True)
+class Scan(Plan):
+    """Rows of a table as relation `rel`, by `access` (None: all), that fulfil `filters`.
+
+    `keyed`: each row has its hidden key behind its columns, for UPDATE and DELETE of a table without a primary key.
+    """
+
+    rel: int
+    table: str
+    alias: str
+    width: int
+    filters: tuple[Expr, ...] = ()
+    access: Access | None = None
+    keyed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OneRow(Plan):
+    """One row without columns: what SELECT without FROM reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Derived(Plan):
+    """The rows of a query as relation `rel`; `lateral`: they may depend on the relations before it."""
+
+    rel: int
+    plan: Plan
+    alias: str
+    width: int
+    lateral: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CteScan(Plan):
+    """The rows of common table expression number `cte` as relation `rel`."""
+
+    rel: int
+    cte: int
+    alias: str
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filter(Plan):
+    """The rows of `child` for which all conditions are true."""
+
+    child: Plan
+    conditions: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Join(Plan):
+    """A join; `kind` is inner, left or full (right joins are turned around by the binder).
+
+    `left_keys` and `right_keys` are filled in by the rules: equal expressions, for a hash join. `conditions` is the rest.
+    """
+
+    kind: str
+    left: Plan
+    right: Plan
+    conditions: tuple[Expr, ...]
+    left_keys: tuple[Expr, ...] = ()
+    right_keys: tuple[Expr, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One key of ORDER BY."""
+
+    expr: Expr
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateCall:
+    """One aggregate of an Aggregate node; `args` empty is count(*)."""
+
+    name: str
+    args: tuple[Expr, ...]
+    type: SqlType
+    distinct: bool
+    condition: Expr | None
+    order: tuple[SortKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate(Plan):
+    """Groups of `child`: relation `rel` with the keys first, then one column for each call; `scalar`: one group always."""
+
+    rel: int
+    child: Plan
+    keys: tuple[Expr, ...]
+    calls: tuple[AggregateCall, ...]
+    scalar: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Project(Plan):
+    """Output tuples of a stream; the first `visible` are the result, the rest are sort keys that go again."""
+
+    child: Plan
+    exprs: tuple[Expr, ...]
+    columns: tuple[OutputColumn, ...]
+    visible: int
+
+
+@dataclass(frozen=True, slots=True)
+class Values(Plan):
+    """Rows written out."""
+
+    rows: tuple[tuple[Expr, ...], ...]
+    columns: tuple[OutputColumn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct(Plan):
+    """Each row once; `on` is the count of leading hidden key columns for DISTINCT ON, or None."""
+
+    child: Plan
+    on: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderColumn:
+    """A sort key by position among the output columns."""
+
+    index: int
+    descending: bool
+    nulls_first: bool
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sort(Plan):
+    """Rows in order; then cut to `visible` columns."""
+
+    child: Plan
+    keys: tuple[OrderColumn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut(Plan):
+    """Rows without the hidden columns at their end."""
+
+    child: Plan
+    visible: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limit(Plan):
+    """At most `limit` rows after the first `offset`."""
+
+    child: Plan
+    limit: Expr | None
+    offset: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetOperation(Plan):
+    """UNION, INTERSECT or EXCEPT; `every` is ALL."""
+
+    op: str
+    every: bool
+    left: Plan
+    right: Plan
+    columns: tuple[OutputColumn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class With(Plan):
+    """Common table expressions, computed once each in order, and the query that uses them."""
+
+    ctes: tuple[tuple[int, str, Plan], ...]
+    body: Plan
+
+
+ROWS_NODES: Final = (Project, Values, Distinct, Sort, Cut, Limit, SetOperation, With)
+
+
+def output_columns(plan: Plan) -> tuple[OutputColumn, ...]:
+    """The visible columns of a rows node."""
+    match plan:
+        case Project(columns=columns) | Values(columns=columns) | SetOperation(columns=columns):
+            return columns
+        case Cut(child=child, visible=visible):
+            return output_columns(child)[:visible]
+        case Distinct(child=child) | Sort(child=child) | Limit(child=child):
+            return output_columns(child)
+        case With(body=body):
+            return output_columns(body)
+    raise AssertionError(plan)
+
+
+def rewrite(value: Any, change: Callable[[Expr], Expr | None]) -> Any:
+    """`value` (an expression, a plan, or a tuple of them) with every expression for which `change` gives another replaced.
+
+    `change` is asked from the top; None means "look inside". What it gives is not looked into again.
+    """
+    if isinstance(value, Expr):
+        changed = change(value)
+        if changed is not None:
+            return changed
+    elif isinstance(value, tuple):
+        new = tuple(rewrite(item, change) for item in value)
+        return value if all(a is b for a, b in zip(value, new, strict=True)) else new
+    elif type(value) not in NODE_FIELDS:
+        return value
+    names = NODE_FIELDS[type(value)]
+    old_parts = [getattr(value, name) for name in names]
+    parts = [rewrite(part, change) for part in old_parts]
+    if all(a is b for a, b in zip(old_parts, parts, strict=True)):
+        return value
+    return type(value)(*parts)
+
+
+def walk(value: Any) -> Iterator[Any]:
+    """Every expression, plan node and helper value inside `value`, itself first."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from walk(item)
+    elif type(value) in NODE_FIELDS:
+        yield value
+        for name in NODE_FIELDS[type(value)]:
+            yield from walk(getattr(value, name))
+
+
+def provided_rels(plan: Plan) -> frozenset[int]:
+    """The relations that a stream node gives to the nodes above it."""
+    match plan:
+        case Scan(rel=rel) | Derived(rel=rel) | CteScan(rel=rel) | Aggregate(rel=rel):
+            return frozenset((rel,))
+        case Filter(child=child):
+            return provided_rels(child)
+        case Join(left=left, right=right):
+            return provided_rels(left) | provided_rels(right)
+    return frozenset()
+
+
+def used_rels(value: Any) -> set[int]:
+    """The relations whose columns are used in `value` and not provided inside it: what it depends on."""
+    used: set[int] = set()
+    provided: set[int] = set()
+    for item in walk(value):
+        if isinstance(item, Column):
+            used.add(item.rel)
+        elif isinstance(item, (Scan, Derived, CteScan, Aggregate)):
+            provided.add(item.rel)
+    return used - provided
+
+
+def _all_classes(base: type) -> list[type]:
+    return [base, *[c for sub in base.__subclasses__() for c in _all_classes(sub)]]
+
+
+NODE_FIELDS: Final[dict[type, tuple[str, ...]]] = {
+    cls: tuple(f.name for f in fields(cls))  # type: ignore[arg-type]
+    for cls in [
+        *_all_classes(Plan),
+        *_all_classes(Expr),
+        *(PointAccess, SeekAccess, RangeAccess, HashAccess, SortKey, AggregateCall, OrderColumn),
+    ]
+}

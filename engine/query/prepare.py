@@ -1,0 +1,238 @@
+"""Preparing statements: from text to a function, and the cache in between.
+
+The life of a statement:
+
+1. A text that was seen before finds its statement in `_texts`: one look-up.
+2. Otherwise its literals are lifted (`lexical`), and its shape is looked up in `_shapes`: the same statement serves.
+3. Otherwise it is parsed (`parse`), bound (`bind_statement`), optimised (`rules`), made into Python source (`codegen`), compiled.
+
+A shape keeps a variant for each combination of its pinned literals (those that decided something about the plan). Everything in the
+cache belongs to the tables that the database had then: DDL replaces that mapping, and the cache is emptied.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from exdbsql.engine.database import Database
+from exdbsql.engine.query.bind_statement import bind_statement
+from exdbsql.engine.query.codegen.function import compile_statement
+from exdbsql.engine.query.context import StatementContext
+from exdbsql.engine.query.explain import plan_lines
+from exdbsql.engine.query.lexical import LiftedText, Literal, lift_literals
+from exdbsql.engine.query.parameters import Converter, Parameters, bind_values, converter
+from exdbsql.engine.query.parse import Placeholders, parse_statement
+from exdbsql.engine.query.plan import OutputColumn
+from exdbsql.engine.transaction import Transaction
+from exdbsql.schema.errors import NotSupportedError
+from exdbsql.schema.table import TableKind
+from exdbsql.schema.types import TEXT, SqlType
+
+_CACHED_TEXTS: Final = 2048
+_CACHED_SHAPES: Final = 1024
+_CACHED_VARIANTS: Final = 64
+_LONG_TEXT: Final = 20_000
+_EXPLAIN: Final = re.compile(r"\s*explain\b(\s*\(|\s+analy[sz]e\b|\s+verbose\b)?(\s+python\b)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultColumn:
+    """A column of a result."""
+
+    name: str
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedStatement:
+    """A statement ready to run, any number of times, with any transaction of its database.
+
+    Attributes:
+        kind: ``select``, ``insert``, ``update``, ``delete`` or ``explain``.
+        columns: of the result; None where `run` gives a count of rows.
+        parameters: the placeholders.
+        source: the generated Python.
+        plan: the plan as text, one node on a line.
+        writes: whether it changes a table.
+        tables: names of the tables it touches.
+        kinds: the kinds of these tables.
+        written_table: the table that it changes, or None.
+    """
+
+    kind: str
+    columns: tuple[ResultColumn, ...] | None
+    parameters: Placeholders
+    source: str
+    plan: str
+    writes: bool
+    tables: tuple[str, ...]
+    kinds: frozenset[TableKind]
+    written_table: str | None
+    converters: tuple[Converter | None, ...] = field(repr=False)
+    literal_types: tuple[SqlType | None, ...] = field(repr=False)
+    call: Callable[[Any, tuple[Any, ...]], Any] = field(repr=False)
+
+    def run(self, txn: Transaction, params: tuple[Any, ...]) -> list[tuple[Any, ...]] | int:
+        """Run it: the rows of a query (or of RETURNING), else the count of rows changed.
+
+        `params` comes from ``Bound.bind``. An error undoes what the statement did, and nothing else of the transaction.
+        """
+        if not self.writes:
+            return self.call(txn, params)  # type: ignore[no-any-return]
+        try:
+            return self.call(txn, params)  # type: ignore[no-any-return]
+        except BaseException:
+            txn.abort_statement()
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A prepared statement and the literals of one text."""
+
+    statement: PreparedStatement
+    literals: tuple[Any, ...]
+
+    def bind(self, params: Parameters | None = None) -> tuple[Any, ...]:
+        """The parameter tuple of a run: the literals and the user's values, converted.
+
+        Raises ProgrammingError where number or names are wrong, DataError where a value does not fit.
+        """
+        statement = self.statement
+        if not params and not statement.converters:
+            return self.literals
+        return self.literals + bind_values(statement.parameters, statement.converters, params)
+
+
+@dataclass(slots=True)
+class _Shape:
+    """The statements of one shape, by the values of its pinned literals."""
+
+    pinned: tuple[int, ...] = ()
+    variants: dict[tuple[Any, ...], PreparedStatement] = field(default_factory=dict)
+
+    def find(self, literals: Sequence[Literal]) -> PreparedStatement | None:
+        return self.variants.get(tuple(literals[i].value for i in self.pinned))
+
+    def add(self, statement: PreparedStatement, pinned: set[int], literals: Sequence[Literal]) -> None:
+        if not pinned <= set(self.pinned):
+            self.pinned = tuple(sorted(pinned | set(self.pinned)))
+            self.variants = {}
+        _bounded(self.variants, _CACHED_VARIANTS)
+        self.variants[tuple(literals[i].value for i in self.pinned)] = statement
+
+
+class Planner:
+    """Prepares statements for one database, and remembers them. Any number of threads may use one."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._tables = database.tables
+        self._texts: dict[str, Bound] = {}
+        self._shapes: dict[tuple[object, ...], _Shape] = {}
+
+    def prepare(self, sql: str) -> Bound:
+        """The prepared statement for a text.
+
+        Raises ProgrammingError (syntax, names, types), DataError (a literal that its type cannot hold),
+        NotSupportedError (what exdbsql lacks, by name); all with `position` where it is known.
+        """
+        if self._tables is not self.database.tables:
+            self._forget()
+        bound = self._texts.get(sql)
+        if bound is None:
+            bound = self._prepare(sql)
+            if len(sql) < _LONG_TEXT:
+                _bounded(self._texts, _CACHED_TEXTS)
+                self._texts[sql] = bound
+        return bound
+
+    def _forget(self) -> None:
+        self._texts, self._shapes, self._tables = {}, {}, self.database.tables
+
+    def _prepare(self, sql: str) -> Bound:
+        explained = _EXPLAIN.match(sql)
+        if explained is not None:
+            return self._explain(sql, explained)
+        lifted = lift_literals(sql)
+        shape = self._shapes.get(lifted.key)
+        statement = shape.find(lifted.literals) if shape is not None else None
+        if statement is None:
+            statement, pinned = self._compile(sql, lifted)
+            if shape is None:
+                _bounded(self._shapes, _CACHED_SHAPES)
+                shape = self._shapes.setdefault(lifted.key, _Shape())
+            shape.add(statement, pinned, lifted.literals)
+        return Bound(statement, _literal_values(statement, lifted.literals))
+
+    def _compile(self, sql: str, lifted: LiftedText) -> tuple[PreparedStatement, set[int]]:
+        parsed = parse_statement(sql)
+        context = StatementContext.of(parsed, self.database.dictionary, lifted.literals)
+        bound = bind_statement(parsed.tree, context, self.database)
+        function = compile_statement(bound, self.database)
+        count = len(lifted.literals)
+        returns_rows = bound.query is not None or bound.columns
+        statement = PreparedStatement(
+            kind=bound.kind,
+            columns=tuple(map(_result_column, bound.columns)) if returns_rows else None,
+            parameters=parsed.placeholders,
+            source=function.source,
+            plan="\n".join(plan_lines(bound)),
+            writes=bound.change is not None,
+            tables=tuple(context.tables),
+            kinds=frozenset(t.kind for t in context.tables.values()),
+            written_table=bound.change.row.table.name if bound.change is not None else None,
+            converters=tuple(converter(slot) for slot in context.slots[count:]),
+            literal_types=tuple(slot.type for slot in context.slots[:count]),
+            call=function.call,
+        )
+        return statement, {i for i in range(count) if context.slots[i].pinned}
+
+    def _explain(self, sql: str, match: re.Match[str]) -> Bound:
+        if match.group(1) is not None:
+            what = match.group(1).strip().upper()
+            what = "EXPLAIN with options" if what == "(" else f"EXPLAIN {what}"
+            raise NotSupportedError(f"{what} is not supported", position=match.start(1), statement=sql)
+        inner = self.prepare(" " * match.end() + sql[match.end() :])
+        text = inner.statement.source if match.group(2) else inner.statement.plan
+        rows = [(line,) for line in text.rstrip().split("\n")]
+        name = "PYTHON" if match.group(2) else "QUERY PLAN"
+        statement = PreparedStatement(
+            kind="explain",
+            columns=(ResultColumn(name, TEXT),),
+            parameters=inner.statement.parameters,
+            source=inner.statement.source,
+            plan=inner.statement.plan,
+            writes=False,
+            tables=inner.statement.tables,
+            kinds=inner.statement.kinds,
+            written_table=None,
+            converters=inner.statement.converters,
+            literal_types=inner.statement.literal_types,
+            call=lambda txn, p: list(rows),
+        )
+        return Bound(statement, inner.literals)
+
+
+def _literal_values(statement: PreparedStatement, literals: Sequence[Literal]) -> tuple[Any, ...]:
+    values = []
+    for literal, t in zip(literals, statement.literal_types, strict=True):
+        if literal.type is None and t is not None and not t.is_text:
+            values.append(t.parse(str(literal.value)))
+        else:
+            values.append(literal.value)
+    return tuple(values)
+
+
+def _result_column(column: OutputColumn) -> ResultColumn:
+    return ResultColumn(column.name, column.type or TEXT)
+
+
+def _bounded(cache: dict[Any, Any], limit: int) -> None:
+    """Drop the older half of a cache that is full; cheaper than keeping an order of use."""
+    if len(cache) >= limit:
+        for key in list(cache)[: limit // 2]:
+            cache.pop(key, None)

@@ -1,0 +1,25 @@
+"""Rules that make a plan faster without changing what it means: each a module with one function from plan to plan.
+
+`optimise` applies them in order. A rule may rely on those before it.
+"""
+
+from typing import Final
+
+from exdbsql.engine.query.plan import Plan
+from exdbsql.engine.query.rules import access_paths, in_subqueries, join_keys, join_order, pushdown
+from exdbsql.engine.query.rules.common import Rule, Statistics
+
+RULES: Final[tuple[Rule, ...]] = (
+    in_subqueries.apply,
+    pushdown.apply,
+    join_order.apply,
+    access_paths.apply,
+    join_keys.apply,
+)
+
+
+def optimise(plan: Plan, statistics: Statistics) -> Plan:
+    """`plan` after all rules."""
+    for rule in RULES:
+        plan = rule(plan, statistics)
+    return plan

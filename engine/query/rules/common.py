@@ -1,0 +1,40 @@
+"""What rules share: the walk over a plan, also through the subqueries in its expressions, and the facts they may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
+
+from exdbsql.engine.query.plan import NODE_FIELDS, Plan
+from exdbsql.schema.table import IndexDef, Table
+
+
+class Statistics(Protocol):
+    """Facts about tables that rules decide by."""
+
+    def table(self, name: str) -> Table:
+        """The definition of a table."""
+
+    def row_count(self, name: str) -> int:
+        """How many rows a table has now."""
+
+    def indexes(self, name: str) -> list[IndexDef]:
+        """The indexes of a table, unique constraints among them, the primary key not."""
+
+
+Rule: TypeAlias = Callable[[Plan, Statistics], Plan]
+
+
+def map_plans(value: Any, change: Callable[[Plan], Plan]) -> Any:
+    """`value` with `change` applied to every plan node in it, the innermost first."""
+    if isinstance(value, tuple):
+        new = tuple(map_plans(item, change) for item in value)
+        return value if all(a is b for a, b in zip(value, new, strict=True)) else new
+    names = NODE_FIELDS.get(type(value))
+    if names is None:
+        return value
+    old = [getattr(value, name) for name in names]
+    new_parts = [map_plans(part, change) for part in old]
+    if not all(a is b for a, b in zip(old, new_parts, strict=True)):
+        value = type(value)(*new_parts)
+    return change(value) if isinstance(value, Plan) else value

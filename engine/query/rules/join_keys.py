@@ -1,0 +1,58 @@
+"""Equalities between the two sides of a join become its keys, for a hash join."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from exdbsql.engine.query.expressions import Compare, Expr
+from exdbsql.engine.query.plan import Join, Plan, provided_rels, used_rels
+from exdbsql.engine.query.rules.common import Statistics, map_plans
+from exdbsql.schema.types import BOOLEAN
+
+
+def apply(plan: Plan, statistics: Statistics) -> Plan:
+    """Find the keys of every join."""
+
+    def change(node: Plan) -> Plan:
+        return with_keys(node) if isinstance(node, Join) and not node.left_keys else node
+
+    changed: Plan = map_plans(plan, change)
+    return changed
+
+
+def with_keys(join: Join) -> Join:
+    """`join` with its equalities as keys; none where a side depends on the other row by row."""
+    left_rels, right_rels = provided_rels(join.left), provided_rels(join.right)
+    if used_rels(join.right) & left_rels:
+        return join
+    left_keys: list[Expr] = []
+    right_keys: list[Expr] = []
+    rest: list[Expr] = []
+    for condition in join.conditions:
+        sides = split_equality(condition, left_rels, right_rels)
+        if sides is None:
+            rest.append(condition)
+        else:
+            left_keys.append(sides[0])
+            right_keys.append(sides[1])
+    return replace(join, conditions=tuple(rest), left_keys=tuple(left_keys), right_keys=tuple(right_keys))
+
+
+def split_equality(condition: Expr, left: frozenset[int], right: frozenset[int]) -> tuple[Expr, Expr] | None:
+    """The sides of ``a = b`` where one speaks only of `left` and the other only of `right`."""
+    if not isinstance(condition, Compare) or condition.op != "==":
+        return None
+    a, b = used_rels(condition.left), used_rels(condition.right)
+    if a and b and a <= left and b <= right:
+        return condition.left, condition.right
+    if a and b and a <= right and b <= left:
+        return condition.right, condition.left
+    return None
+
+
+def keys_as_conditions(join: Join) -> list[Expr]:
+    """The keys of a join as the equalities that they were."""
+    return [
+        Compare(BOOLEAN, a.nullable or b.nullable, "==", a, b)
+        for a, b in zip(join.left_keys, join.right_keys, strict=True)
+    ]

@@ -1,0 +1,19 @@
+"""What generated functions call: arithmetic, text, dates, aggregates, with PostgreSQL's semantics.
+
+Each module gives its functions in a table `NAMES`; `ALL_NAMES` is the globals that every generated function starts from.
+"""
+
+from typing import Final
+
+from exdbsql.engine.query.runtime import aggregation, arithmetic, changes, moments, relations, text
+from exdbsql.schema.types import GUARD_NAMES
+
+ALL_NAMES: Final[dict[str, object]] = {
+    **GUARD_NAMES,
+    **arithmetic.NAMES,
+    **text.NAMES,
+    **moments.NAMES,
+    **aggregation.NAMES,
+    **relations.NAMES,
+    **changes.NAMES,
+}

@@ -1,0 +1,126 @@
+"""Aggregates over lists of values that are not NULL; an empty list gives NULL, except for counts."""
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal, localcontext
+from statistics import fmean
+from typing import Any, Final
+
+from exdbsql.engine.query.runtime.arithmetic import (
+    INT_LIMITS,
+    NUMERIC_CONTEXT,
+    check_float,
+    numeric_divide,
+    numeric_square_root,
+    out_of_range,
+)
+
+
+def sum_bigint(values: Sequence[int]) -> int | None:
+    """Sum of smallint or integer values: a bigint."""
+    if not values:
+        return None
+    total = sum(values)
+    if not -INT_LIMITS["bigint"] - 1 <= total <= INT_LIMITS["bigint"]:
+        out_of_range("bigint")
+    return total
+
+
+def sum_numeric(values: Sequence[int | Decimal]) -> Decimal | None:
+    """Exact sum of bigint or numeric values."""
+    if not values:
+        return None
+    with localcontext(NUMERIC_CONTEXT):
+        return sum(values, Decimal(0))
+
+
+def sum_float(values: Sequence[float]) -> float | None:
+    """Sum of floats."""
+    return check_float(sum(values), *values[:1]) if values else None
+
+
+def avg_numeric(values: Sequence[int | Decimal]) -> Decimal | None:
+    """Mean of exact numbers."""
+    if not values:
+        return None
+    with localcontext(NUMERIC_CONTEXT):
+        return numeric_divide(sum(values), len(values))
+
+
+def avg_float(values: Sequence[float]) -> float | None:
+    """Mean of floats."""
+    return sum(values) / len(values) if values else None
+
+
+def min_value(values: Sequence[Any]) -> Any:
+    """The smallest."""
+    return min(values) if values else None
+
+
+def max_value(values: Sequence[Any]) -> Any:
+    """The largest."""
+    return max(values) if values else None
+
+
+def bool_and(values: Sequence[bool]) -> bool | None:
+    """Whether all are true."""
+    return all(values) if values else None
+
+
+def bool_or(values: Sequence[bool]) -> bool | None:
+    """Whether any is true."""
+    return any(values) if values else None
+
+
+def string_agg(pairs: Sequence[tuple[str, str | None]]) -> str | None:
+    """Texts joined, each but the first with its own separator before it."""
+    if not pairs:
+        return None
+    return pairs[0][0] + "".join([(separator or "") + text for text, separator in pairs[1:]])
+
+
+def _squares(values: Sequence[Any]) -> tuple[Decimal, int]:
+    with localcontext(NUMERIC_CONTEXT):
+        n = len(values)
+        exact = [Decimal(v) for v in values]
+        return n * sum((v * v for v in exact), Decimal(0)) - sum(exact, Decimal(0)) ** 2, n
+
+
+def variance_numeric(values: Sequence[Any], population: bool = False) -> Decimal | None:
+    """Variance of exact numbers."""
+    if len(values) < (1 if population else 2):
+        return None
+    spread, n = _squares(values)
+    return numeric_divide(spread, n * n if population else n * (n - 1)) if spread else Decimal(0)
+
+
+def stddev_numeric(values: Sequence[Any], population: bool = False) -> Decimal | None:
+    """Standard deviation of exact numbers."""
+    variance = variance_numeric(values, population)
+    if variance is None or not variance:
+        return variance
+    with localcontext(NUMERIC_CONTEXT):
+        return numeric_square_root(variance)
+
+
+def variance_float(values: Sequence[float], population: bool = False) -> float | None:
+    """Variance of floats."""
+    if len(values) < (1 if population else 2):
+        return None
+    mean = fmean(values)
+    return math.fsum((v - mean) ** 2 for v in values) / (len(values) - (0 if population else 1))
+
+
+def stddev_float(values: Sequence[float], population: bool = False) -> float | None:
+    """Standard deviation of floats."""
+    variance = variance_float(values, population)
+    return None if variance is None else math.sqrt(variance)
+
+
+NAMES: Final[dict[str, object]] = {
+    f.__name__: f
+    for f in (
+        *(sum_bigint, sum_numeric, sum_float, avg_numeric, avg_float, min_value, max_value, bool_and, bool_or),
+        *(string_agg, variance_numeric, stddev_numeric, variance_float, stddev_float),
+    )
+}

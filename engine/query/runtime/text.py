@@ -1,0 +1,224 @@
+"""Text functions: LIKE, regular expressions, substring and their kin, counting characters from 1."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final
+
+from exdbsql.schema.errors import DataError, NotSupportedError
+
+
+@lru_cache(maxsize=512)
+def like_matcher(pattern: str, escape: str, ignore_case: bool) -> Callable[[str], Any]:
+    """A function that tells whether a text matches a LIKE pattern."""
+    if not ignore_case and (escape not in pattern or not escape):
+        simple = _simple_matcher(pattern)
+        if simple is not None:
+            return simple
+    out: list[str] = []
+    i = 0
+    while i < len(pattern):
+        c = pattern[i]
+        if escape and c == escape:
+            i += 1
+            if i == len(pattern):
+                raise DataError("LIKE pattern must not end with escape character", sqlstate="22025")
+            out.append(re.escape(pattern[i]))
+        else:
+            out.append(".*" if c == "%" else "." if c == "_" else re.escape(c))
+        i += 1
+    return re.compile("".join(out), re.DOTALL | (re.IGNORECASE if ignore_case else 0)).fullmatch
+
+
+def _simple_matcher(pattern: str) -> Callable[[str], bool] | None:
+    """Prefix, suffix, infix and equality need no regular expression."""
+    core = pattern.strip("%")
+    if "%" in core or "_" in core or (not core and "%" in pattern):
+        return None
+    starts, ends = pattern.startswith("%"), pattern.endswith("%")
+    if starts and ends:
+        return lambda text: core in text
+    if starts:
+        return lambda text: text.endswith(core)
+    if ends:
+        return lambda text: text.startswith(core)
+    return lambda text: text == core
+
+
+def like(text: str, pattern: str, escape: str = "\\") -> bool:
+    """``text LIKE pattern``."""
+    return bool(like_matcher(pattern, escape, False)(text))
+
+
+def ilike(text: str, pattern: str, escape: str = "\\") -> bool:
+    """``text ILIKE pattern``."""
+    return bool(like_matcher(pattern, escape, True)(text))
+
+
+def check_escape(escape: str) -> str:
+    """`escape` if it is one character or empty."""
+    if len(escape) > 1:
+        raise DataError("invalid escape string", sqlstate="22019", hint="it must be empty or one character")
+    return escape
+
+
+_POSIX_ONLY: Final = re.compile(r"\(\?[^:=!]|\*\*\*|\[\[[.=]|\\[mMyYAZ]")
+_CLASSES: Final = {
+    "[:alpha:]": "a-zA-Z",
+    "[:digit:]": "0-9",
+    "[:alnum:]": "a-zA-Z0-9",
+    "[:space:]": r"\s",
+    "[:upper:]": "A-Z",
+    "[:lower:]": "a-z",
+    "[:punct:]": r"!-/:-@\[-`{-~",
+}
+
+
+@lru_cache(maxsize=512)
+def regular_expression(pattern: str, ignore_case: bool) -> re.Pattern[str]:
+    """A POSIX advanced regular expression as Python's, where both mean the same."""
+    if _POSIX_ONLY.search(pattern):
+        raise NotSupportedError(f"the regular expression {pattern!r} uses a construct that is not supported")
+    for name, chars in _CLASSES.items():
+        pattern = pattern.replace(name, chars)
+    try:
+        return re.compile(pattern, re.IGNORECASE if ignore_case else 0)
+    except re.error as error:
+        raise DataError(f"invalid regular expression: {error}", sqlstate="2201B") from None
+
+
+def regexp_like(text: str, pattern: str) -> bool:
+    """``text ~ pattern``."""
+    return regular_expression(pattern, False).search(text) is not None
+
+
+def regexp_ilike(text: str, pattern: str) -> bool:
+    """``text ~* pattern``."""
+    return regular_expression(pattern, True).search(text) is not None
+
+
+def substring(text: str, start: int, length: int | None = None) -> str:
+    """Characters from `start` (1 is the first); a start below 1 uses up length."""
+    if length is None:
+        return text[max(0, start - 1) :]
+    if length < 0:
+        raise DataError("negative substring length not allowed", sqlstate="22011")
+    return text[max(0, start - 1) : max(0, start - 1 + length)]
+
+
+def left_part(text: str, n: int) -> str:
+    """The first n characters; all but the last |n| of a negative n."""
+    return text[:n]
+
+
+def right_part(text: str, n: int) -> str:
+    """The last n characters; all but the first |n| of a negative n."""
+    return text[-n:] if n != 0 else ""
+
+
+def pad_left(text: str, length: int, fill: str = " ") -> str:
+    """`text` filled on the left to `length` characters, or cut on the right."""
+    missing = length - len(text)
+    if missing <= 0 or not fill:
+        return text[: max(0, length)]
+    return (fill * (missing // len(fill) + 1))[:missing] + text
+
+
+def pad_right(text: str, length: int, fill: str = " ") -> str:
+    """`text` filled on the right to `length` characters, or cut."""
+    missing = length - len(text)
+    if missing <= 0 or not fill:
+        return text[: max(0, length)]
+    return text + (fill * (missing // len(fill) + 1))[:missing]
+
+
+def repeat(text: str, n: int) -> str:
+    """`text` n times."""
+    if len(text) * max(n, 0) > 2**30 - 1:
+        raise DataError("requested length too large", sqlstate="54000")
+    return text * max(0, n)
+
+
+def replace(text: str, old: str, new: str) -> str:
+    """Every occurrence of `old` replaced."""
+    return text.replace(old, new) if old else text
+
+
+def split_part(text: str, delimiter: str, n: int) -> str:
+    """The n-th field; from the end where n is negative."""
+    if n == 0:
+        raise DataError("field position must not be zero", sqlstate="22023")
+    parts = text.split(delimiter) if delimiter else [text]
+    i = n - 1 if n > 0 else len(parts) + n
+    return parts[i] if 0 <= i < len(parts) else ""
+
+
+def initcap(text: str) -> str:
+    """The first letter of each word in upper case, the others in lower case."""
+    return re.sub(r"[^\W_]+", lambda m: m.group()[0].upper() + m.group()[1:].lower(), text)
+
+
+def translate(text: str, old: str, new: str) -> str:
+    """Characters of `old` replaced by those of `new` at the same place, or removed."""
+    table: dict[int, str | None] = {}
+    for i, c in enumerate(old):
+        table.setdefault(ord(c), new[i] if i < len(new) else None)
+    return text.translate(table)
+
+
+def ascii_code(text: str) -> int:
+    """Code point of the first character; 0 of an empty text."""
+    return ord(text[0]) if text else 0
+
+
+def character(code: int) -> str:
+    """The character with a code point."""
+    if not 0 < code < 0x110000:
+        raise DataError(f"requested character not valid: {code}", sqlstate="54000")
+    return chr(code)
+
+
+def md5_hex(text: str) -> str:
+    """MD5 of the UTF-8 form, in hexadecimal."""
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def concat(*parts: str | None) -> str:
+    """All parts that are not NULL."""
+    return "".join([p for p in parts if p is not None])
+
+
+def concat_ws(separator: str | None, *parts: str | None) -> str | None:
+    """All parts that are not NULL, with a separator between them."""
+    return None if separator is None else separator.join([p for p in parts if p is not None])
+
+
+def overlay(text: str, new: str, start: int, length: int | None = None) -> str:
+    """`text` with the part from `start` replaced by `new`."""
+    if start <= 0:
+        raise DataError("negative substring length not allowed", sqlstate="22011")
+    n = len(new) if length is None else length
+    return text[: start - 1] + new + text[max(0, start - 1 + n) :]
+
+
+def greatest(*values: Any) -> Any:
+    """The largest that is not NULL."""
+    present = [v for v in values if v is not None]
+    return max(present) if present else None
+
+
+def least(*values: Any) -> Any:
+    """The smallest that is not NULL."""
+    present = [v for v in values if v is not None]
+    return min(present) if present else None
+
+
+NAMES: Final[dict[str, object]] = {
+    f.__name__: f
+    for f in (
+        *(like, ilike, like_matcher, check_escape, regexp_like, regexp_ilike, substring, left_part, right_part),
+        *(pad_left, pad_right, repeat, replace, split_part, initcap, translate, ascii_code, character, md5_hex),
+        *(concat, concat_ws, overlay, greatest, least),
+    )
+}
