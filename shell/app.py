@@ -4,6 +4,7 @@ Exit codes, psql's: 0 everything went well; 1 a statement failed (``-c``, or a s
 2 the connection could not be made or was lost; 3 a script ended at its first error, or could not be read.
 """
 
+import os
 import sys
 from dataclasses import dataclass
 from enum import IntEnum
@@ -71,7 +72,7 @@ def run_shell(options: ShellOptions) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; nothing more can be said to anybody
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more can be said to anybody
         return ExitCode.DONE
     finally:
         context.link.close()

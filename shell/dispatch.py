@@ -34,6 +34,8 @@ class Dispatcher:
         except KeyboardInterrupt:
             context.output.complain("Cancelled.")
             return Outcome.INTERRUPTED
+        except BrokenPipeError:
+            raise  # whoever read our output has gone
         except (CannotConnectError, ConnectionLostError) as error:
             executor.report(context, error, text, where)
             return Outcome.DISCONNECTED

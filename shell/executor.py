@@ -5,13 +5,13 @@ parameters, the link runs it, and its result or error is written. Several statem
 fails.
 """
 
+import dataclasses
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from exdbsql.schema.statements import split_statements
-
 from exdbsql.schema.errors import Error
+from exdbsql.schema.statements import split_statements
 from exdbsql.shell import guard
 from exdbsql.shell.context import CommandError, Context, Outcome
 from exdbsql.shell.database import Result, ResultColumn
@@ -53,6 +53,8 @@ def run_statement(context: Context, sql: str, where: str = "") -> Outcome:
     except KeyboardInterrupt:
         context.output.complain("Cancelled.")
         return Outcome.INTERRUPTED
+    except BrokenPipeError:
+        raise  # whoever read our output has gone: not the statement's fault
     except (CannotConnectError, ConnectionLostError) as error:
         report(context, error, sql, where)
         return Outcome.DISCONNECTED
@@ -106,11 +108,15 @@ def show(context: Context, result: Result) -> None:
         context.output.line(result.tag)
 
 
-def show_rows(context: Context, columns: Sequence[ResultColumn], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Write rows in the format that is set."""
+def show_rows(
+    context: Context, columns: Sequence[ResultColumn], rows: Sequence[tuple[Any, ...]], *, footer: bool = True
+) -> None:
+    """Write rows in the format that is set; without the row count where `footer` is False."""
     output, settings = context.output, context.settings
-    lines: Iterable[str] = render(columns, rows, settings, output.look(settings), output.width)
-    output.show(lines, settings)
+    look = output.look(settings)
+    if not footer:
+        look = dataclasses.replace(look, footer=False)
+    output.show(render(columns, rows, settings, look, output.width), settings)
 
 
 def report(context: Context, error: Exception, sql: str, where: str = "") -> None:

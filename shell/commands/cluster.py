@@ -7,8 +7,10 @@ from exdbsql.shell import executor
 from exdbsql.shell.commands.general import connection_info
 from exdbsql.shell.commands.registry import Command
 from exdbsql.shell.context import CommandError, Context
+from exdbsql.shell.settings import HUMAN_FORMATS
 
 _GROUP = "The cluster"
+_SUM = "sum"
 
 
 def _showing(what: str) -> Callable[[Context, str], None]:
@@ -18,11 +20,31 @@ def _showing(what: str) -> Callable[[Context, str], None]:
     return run
 
 
+def quorum(context: Context, argument: str) -> None:
+    """``\\quorum``: each node's rank and what it counts, then the sum in words below the table.
+
+    The database gives the sum as the last row, so that it is there for every client; people read it better as a
+    sentence.
+    """
+    result = executor.execute(context, "SHOW QUORUM")
+    rows = list(result.rows)
+    if context.settings.format not in HUMAN_FORMATS or not rows or rows[-1][0] != _SUM:
+        executor.show(context, result)
+        return
+    *members, (_, _, _, _, reason) = rows
+    executor.show_rows(context, result.columns or (), members, footer=False)
+    context.output.line(f"{reason[:1].upper()}{reason[1:]}.")
+    missing = [f"node {node} (rank {rank})" for node, _, rank, counts, _ in members if counts == 0 < rank]
+    if missing:
+        context.output.line(f"Missing: {', '.join(missing)}.")
+
+
 def status(context: Context, argument: str) -> None:
     """``\\status``: connection, cluster and quorum in one page."""
     connection_info(context, "")
-    for what in ("CLUSTER", "NODES", "QUORUM"):
+    for what in ("CLUSTER", "NODES"):
         executor.show(context, executor.execute(context, f"SHOW {what}"))
+    quorum(context, "")
 
 
 def scatter(context: Context, argument: str) -> None:
@@ -54,7 +76,7 @@ def exchange_statement(verb: str, direction: str, argument: str) -> str:
 COMMANDS = (
     Command("nodes", "", "the nodes of the cluster, and which of them are here", _GROUP, _showing("NODES"), ("n",)),
     Command("cluster", "", "what this node knows of the cluster", _GROUP, _showing("CLUSTER")),
-    Command("quorum", "", "why this node may or may not write: the sum by rank", _GROUP, _showing("QUORUM")),
+    Command("quorum", "", "why this node may or may not write: the sum by rank", _GROUP, quorum),
     Command("status", "", "connection, cluster and quorum", _GROUP, status),
     Command("scatter", "[TABLES] [to NODES]", "push changes of DISTRIBUTED tables", _GROUP, scatter, (), "table"),
     Command("gather", "[TABLES] [from NODES]", "pull changes of DISTRIBUTED tables", _GROUP, gather, (), "table"),

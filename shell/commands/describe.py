@@ -8,7 +8,6 @@ import difflib
 from fnmatch import fnmatchcase
 
 from exdbsql.schema.ddl import CreateIndex, CreateTable, parse_ddl
-
 from exdbsql.schema.table import IndexDef, Table
 from exdbsql.shell import executor
 from exdbsql.shell.catalog import column_of, create_text, quoted_name
@@ -99,12 +98,8 @@ def _create_text(context: Context, name: str) -> str:
 def _describe_table(context: Context, name: str) -> None:
     table, indexes = _parsed(_create_text(context, name))
     context.output.line(f'Table "{table.name}" ({table.kind.value.lower()})')
-    rows = [(c.name, str(c.type), "not null" if c.not_null else "", c.default) for c in table.columns]
-    footer, context.settings.footer = context.settings.footer, False
-    try:
-        executor.show_rows(context, _DESCRIPTION, [tuple(v if v is not None else "" for v in row) for row in rows])
-    finally:
-        context.settings.footer = footer
+    rows = [(c.name, str(c.type), "not null" if c.not_null else "", c.default or "") for c in table.columns]
+    executor.show_rows(context, _DESCRIPTION, rows, footer=False)
     for line in _below(table, indexes):
         context.output.line(line)
     context.output.line()

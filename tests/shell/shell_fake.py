@@ -40,16 +40,30 @@ SITES_DDL = """CREATE TABLE sites (
 );
 CREATE INDEX sites_by_name ON sites (name DESC);"""
 
+TABLES = (("table", "text"), ("kind", "text"), ("columns", "integer"), ("rows", "bigint"))
+INDEXES = (("table", "text"), ("index", "text"), ("columns", "text"), ("unique", "boolean"), ("made by", "text"))
+DDL = (("table", "text"), ("create table", "text"))
+NODES = (("node", "integer"), ("address", "text"), ("rank", "integer"), ("state", "text"), ("role", "text"))
+QUORUM = (("node", "text"), ("address", "text"), ("rank", "integer"), ("counts", "integer"), ("state", "text"))
+
 ANSWERS: dict[str, FakeResult] = {
-    "SHOW TABLES": rows_of(("name", "text"), ("kind", "text"), rows=[("notes", "local"), ("sites", "replicated")]),
-    "SHOW INDEXES": rows_of(("name", "text"), ("table", "text"), rows=[("sites_by_name", "sites")]),
-    "SHOW CREATE TABLE sites": rows_of(("sql", "text"), rows=[(SITES_DDL,)]),
-    "SHOW CREATE TABLE notes": rows_of(("sql", "text"), rows=[("CREATE LOCAL TABLE notes (id integer, note text);",)]),
+    "SHOW TABLES": rows_of(*TABLES, rows=[("notes", "local", 2, 0), ("sites", "replicated", 3, 5)]),
+    "SHOW INDEXES": rows_of(*INDEXES, rows=[("sites", "sites_by_name", "name desc", False, "create index")]),
+    "SHOW CREATE TABLE sites": rows_of(*DDL, rows=[("sites", SITES_DDL)]),
+    "SHOW CREATE TABLE notes": rows_of(*DDL, rows=[("notes", "CREATE LOCAL TABLE notes (id integer, note text);")]),
     "SHOW NODES": rows_of(
-        ("node_id", "integer"), ("addr", "text"), rows=[(0, "127.0.0.1:5600"), (1, "127.0.0.1:5601")]
+        *NODES,
+        rows=[(0, "127.0.0.1:5600", 1, "active (this node)", "leader"), (1, "127.0.0.1:5601", 1, "offline", "")],
     ),
-    "SHOW CLUSTER": rows_of(("node_id", "integer"), rows=[(0,)]),
-    "SHOW QUORUM": rows_of(("node_id", "integer"), ("qrank", "integer"), rows=[(0, 1), (1, 1)]),
+    "SHOW CLUSTER": rows_of(("property", "text"), ("value", "text"), rows=[("node", "0")]),
+    "SHOW QUORUM": rows_of(
+        *QUORUM,
+        rows=[
+            ("0", "127.0.0.1:5600", 1, 1, "active"),
+            ("1", "127.0.0.1:5601", 1, 0, "offline"),
+            ("sum", "", 2, 1, "no quorum: ranks present 1 of 2, more than half is needed"),
+        ],
+    ),
     "SELECT 1": rows_of(("one", "integer"), rows=[(1,)]),
 }
 

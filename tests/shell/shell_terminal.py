@@ -30,7 +30,12 @@ class Terminal:
         for name in ("LINES", "COLUMNS", "NO_COLOR"):
             environment.pop(name, None)
         self.process = subprocess.Popen(
-            command, stdin=slave, stdout=slave, stderr=slave, env=environment, preexec_fn=_own_terminal  # noqa: PLW1509
+            command,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=environment,
+            preexec_fn=_own_terminal,  # noqa: PLW1509
         )
         os.close(slave)
         self._raw = b""

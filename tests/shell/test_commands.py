@@ -103,7 +103,19 @@ def test_the_cluster(bench):
     bench.run("\\nodes")
     assert "127.0.0.1:5601" in bench.written()
     bench.run("\\quorum")
-    assert "qrank" in bench.written()
+    assert bench.written() == (
+        " node |    address     | rank | counts |  state\n"
+        "------+----------------+------+--------+---------\n"
+        " 0    | 127.0.0.1:5600 |    1 |      1 | active\n"
+        " 1    | 127.0.0.1:5601 |    1 |      0 | offline\n"
+        "No quorum: ranks present 1 of 2, more than half is needed.\n"
+        "Missing: node 1 (rank 1).\n"
+    )
+    bench.run("\\pset format tsv")
+    bench.written()
+    bench.run("\\quorum")
+    assert "sum\t\t2\t1\t" in bench.written()
+    bench.run("\\pset format table")
     bench.run("\\status")
     assert 'Connected to database "fakedb" on node 0 at fake:1.' in bench.written()
 
