@@ -15,6 +15,7 @@ from exdbsql.engine.commits import Changes, PreparedCommit
 from exdbsql.engine.definitions import adopt, refuse_in_log
 from exdbsql.engine.distributed import Exchange
 from exdbsql.engine.dots import StoreDots, new_dots
+from exdbsql.engine.interruption import finish_publication
 from exdbsql.engine.memory import refuse_growth
 from exdbsql.engine.overlay import Overlay
 from exdbsql.engine.row_ids import RowIds
@@ -212,15 +213,19 @@ class Database:
         version = self.head[0] + 1
         if dots is None:
             dots = new_dots(self.origin, changes)
-        for store, _ in changes:
-            store.changed_at = version
-        for store, writes in changes:
-            self.unpruned[store] = None
-            self.memory_used += store.apply(version, writes)
-        for store, made in dots:
-            if store.distributed is not None:
-                store.distributed.record(made)
-        self.head = (version, position)
+        try:
+            for store, _ in changes:
+                store.changed_at = version
+            for store, writes in changes:
+                self.unpruned[store] = None
+                self.memory_used += store.apply(version, writes)
+            for store, made in dots:
+                if store.distributed is not None:
+                    store.distributed.record(made)
+            self.head = (version, position)
+        except BaseException:
+            finish_publication(self, version, position, changes, dots)
+            raise
         for store, _ in changes:
             if store.deep:
                 store.thin(self.snapshots.all_open)
@@ -249,12 +254,10 @@ class Database:
     def prune(self) -> None:
         """Drop what no open snapshot needs; leaves it to the commit that runs, where one does."""
         self._prune_wanted = True
-        while self._prune_wanted and self.commit_lock.acquire(blocking=False):
-            try:
+        while self._prune_wanted and not self.commit_lock.locked():
+            with self.commit_lock:
                 self._prune_wanted = False
                 self._prune_locked()
-            finally:
-                self.commit_lock.release()
 
     def _prune_if_wanted(self) -> None:
         """After giving back the commit lock: a reader that ended meanwhile left its pruning to us."""

@@ -84,6 +84,13 @@ class Dots:
             if len(log) > COMPACT_ABOVE and len(log) > 2 * self._live[origin]:
                 self._compact(origin)
 
+    def rebuild(self, made: Iterable[tuple[Key, Dot]]) -> None:
+        """As `record`, where an earlier `record` of the same dots was interrupted."""
+        self.by_key.update(made)
+        kept, self.by_key = self.by_key, {}
+        self._logs, self._live = {}, {}
+        self.record(sorted(kept.items(), key=lambda keyed: keyed[1]))
+
     def _discard(self, key: Key) -> None:
         former = self.by_key.pop(key, None)
         if former is not None:

@@ -9,7 +9,7 @@ lost it, with the version at which they did. It is filled before the parts chang
 
 A reader takes keys from a bucket *and then* from `gone`, and looks at each row as its snapshot sees it; so it finds all rows that it
 must, on whatever thread and in whatever moment of a commit. Nothing here blocks or is blocked: not even the first sorting, which
-keeps its result only if it gets the commit lock at once, and otherwise serves one reader.
+keeps its result only where no commit is running, and otherwise serves one reader.
 """
 
 import threading
@@ -144,13 +144,10 @@ class Index:
         found = self.sorted_part
         if found is not None:
             return found
-        if not commit_lock.acquire(blocking=False):
+        if commit_lock.locked():
             return self._sort()
-        try:
-            found = self._sort()
-            self.sorted_part = found
-        finally:
-            commit_lock.release()
+        with commit_lock:  # not acquire(): a cancelled statement's exception could arrive between it and the `try`
+            found = self.sorted_part = self._sort()
         return found
 
     def _sort(self) -> SortedBlocks:
@@ -231,6 +228,14 @@ class Index:
                 bucket[key] = None
             else:
                 buckets[value] = {bucket: None, key: None}
+
+    def rebuild(self) -> None:
+        """Make the parts again from the rows."""
+        self.sorted_part = None
+        buckets: Buckets = {}
+        for key, row in self.store.rows.items():
+            add_to_bucket(buckets, self.value_of(row), key)
+        self.buckets = buckets
 
     def expect_changes(self, number: int) -> None:
         """Drop the ordered part where keeping it up through so many changes costs more than sorting again."""

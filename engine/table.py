@@ -161,6 +161,25 @@ class TableStore:
         self.credit += len(writes)
         return growth
 
+    def apply_again(self, version: int, writes: Mapping[Key, Row | None]) -> None:
+        """Finish an `apply` that was interrupted at an unknown point: what it did is recognised by its links."""
+        for key, row in writes.items():
+            chain = self.chains.get(key)
+            if chain is None or chain[0] != version:
+                chain = self.chains[key] = longer(chain, version, self.rows.get(key))
+            if row is None:
+                self.rows.pop(key, None)
+            else:
+                self.rows[key] = row
+        if self.primary is not None:
+            self.primary.sorted_part = None
+        for index in self.indexes.values():
+            for key in writes:
+                before = self.chains[key][1]
+                if before is not None:
+                    index.note_gone(index.value_of(before), key, version)
+            index.rebuild()
+
     def _all_new(self, writes: Mapping[Key, Row | None]) -> bool:
         return not self.chains and self.rows.keys().isdisjoint(writes) and None not in writes.values()
 

@@ -127,9 +127,8 @@ class Overlays(RuleBasedStateMachine):
     @rule(data=st.data(), commit=st.booleans())
     def end(self, data: st.DataObject, commit: bool) -> None:
         at = data.draw(st.integers(0, len(self.open) - 1))
-        transaction, model, written, began = (
-            values.pop(at) for values in (self.open, self.models, self.written, self.began)
-        )
+        transaction, model = self.open.pop(at), self.models.pop(at)
+        written, began = self.written.pop(at), self.began.pop(at)
         self.marks.pop(at)
         if not commit:
             transaction.rollback()

@@ -59,7 +59,7 @@ class Team:
         def run() -> None:
             try:
                 work()
-            except BaseException as failure:
+            except BaseException as failure:  # noqa: BLE001  # handed over to the test's own thread
                 self.failures.append(failure)
 
         thread = threading.Thread(target=run, daemon=True)

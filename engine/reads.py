@@ -1,0 +1,251 @@
+"""What a transaction reads: its snapshot of the committed rows, with its own writes over it.
+
+What compiled SQL calls. The common case of every read is one atomic call on the table's newest rows and one comparison of
+versions (:mod:`exdbsql.engine.table` says why that suffices); the rest of each method is for tables that changed since the
+snapshot or that the transaction has written to.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from exdbsql.engine.index import Index, merged_entries, within
+from exdbsql.engine.keys import same
+from exdbsql.engine.ordered import Bound, cut
+from exdbsql.engine.overlay import ABSENT, Overlay
+from exdbsql.engine.table import TableStore
+from exdbsql.engine.versions import Key, Row
+from exdbsql.schema.errors import ProgrammingError
+from exdbsql.schema.sqlstate import UNDEFINED_OBJECT
+
+if TYPE_CHECKING:
+    from exdbsql.engine.database import Database
+
+
+class Reads:
+    """The reading half of a transaction.
+
+    Attributes:
+        snapshot: the version that it sees; -1 while it is being opened.
+        position: the log position that `snapshot` belongs to.
+    """
+
+    __slots__ = ("_database", "_overlays", "position", "snapshot")
+
+    _database: "Database"
+    _overlays: dict[TableStore, Overlay]
+    snapshot: int
+    position: int
+
+    def get(self, store: TableStore, key: Key) -> Row | None:
+        """The row with this key, or None."""
+        if self._overlays:
+            overlay = self._overlays.get(store)
+            if overlay is not None:
+                own = overlay.writes.get(key, ABSENT)
+                if own is not ABSENT:
+                    return own  # type: ignore[return-value]
+        row = store.rows.get(key)
+        if store.changed_at > self.snapshot:
+            return store.row_at(key, row, self.snapshot)
+        return row
+
+    def rows(self, store: TableStore) -> Sequence[Row]:
+        """All rows, in no particular order."""
+        if store not in self._overlays:
+            rows = list(store.rows.values())
+            if store.changed_at <= self.snapshot:
+                return rows
+        return list(self._merged(store).values())
+
+    def items(self, store: TableStore) -> Sequence[tuple[Key, Row]]:
+        """All (key, row), in no particular order."""
+        if store not in self._overlays:
+            items = list(store.rows.items())
+            if store.changed_at <= self.snapshot:
+                return items
+        return list(self._merged(store).items())
+
+    def count(self, store: TableStore) -> int:
+        """How many rows there are."""
+        if store not in self._overlays:
+            number = len(store.rows)
+            if store.changed_at <= self.snapshot:
+                return number
+        return len(self._merged(store))
+
+    def _merged(self, store: TableStore) -> dict[Key, Row]:
+        rows = store.rows_at(self.snapshot)
+        overlay = self._overlays.get(store)
+        if overlay is not None:
+            for key, row in overlay.writes.items():
+                if row is None:
+                    rows.pop(key, None)
+                else:
+                    rows[key] = row
+        return rows
+
+    def seek(self, index: Index, value: Any) -> list[Row]:
+        """Rows whose key in `index` equals `value`: bare for one column, else a tuple.
+
+        A None in `value` finds rows with NULL there, for IS NULL; `=` never finds them, so its caller must not ask.
+        """
+        store = index.store
+        if store not in self._overlays and not index.is_primary:
+            bucket = index.buckets.get(value)
+            if type(bucket) is dict:
+                rows = list(map(store.rows.get, list(bucket)))
+            elif bucket is None:
+                rows = []
+            else:
+                rows = [store.rows.get(bucket)]
+            if store.changed_at <= self.snapshot:
+                return rows  # type: ignore[return-value]  # a None could only come from a newer commit
+        return [row for _, row in self._sought(index, value)]
+
+    def seek_items(self, index: Index, value: Any) -> list[tuple[Key, Row]]:
+        """As `seek`, with the keys."""
+        store = index.store
+        if store not in self._overlays:
+            keys = index.keys(value)
+            rows = list(map(store.rows.get, keys))
+            if store.changed_at <= self.snapshot:
+                return [(key, row) for key, row in zip(keys, rows, strict=True) if row is not None]
+        return self._sought(index, value)
+
+    def _sought(self, index: Index, value: Any) -> list[tuple[Key, Row]]:
+        store = index.store
+        keys = dict.fromkeys(index.keys(value))
+        keys.update(dict.fromkeys(index.gone_keys(value)))
+        overlay = self._overlays.get(store)
+        found = []
+        for key in keys:
+            if overlay is not None and key in overlay.writes:
+                continue
+            row = store.row_at(key, store.rows.get(key), self.snapshot)
+            if row is not None and same(index.value_of(row), value):
+                found.append((key, row))
+        if overlay is not None:
+            for key in overlay.own_keys(index, value):
+                own = overlay.writes[key]
+                if own is not None:
+                    found.append((key, own))
+        return found
+
+    def range(
+        self,
+        index: Index | TableStore,
+        low: Any = None,
+        high: Any = None,
+        low_inclusive: bool = True,
+        high_inclusive: bool = True,
+        reverse: bool = False,
+    ) -> Iterable[Row]:
+        """Rows whose key in `index` (a table: its primary key) lies between `low` and `high`, lazily, in the index's order.
+
+        Bounds speak of values, whatever the direction of the columns; None is no bound. For an index of several columns they
+        are tuples: prefixes of its columns, equal except in their last part. A row with NULL in a column that a bound speaks of is
+        out; without bounds, NULLs sort last, or first where descending. `reverse` reads the index backwards.
+        """
+        pieces = self._range_pieces(index, low, high, low_inclusive, high_inclusive, reverse, False)
+        return (row for piece in pieces for row in piece)
+
+    def range_items(
+        self,
+        index: Index | TableStore,
+        low: Any = None,
+        high: Any = None,
+        low_inclusive: bool = True,
+        high_inclusive: bool = True,
+        reverse: bool = False,
+    ) -> Iterable[tuple[Key, Row]]:
+        """As `range`, with the keys."""
+        pieces = self._range_pieces(index, low, high, low_inclusive, high_inclusive, reverse, True)
+        return (item for piece in pieces for item in piece)
+
+    def _range_pieces(
+        self,
+        index: Index | TableStore,
+        low: Any,
+        high: Any,
+        low_inclusive: bool,
+        high_inclusive: bool,
+        reverse: bool,
+        with_keys: bool,
+    ) -> Iterator[list[Any]]:
+        if isinstance(index, TableStore):
+            index = primary_of(index)
+        order = index.order
+        reverse = reverse is not order.flipped
+        start, stop = order.bounds(low, high, low_inclusive, high_inclusive)
+        unbounded = low is None and high is None
+        # An index of one column has its NULLs apart: behind the order, so first when it is read backwards.
+        nulls_apart = unbounded and index.width == 1 and not index.is_primary
+        bounded_columns = 0 if index.width == 1 else order.bounded_columns(low, high)
+        if nulls_apart and reverse:
+            yield self._piece(self._sought(index, None), with_keys)
+        entries_pieces = self._visible_pieces(index, start, stop, reverse, with_keys)
+        if bounded_columns and not index.one_key_each:
+            positions = index.positions[:bounded_columns]
+            for piece in entries_pieces:
+                yield [item for item in piece if _no_null(item[1] if with_keys else item, positions)]
+        else:
+            yield from entries_pieces
+        if nulls_apart and not reverse:
+            yield self._piece(self._sought(index, None), with_keys)
+
+    def _visible_pieces(
+        self, index: Index, start: Bound, stop: Bound, reverse: bool, with_keys: bool
+    ) -> Iterator[list[Any]]:
+        """The range block by block: at C speed while nothing newer or own is in the way, entry by entry from then on."""
+        store = index.store
+        blocks = index.ordered(self._database.commit_lock).between(start, stop)
+        if reverse:
+            blocks.reverse()
+        done = 0
+        if store not in self._overlays:
+            for block in blocks:
+                entries = cut(block, start, stop)
+                if reverse:
+                    entries.reverse()
+                keys = index.keys_in_order(entries)
+                rows = list(map(store.rows.get, keys))
+                if store.changed_at > self.snapshot or store in self._overlays:
+                    break
+                if entries:
+                    after = (entries[-1], not reverse)
+                    start, stop = (start, after) if reverse else (after, stop)
+                done += 1
+                yield list(zip(keys, rows, strict=True)) if with_keys else rows
+            if done == len(blocks) and store.changed_at <= self.snapshot:
+                return
+        for entry in self._merged_entries(index, blocks[done:], start, stop, reverse):
+            yield self._piece(self._sought(index, index.order.value(entry)), with_keys)
+
+    def _merged_entries(
+        self, index: Index, blocks: list[list[Any]], start: Bound, stop: Bound, reverse: bool
+    ) -> Iterator[Any]:
+        """Entries that committed, vanished and own rows have between the bounds, each once."""
+        committed = [cut(block[:], start, stop) for block in blocks]
+        values = index.gone_values()  # after the blocks: what left them since is here
+        if index.width == 1:
+            values = [value for value in values if value is not None]
+        extra = {entry for entry in map(index.order.entry, values) if within(entry, start, stop)}
+        overlay = self._overlays.get(index.store)
+        if overlay is not None:
+            extra.update(overlay.own_entries(index, start, stop))
+        return merged_entries(sorted(extra), committed, reverse)
+
+    @staticmethod
+    def _piece(items: list[tuple[Key, Row]], with_keys: bool) -> list[Any]:
+        return items if with_keys else [row for _, row in items]
+
+
+def primary_of(store: TableStore) -> Index:
+    """The primary key of a table as an index; ProgrammingError where it has none."""
+    if store.primary is None:
+        raise ProgrammingError(f"table {store.name} has no primary key", sqlstate=UNDEFINED_OBJECT)
+    return store.primary
+
+
+def _no_null(row: Row, positions: Sequence[int]) -> bool:
+    return all(row[position] is not None for position in positions)
