@@ -32,6 +32,38 @@ class Traffic:
         self.received = 0
 
 
+class Turn:
+    """When links send what they hold: at the end of this turn of the event loop, or when whoever holds them lets go.
+
+    Holding saves one turn (and its system call) for each message that is answered.
+    """
+
+    __slots__ = ("_held", "_loop", "_waiting")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._held = False
+        self._waiting: list[Link] = []
+
+    def hold(self) -> None:
+        """From now on nothing leaves until `let_go`."""
+        self._held = True
+
+    def let_go(self) -> None:
+        """Everything that was held leaves."""
+        self._held = False
+        waiting, self._waiting = self._waiting, []
+        for link in waiting:
+            link.flush()
+
+    def add(self, link: "Link") -> None:
+        """A link has something to send."""
+        if self._held:
+            self._waiting.append(link)
+        else:
+            self._loop.call_soon(link.flush)
+
+
 class LinkOwner(Protocol):
     """Who gets what a link hears. All calls come from the event loop's thread."""
 
@@ -62,7 +94,7 @@ class Link(asyncio.Protocol):
         closed: done when the connection is gone.
     """
 
-    def __init__(self, owner: LinkOwner, traffic: Traffic, dialled: bool, compression_level: int = 0) -> None:
+    def __init__(self, owner: LinkOwner, traffic: Traffic, turn: Turn, dialled: bool, level: int = 0) -> None:
         self.dialled = dialled
         self.node_id = -1
         self.incarnation = 0
@@ -74,7 +106,8 @@ class Link(asyncio.Protocol):
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._owner = owner
         self._traffic = traffic
-        self._level = compression_level
+        self._level = level
+        self._turn = turn
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._unsent: list[bytes] = []
@@ -126,11 +159,15 @@ class Link(asyncio.Protocol):
 
     def send(self, frame: list[Any]) -> None:
         """Send one frame, together with the others of this turn of the loop. Nothing happens on a closed link."""
+        self.send_encoded(encode_frame(frame, self._level))
+
+    def send_encoded(self, data: bytes) -> None:
+        """Send a frame's bytes."""
         if not self.is_open:
             return
         if not self._unsent:
-            self._loop.call_soon(self._flush)
-        self._unsent.append(encode_frame(frame, self._level))
+            self._turn.add(self)
+        self._unsent.append(data)
 
     def send_last(self, frame: list[Any]) -> None:
         """Send one frame and close the connection once it has left."""
@@ -139,7 +176,7 @@ class Link(asyncio.Protocol):
 
     def close(self) -> None:
         """Close once everything that was sent has left."""
-        self._flush()
+        self.flush()
         if self._transport is not None:
             self._transport.close()
 
@@ -149,7 +186,8 @@ class Link(asyncio.Protocol):
         self.send([PING, self._pings])
         return self._pings
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Hand everything that was sent to the operating system."""
         if self._transport is None or not self._unsent:
             return
         data = b"".join(self._unsent)

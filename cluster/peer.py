@@ -1,7 +1,6 @@
 """One other node, as the transport sees it: its connections in both directions, and what waits for them."""
 
 import asyncio
-from typing import Any
 
 from exdbsql.cluster.frames import CONTROL
 from exdbsql.cluster.link import Link
@@ -29,7 +28,7 @@ class Peer:
         self.up = False
         self.outgoing: dict[str, Link] = {}
         self.incoming: dict[str, Link] = {}
-        self.waiting: list[list[Any]] = []
+        self.waiting: list[bytes] = []
         self.dialling: dict[str, asyncio.Task[None]] = {}
 
     def links(self) -> list[Link]:

@@ -226,7 +226,7 @@ class Runtime:
                 continue
             submission.number = number
             waiting[number] = submission.settle
-        self.schedule_pump()
+        self._pump()
 
     def _refusal_to_submit(self) -> Error | None:
         if self._stopping or self._finished.is_set():
@@ -325,13 +325,15 @@ class Runtime:
             self._pump()
 
     def schedule_pump(self) -> None:
-        """Pump once in this turn of the loop, however much has happened."""
+        """Pump once more in this turn of the loop, however much has happened."""
         if not self._pump_due:
             self._pump_due = True
             asyncio.get_running_loop().call_soon(self._pump)
 
     def _pump(self) -> None:
         self._pump_due = False
+        if not self.replica.has_ready():
+            return
         if self._finished.is_set():
             return
         try:
@@ -351,9 +353,13 @@ class Runtime:
         if ready.remove_marker:
             self._marker_file.remove()
         assert self._transport is not None
-        for to, message in ready.messages:
-            channel = BULK if messages.is_bulk(message) else CONTROL
-            self._transport.send(to, [CONSENSUS, messages.to_wire(message)], channel)
+        self._transport.turn.hold()
+        try:
+            for to, message in ready.messages:
+                channel = BULK if messages.is_bulk(message) else CONTROL
+                self._transport.send(to, [CONSENSUS, messages.to_wire(message)], channel)
+        finally:
+            self._transport.turn.let_go()
         for number, result in ready.outcomes:
             settle = self._waiting.pop(number, None)
             if settle is not None:

@@ -30,14 +30,17 @@ from exdbsql.cluster.handshake import (
     refuse_version,
     version_of,
 )
-from exdbsql.cluster.link import Link, Traffic
+from exdbsql.cluster.link import Link, Traffic, Turn
 from exdbsql.cluster.parameters import TcpParameters, split_address
 from exdbsql.cluster.peer import Peer
-from exdbsql.cluster.wire import FRAME_LIMIT, Frame
+from exdbsql.cluster.wire import FRAME_LIMIT, Frame, encode_frame
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import ClusterError, ProtocolError
 
 log = logging.getLogger("exdbsql.cluster")
+
+BULK_FROM = 256 * 1024
+"""Frames of so many bytes would hold up the heartbeats behind them."""
 
 POLL_S = 0.02
 """How often an open question about a taken node id is looked at, in s."""
@@ -88,6 +91,7 @@ class TcpTransport:
 
     Attributes:
         traffic: bytes sent and received on all connections.
+        turn: lets the owner send much at once, without waiting for the end of the loop's turn.
     """
 
     def __init__(self, node_id: int, addr: str, parameters: TcpParameters, owner: TransportOwner) -> None:
@@ -95,6 +99,7 @@ class TcpTransport:
         self.addr = addr
         self.parameters = parameters
         self.traffic = Traffic()
+        self.turn = Turn()
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
@@ -172,17 +177,19 @@ class TcpTransport:
         return sorted(node_id for node_id, peer in self._peers.items() if peer.up)
 
     def send(self, node_id: int, frame: list[Any], channel: str = CONTROL) -> bool:
-        """Send a frame; False if the node is not up, and the frame is dropped."""
+        """Send a frame; False if the node is not up, and the frame is dropped.
+
+        A large frame goes over the bulk connection, whatever was asked for.
+        """
         peer = self._peers.get(node_id)
         if peer is None or not peer.up:
             return False
-        link = peer.outgoing.get(channel)
+        data = encode_frame(frame, self.parameters.compressionLevel)
+        link = peer.outgoing.get(CONTROL if channel == CONTROL and len(data) < BULK_FROM else BULK)
         if link is not None:
-            link.send(frame)
+            link.send_encoded(data)
             return True
-        if channel == CONTROL:
-            return False
-        peer.waiting.append(frame)
+        peer.waiting.append(data)
         self._keep_dialling(peer, BULK)
         return True
 
@@ -228,10 +235,10 @@ class TcpTransport:
         return link
 
     def _dialled_link(self) -> Link:
-        return Link(self, self.traffic, True, self.parameters.compressionLevel)
+        return Link(self, self.traffic, self.turn, True, self.parameters.compressionLevel)
 
     def _accepted_link(self) -> Link:
-        return Link(self, self.traffic, False, self.parameters.compressionLevel)
+        return Link(self, self.traffic, self.turn, False, self.parameters.compressionLevel)
 
     # ---- what links tell ----
 
@@ -379,7 +386,7 @@ class TcpTransport:
         bulk = peer.outgoing.get(BULK)
         if bulk is not None:
             for frame in peer.waiting:
-                bulk.send(frame)
+                bulk.send_encoded(frame)
             peer.waiting.clear()
 
     def _mark_down(self, peer: Peer) -> None:

@@ -56,11 +56,12 @@ def encode_frame(frame: Frame, compression_level: int = 0) -> bytes:
 class FrameReader:
     """Cuts a stream of bytes into frames; feed it whatever arrives."""
 
-    __slots__ = ("_buffer", "limit")
+    __slots__ = ("_buffer", "_needed", "limit")
 
     def __init__(self, limit: int = HANDSHAKE_LIMIT) -> None:
         self.limit = limit
         self._buffer = bytearray()
+        self._needed = 4  # bytes in the buffer before it is worth looking at again
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that `data` completes, in order.
@@ -68,22 +69,27 @@ class FrameReader:
         Raises:
             ProtocolError: the stream is garbage; nothing more may be fed.
         """
-        buffer = self._buffer
-        buffer += data
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._needed:
+                return []
+            data = bytes(self._buffer)
+            self._buffer.clear()
         frames: list[Frame] = []
-        start, end = 0, len(buffer)
+        start, end, self._needed = 0, len(data), 4
         while end - start >= 4:
-            (word,) = _HEADER.unpack_from(buffer, start)
+            (word,) = _HEADER.unpack_from(data, start)
             length = word & ~_COMPRESSED
             if length > self.limit:
                 raise ProtocolError(f"a frame of {length} bytes is larger than the limit of {self.limit}")
-            if end - start - 4 < length:
+            stop = start + 4 + length
+            if stop > end:
+                self._needed = stop - start
                 break
-            body = bytes(buffer[start + 4 : start + 4 + length])
-            frames.append(self._decode(body, bool(word & _COMPRESSED)))
-            start += 4 + length
-        if start:
-            del buffer[:start]
+            frames.append(self._decode(data[start + 4 : stop], bool(word & _COMPRESSED)))
+            start = stop
+        if start < end:
+            self._buffer += data[start:]
         return frames
 
     @property
