@@ -56,7 +56,8 @@ def check_commit(changes: Changes, snapshot: int, holder: object) -> None:
             violation = constraints.newest_violation(store, writes)
             if violation is not None:
                 raise violation
-        constraints.check_reservations(store, writes, holder)
+        if store.reserved.keys:
+            constraints.check_reservations(store, writes, holder)
 
 
 def _check_first_committer(store: TableStore, writes: Mapping[Key, Row | None], snapshot: int) -> None:
@@ -69,7 +70,7 @@ def _check_first_committer(store: TableStore, writes: Mapping[Key, Row | None], 
 
 def changes_of(transaction: Transaction) -> Changes:
     """What a transaction has written, by table."""
-    return [(overlay.store, overlay.writes) for overlay in transaction.overlays]
+    return [(store, overlay.writes) for store, overlay in transaction.by_table.items() if overlay.writes]
 
 
 def split_by_kind(changes: Changes) -> tuple[Changes, Changes]:

@@ -126,11 +126,14 @@ class Database:
             InternalError: it changed replicated tables and the database is in a cluster.
         """
         changes = commits.changes_of(transaction)
+        if not changes:
+            return
         with self.commit_lock:
             if self.in_cluster and any(store.kind is TableKind.REPLICATED for store, _ in changes):
                 raise InternalError("a commit to replicated tables in a cluster has to go through the log")
             commits.check_commit(changes, transaction.snapshot, transaction)
-            self._check_growth(changes, transaction.bytes_bound)
+            if self.memory_limit is not None:
+                self._check_growth(changes, transaction.bytes_bound)
             self.publish(changes, self.head[1])
             self.snapshots.holders.pop(transaction, None)
             self._prune_locked()
@@ -229,8 +232,7 @@ class Database:
         for store, _ in changes:
             if store.deep:
                 store.thin(self.snapshots.all_open)
-        if self._debug:
-            for store, _ in changes:
+            if self._debug:
                 store.check()
 
     def check_memory(self, overlays: Iterable[Overlay], bound: int) -> None:
@@ -268,9 +270,8 @@ class Database:
         if not self.unpruned:
             return
         floor = self.snapshots.oldest_floor()
-        for store in list(self.unpruned):
-            if store.prune(floor):
-                del self.unpruned[store]
+        kept = {store: None for store in self.unpruned if not store.prune(floor)}
+        self.unpruned = kept
 
     # Definitions
 

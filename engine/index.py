@@ -242,11 +242,8 @@ class Index:
         if self.sorted_part is not None and number > 64 and number * BULK_SHARE > len(self.buckets):
             self.sorted_part = None
 
-    def forget_gone(self, floor: int | None) -> None:
-        """Forget what no snapshot from `floor` on needs; all of it where `floor` is None."""
-        if floor is None:
-            self.gone = {}
-            return
+    def forget_gone(self, floor: int) -> None:
+        """Forget what no snapshot from `floor` on needs."""
         for value, keys in list(self.gone.items()):
             needed = {key: version for key, version in keys.items() if version > floor}
             if not needed:
@@ -309,7 +306,7 @@ class PrimaryIndex(Index):
         if self.sorted_part is not None and number > 64 and number * BULK_SHARE > len(self.store.rows):
             self.sorted_part = None
 
-    def forget_gone(self, floor: int | None) -> None:
+    def forget_gone(self, floor: int) -> None:
         """Nothing to forget: the chains are the table's."""
 
 

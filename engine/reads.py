@@ -25,21 +25,22 @@ class Reads:
     """The reading half of a transaction.
 
     Attributes:
+        by_table: own writes, by table.
         snapshot: the version that it sees; -1 while it is being opened.
         position: the log position that `snapshot` belongs to.
     """
 
-    __slots__ = ("_database", "_overlays", "position", "snapshot")
+    __slots__ = ("_database", "by_table", "position", "snapshot")
 
     _database: "Database"
-    _overlays: dict[TableStore, Overlay]
+    by_table: dict[TableStore, Overlay]
     snapshot: int
     position: int
 
     def get(self, store: TableStore, key: Key) -> Row | None:
         """The row with this key, or None."""
-        if self._overlays:
-            overlay = self._overlays.get(store)
+        if self.by_table:
+            overlay = self.by_table.get(store)
             if overlay is not None:
                 own = overlay.writes.get(key, ABSENT)
                 if own is not ABSENT:
@@ -51,7 +52,7 @@ class Reads:
 
     def rows(self, store: TableStore) -> Sequence[Row]:
         """All rows, in no particular order."""
-        if store not in self._overlays:
+        if store not in self.by_table:
             rows = list(store.rows.values())
             if store.changed_at <= self.snapshot:
                 return rows
@@ -59,7 +60,7 @@ class Reads:
 
     def items(self, store: TableStore) -> Sequence[tuple[Key, Row]]:
         """All (key, row), in no particular order."""
-        if store not in self._overlays:
+        if store not in self.by_table:
             items = list(store.rows.items())
             if store.changed_at <= self.snapshot:
                 return items
@@ -67,7 +68,7 @@ class Reads:
 
     def count(self, store: TableStore) -> int:
         """How many rows there are."""
-        if store not in self._overlays:
+        if store not in self.by_table:
             number = len(store.rows)
             if store.changed_at <= self.snapshot:
                 return number
@@ -75,7 +76,7 @@ class Reads:
 
     def _merged(self, store: TableStore) -> dict[Key, Row]:
         rows = store.rows_at(self.snapshot)
-        overlay = self._overlays.get(store)
+        overlay = self.by_table.get(store)
         if overlay is not None:
             for key, row in overlay.writes.items():
                 if row is None:
@@ -90,7 +91,7 @@ class Reads:
         A None in `value` finds rows with NULL there, for IS NULL; `=` never finds them, so its caller must not ask.
         """
         store = index.store
-        if store not in self._overlays and not index.is_primary:
+        if store not in self.by_table and not index.is_primary:
             bucket = index.buckets.get(value)
             if type(bucket) is dict:
                 rows = list(map(store.rows.get, list(bucket)))
@@ -105,7 +106,7 @@ class Reads:
     def seek_items(self, index: Index, value: Any) -> list[tuple[Key, Row]]:
         """As `seek`, with the keys."""
         store = index.store
-        if store not in self._overlays:
+        if store not in self.by_table:
             keys = index.keys(value)
             rows = list(map(store.rows.get, keys))
             if store.changed_at <= self.snapshot:
@@ -116,7 +117,7 @@ class Reads:
         store = index.store
         keys = dict.fromkeys(index.keys(value))
         keys.update(dict.fromkeys(index.gone_keys(value)))
-        overlay = self._overlays.get(store)
+        overlay = self.by_table.get(store)
         found = []
         for key in keys:
             if overlay is not None and key in overlay.writes:
@@ -202,14 +203,14 @@ class Reads:
         if reverse:
             blocks.reverse()
         done = 0
-        if store not in self._overlays:
+        if store not in self.by_table:
             for block in blocks:
                 entries = cut(block, start, stop)
                 if reverse:
                     entries.reverse()
                 keys = index.keys_in_order(entries)
                 rows = list(map(store.rows.get, keys))
-                if store.changed_at > self.snapshot or store in self._overlays:
+                if store.changed_at > self.snapshot or store in self.by_table:
                     break
                 if entries:
                     after = (entries[-1], not reverse)
@@ -230,7 +231,7 @@ class Reads:
         if index.width == 1:
             values = [value for value in values if value is not None]
         extra = {entry for entry in map(index.order.entry, values) if within(entry, start, stop)}
-        overlay = self._overlays.get(index.store)
+        overlay = self.by_table.get(index.store)
         if overlay is not None:
             extra.update(overlay.own_entries(index, start, stop))
         return merged_entries(sorted(extra), committed, reverse)

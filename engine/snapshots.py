@@ -30,13 +30,12 @@ class SnapshotRegistry:
 
     def oldest_floor(self) -> int | None:
         """A version that no open snapshot is older than; None where none is open."""
-        while True:
+        while self.holders:
             try:
                 return next(iter(self.holders.values()))
-            except StopIteration:
-                return None
-            except RuntimeError:  # another thread registered between the two calls
+            except (StopIteration, RuntimeError):  # another thread ended or registered between the two calls
                 continue
+        return None
 
     def all_open(self) -> list[int] | None:
         """Every open snapshot, ascending; None where one is just being opened and its version is not known."""

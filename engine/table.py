@@ -137,11 +137,7 @@ class TableStore:
         if len(writes) > 8 and self._all_new(writes):
             return self._apply_new_rows(version, writes)  # type: ignore[arg-type]  # no None among them
         rows, chains, size_of = self.rows, self.chains, self.size_of
-        indexes = list(self.indexes.values())
-        if self.primary is not None:
-            indexes.append(self.primary)
-        for index in indexes:
-            index.expect_changes(len(writes))
+        indexes = self._indexes_to_keep_up(len(writes))
         growth = 0
         for key, row in writes.items():
             before = rows.get(key)
@@ -160,6 +156,14 @@ class TableStore:
                 growth += (size_of(row) if row is not None else 0) - (size_of(before) if before is not None else 0)
         self.credit += len(writes)
         return growth
+
+    def _indexes_to_keep_up(self, changes: int) -> tuple[Index, ...]:
+        indexes: tuple[Index, ...] = tuple(self.indexes.values()) if self.indexes else ()
+        if self.primary is not None and self.primary.sorted_part is not None:
+            indexes = (*indexes, self.primary)
+        for index in indexes:
+            index.expect_changes(changes)
+        return indexes
 
     def apply_again(self, version: int, writes: Mapping[Key, Row | None]) -> None:
         """Finish an `apply` that was interrupted at an unknown point: what it did is recognised by its links."""
@@ -205,7 +209,8 @@ class TableStore:
         if floor is None or floor >= self.changed_at:
             self.chains = {}
             for index in self.indexes.values():
-                index.forget_gone(None)
+                if index.gone:
+                    index.gone = {}
             self.credit = 0
             return True
         self.credit += 8

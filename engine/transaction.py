@@ -61,7 +61,7 @@ class Transaction(Reads):
         self.is_read_only = read_only
         self.isolation = isolation
         self.is_open = True
-        self._overlays: dict[TableStore, Overlay] = {}
+        self.by_table: dict[TableStore, Overlay] = {}
         self._undo: list[tuple[Overlay, Any, Any]] = []
         self._moves: list[tuple[TableStore, Key, Row]] = []
         self._statement_start = 0
@@ -141,9 +141,9 @@ class Transaction(Reads):
             raise OperationalError(
                 f"cannot change table {store.name} in a read-only transaction", sqlstate=READ_ONLY_SQL_TRANSACTION
             )
-        overlay = self._overlays.get(store)
+        overlay = self.by_table.get(store)
         if overlay is None:
-            overlay = self._overlays[store] = Overlay(store)
+            overlay = self.by_table[store] = Overlay(store)
         return overlay
 
     # Statements and savepoints
@@ -189,7 +189,7 @@ class Transaction(Reads):
             if self.get(store, key) is not None:
                 assert store.primary is not None
                 raise constraints.unique_violation(store, store.primary, key)
-            self._put(self._overlays[store], key, row)
+            self._put(self.by_table[store], key, row)
 
     def _statement_keys(self) -> dict[Overlay, dict[Key, None]]:
         written: dict[Overlay, dict[Key, None]] = {}
@@ -220,17 +220,17 @@ class Transaction(Reads):
     @property
     def overlays(self) -> list[Overlay]:
         """The buffers of the tables written to, those without a remaining write left out."""
-        return [overlay for overlay in self._overlays.values() if overlay.writes]
+        return [overlay for overlay in self.by_table.values() if overlay.writes]
 
     @property
     def has_writes(self) -> bool:
         """Whether a commit would change anything."""
-        return any(overlay.writes for overlay in self._overlays.values())
+        return any(overlay.writes for overlay in self.by_table.values())
 
     @property
     def written_kinds(self) -> set[TableKind]:
         """The kinds of the tables written to."""
-        return {overlay.store.kind for overlay in self._overlays.values() if overlay.writes}
+        return {overlay.store.kind for overlay in self.by_table.values() if overlay.writes}
 
     def refresh(self) -> None:
         """Take a new snapshot, for the next statement under READ COMMITTED; own writes stay.
@@ -275,7 +275,7 @@ class Transaction(Reads):
         if not self.is_open:
             raise self._ended()
         try:
-            if self._overlays and self.has_writes:
+            if self.by_table:
                 self._database.commit_locally(self)
         finally:
             self.end()
