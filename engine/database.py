@@ -168,6 +168,19 @@ class Database:
             self._close_prepared(prepared)
         self._prune_if_wanted()
 
+    def commit_prepared_locally(self, prepared: PreparedCommit) -> None:
+        """The pending commit is committed, and its replicated part is here already: publish the rest of it.
+
+        For a node that learns the verdict not from the entry but from another node's state, which it took over.
+        """
+        with self.commit_lock:
+            if prepared.is_open:
+                changes = [change for change in prepared.local_changes if not change[0].dropped]
+                self._close_prepared(prepared)
+                self.publish(changes, self.head[1])
+                self._prune_locked()
+        self._prune_if_wanted()
+
     def _close_prepared(self, prepared: PreparedCommit) -> None:
         if prepared.is_open:
             prepared.is_open = False

@@ -33,8 +33,3 @@ class RowIds:
         since = max(int(time.time() * 1000) - _EPOCH_2025_MS, 0)
         with self._lock:
             self._next = max(self._next, ((node_id + 1) << 52) + (since << 12))
-
-    def stay_above(self, row_id: int) -> None:
-        """Give only ids above one that is in use."""
-        with self._lock:
-            self._next = max(self._next, row_id + 1)

@@ -260,6 +260,17 @@ def test_after_an_abort_the_keys_are_free(cluster: Cluster) -> None:
     assert rows_of(db, "here") == [[(1, 100)]]
 
 
+def test_a_verdict_that_came_with_another_nodes_state_completes_the_local_part(cluster: Cluster) -> None:
+    node, other = cluster.nodes
+    _, prepared, data = cluster.propose(0, both)
+    other.apply_write_set(1, 0, WriteSet.from_bytes(data), None)
+    node.import_replicated(other.export_replicated())
+    node.commit_prepared_locally(prepared)
+    node.commit_prepared_locally(prepared)
+    assert rows_of(node, "t", "here", "spread") == [[(1, 10, "a")], [(1, 100)], [(1, 100)]]
+    assert not node.tables["here"].reserved
+
+
 def test_a_local_table_dropped_meanwhile_does_not_change_the_verdict(cluster: Cluster) -> None:
     proposal = cluster.propose(0, both)
     cluster.position += 1
