@@ -16,10 +16,9 @@ A target that has prepared and loses its origin proposes "abort" through the log
 counts for everybody, so it does no harm if the origin lives and was only cut off (R11).
 
 A gather has one target, the node that asked, so its verdict is local: it asks the sources one after the other, each
-with what its own vectors and the earlier sources cover, so that nothing travels twice; then it prepares all shipments,
-in order, as one operation, and takes them together.
-
-Who prepares for one operation more than once sees the earlier shipments of it as if they had been taken.
+with what its own vectors and the earlier sources cover, so that nothing travels twice; then it prepares everything, and
+takes it. Two sources whose rows exclude each other void the whole; rows that one source has only seen, and another has
+changed since, are dropped first.
 
 Left out: keeping prepared rows across a crash of a target. A target in memory loses its distributed rows with it.
 """

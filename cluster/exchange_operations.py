@@ -77,6 +77,11 @@ class Operation:
             self.ended = True
             self._done(result)
 
+    def _count_travelled(self, shipment: TableShipment, source: int, target: int) -> None:
+        rows = sum(change[2] >= 0 for change in shipment.changes)  # the store's own marks have no origin
+        if rows:
+            self._report.travelled[shipment.table, source, target] = rows
+
     def _send(self, node_id: int, step: int, *rest: object) -> None:
         if not self._line.send_bulk(node_id, frames.frame(step, self.name, *rest)):
             raise ClusterError(f"node {node_id} cannot be reached, so nothing was shipped to or from any node")
@@ -120,8 +125,7 @@ class Scatter(Operation):
             shipment = self._store.changes_unknown_to(table, known.get(table, {}))
             if shipment.changes or not _covers(known.get(table, {}), shipment.vector):
                 shipments.append(shipment)
-                if shipment.changes:
-                    self._report.travelled[table, self.node_id, target] = len(shipment.changes)
+                self._count_travelled(shipment, self.node_id, target)
         if not shipments:
             return
         self._targets.add(target)
@@ -186,7 +190,8 @@ class Gather(Operation):
         super().__init__(*arguments)
         self._left = list(self.nodes)
         self._reader = frames.ShipmentReader()
-        self._shipped: list[tuple[int, list[TableShipment]]] = []
+        self._shipped: Shipped = []
+        self._prepared: list[str] = []
 
     def start(self) -> None:
         self._ask_next()
@@ -219,8 +224,7 @@ class Gather(Operation):
         for shipment in shipments:
             if shipment.table not in self._vectors:
                 raise ProtocolError("a node shipped a table that was not asked for")
-            if shipment.changes:
-                self._report.travelled[shipment.table, source, self.node_id] = len(shipment.changes)
+            self._count_travelled(shipment, source, self.node_id)
         self._shipped.append((source, shipments))
         self._left.pop(0)
         if self._left:
@@ -229,17 +233,54 @@ class Gather(Operation):
             self._prepare_and_take()
 
     def _prepare_and_take(self) -> None:
-        for source, shipments in self._shipped:
-            for table, count in self._store.prepare(self.name, source, shipments).items():
+        """Each source's rows are prepared under a name of their own, so that no two of them can claim one key."""
+        for number, (source, shipments) in enumerate(without_superseded(self._shipped)):
+            name = f"{self.name}/{number}"
+            counts = self._store.prepare(name, source, shipments)
+            self._prepared.append(name)
+            for table, count in counts.items():
                 if count:
                     self._report.taken[table, source, self.node_id] = count
-        self._store.finish(self.name, True)
+        self._end(True)
         self.finish(self._report)
+
+    def _end(self, commit: bool) -> None:
+        for name in self._prepared:
+            self._store.finish(name, commit)
+        self._prepared.clear()
 
     def fail(self, error: Error) -> None:
         if not self.ended:
-            self._store.finish(self.name, False)
+            self._end(False)
             self.finish(error)
+
+
+Shipped = list[tuple[int, list[TableShipment]]]
+
+
+def without_superseded(shipped: Shipped) -> Shipped:
+    """What several sources shipped, without the rows that a later source has seen and changed since.
+
+    The later source was not sent for what the earlier ones cover, so the other direction does not occur.
+    """
+    kept: Shipped = []
+    for place, (source, shipments) in enumerate(shipped):
+        later = [shipment for _, others in shipped[place + 1 :] for shipment in others]
+        kept.append((source, [_without(shipment, later) for shipment in shipments]))
+    return kept
+
+
+def _without(shipment: TableShipment, later: Sequence[TableShipment]) -> TableShipment:
+    changes = shipment.changes
+    for other in later:
+        if other.table == shipment.table and other.changes:
+            theirs = {change[0] for change in other.changes}
+            changes = [
+                change
+                for change in changes
+                if change[2] < 0 or change[0] not in theirs or other.vector.get(change[2], 0) < change[3]
+            ]
+    return TableShipment(shipment.table, shipment.vector, changes)
 
 
 def _covers(vector: Vector, other: Vector) -> bool:

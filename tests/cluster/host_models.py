@@ -49,6 +49,7 @@ class KeyValueMachine:
 
 
 Dot = tuple[int, int]
+Rows = dict[str, tuple[tuple[object, ...] | None, Dot]]
 
 
 class ModelStore:
@@ -56,13 +57,9 @@ class ModelStore:
 
     def __init__(self, node_id: int, tables: Sequence[str] = ("x", "y")) -> None:
         self.node_id = node_id
-        self.rows: dict[str, dict[str, tuple[tuple[object, ...] | None, Dot]]] = {table: {} for table in tables}
+        self.rows: dict[str, Rows] = {table: {} for table in tables}
         self.vector: dict[str, dict[int, int]] = {table: {} for table in tables}
-        self.prepared: dict[
-            str, list[tuple[dict[str, dict[str, tuple[tuple[object, ...] | None, Dot]]], TableShipment]]
-        ]
-        self.prepared = {}
-        self.fail_prepare: Exception | None = None
+        self.prepared: dict[str, list[tuple[Rows, TableShipment]]] = {}
 
     def put(self, table: str, key: str, value: object) -> None:
         """A local committed change."""
@@ -90,36 +87,37 @@ class ModelStore:
         return TableShipment(table, dict(self.vector[table]), changes)
 
     def prepare(self, operation: str, source: int, shipments: Sequence[TableShipment]) -> dict[str, int]:
-        if self.fail_prepare is not None:
-            raise self.fail_prepare
-        earlier = self.prepared.get(operation, [])
-        batch, counts = [], {}
+        self.prepared.pop(operation, None)
+        reserved = {(other.table, key) for batch in self.prepared.values() for rows, other in batch for key in rows}
+        batch = []
         for shipment in shipments:
-            table = shipment.table
-            rows, vector = dict(self.rows[table]), dict(self.vector[table])
-            for overlay, other in earlier:
-                rows |= overlay.get(table, {})
-                if other.table == table:
-                    vector = _maximum(vector, other.vector)
-            taken: dict[str, tuple[tuple[object, ...] | None, Dot]] = {}
-            for key, row, origin, counter in shipment.changes:
-                if row is not None and row[1] == "forbidden":
-                    raise IntegrityError(f"row {key} breaks a check", table=table, constraint="c")
-                mine = rows.get(key)
-                if mine is None or shipment.vector.get(mine[1][0], 0) >= mine[1][1]:
-                    if mine is None or mine[1] != (origin, counter):
-                        taken[key] = (None if row is None else tuple(row), (origin, counter))
-                elif vector.get(origin, 0) < counter:
-                    raise ConflictError(f"{key} was changed on both sides", table=table, key=key, winner=self.node_id)
-            batch.append(({table: taken}, shipment))
-            counts[table] = len(taken)
-        self.prepared.setdefault(operation, []).extend(batch)
-        return counts
+            taken = {
+                key: (None if row is None else tuple(row), (origin, counter))
+                for key, row, origin, counter in shipment.changes
+                if self._is_taken(shipment, key, row, (origin, counter))
+            }
+            if reserved & {(shipment.table, key) for key in taken}:
+                raise ConflictError("a row is being changed", table=shipment.table, winner=self.node_id)
+            batch.append((taken, shipment))
+        self.prepared[operation] = batch
+        return {shipment.table: len(taken) for taken, shipment in batch}
+
+    def _is_taken(self, shipment: TableShipment, key: str, row: Sequence[object] | None, dot: Dot) -> bool:
+        if row is not None and row[1] == "forbidden":
+            raise IntegrityError(f"row {key} breaks a check", table=shipment.table, constraint="c")
+        mine = self.rows[shipment.table].get(key)
+        if mine is not None and mine[1] == dot:
+            return False
+        if mine is None or shipment.vector.get(mine[1][0], 0) >= mine[1][1]:
+            return True
+        if self.vector[shipment.table].get(dot[0], 0) < dot[1]:
+            raise ConflictError(f"{key} was changed on both sides", table=shipment.table, key=key, winner=self.node_id)
+        return False
 
     def finish(self, operation: str, commit: bool) -> None:
-        for overlay, shipment in self.prepared.pop(operation, []):
+        for taken, shipment in self.prepared.pop(operation, []):
             if commit:
-                self.rows[shipment.table].update(overlay[shipment.table])
+                self.rows[shipment.table].update(taken)
                 self.vector[shipment.table] = _maximum(self.vector[shipment.table], shipment.vector)
 
 

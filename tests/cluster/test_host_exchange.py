@@ -146,6 +146,19 @@ def test_sources_that_conflict_with_each_other_void_a_gather() -> None:
     assert net.stores[C].values("x") == {} and net.stores[C].values("y") == {} and not net.stores[C].prepared
 
 
+def test_a_gather_takes_the_newest_of_what_two_sources_have_seen_of_each_other() -> None:
+    net = Net()
+    net.stores[A].put("x", "k", "old")
+    net.stores[A].put("x", "other", "a")
+    net.do("gather", B, ["x"], [A])
+    net.stores[B].put("x", "k", "new")
+    report = net.do("gather", C, ["x"], [A, B])
+    assert report.travelled == {("x", A, C): 2, ("x", B, C): 1}
+    assert net.stores[C].values("x") == {"k": "new", "other": "a"}
+    assert net.do("gather", C, None, None).travelled == {}
+    assert net.do("gather", A, ["x"], [C]).travelled == {("x", C, A): 1}
+
+
 def test_a_broken_constraint_voids_and_is_told_with_its_node() -> None:
     net = Net()
     net.stores[A].put("x", "k", "forbidden")
