@@ -306,6 +306,7 @@ class ClientLink(asyncio.Protocol):
         assert self._server_session is not None
         try:
             if self._cancelled == request[0]:  # while it waited for a thread
+                self._server_session.session.block.fail()
                 raise _cancelled()
             reply = self._server_session.reply(*request)
         except Error as error:  # that, or the reply itself is too long

@@ -6,7 +6,7 @@ texts that differ only in literals meet. An entry belongs to the dictionary it w
 has replaced that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -54,13 +54,13 @@ class PlannedStatement:
         columns = statement.columns
         self.dictionary = dictionary
         self.bind = bound.bind
-        self.run = statement.run
+        self.run: Callable[[Transaction, tuple[Any, ...]], Any] = statement.run if statement.writes else statement.call
         self.shape = Shape(statement.kind.upper(), None if columns is None else tuple(map(_column_info, columns)))
         self.gives_rows = columns is not None
         self.writes = statement.writes
-        kinds = {name: dictionary.tables[name].kind for name in statement.tables}
-        self.uses_replicated = TableKind.REPLICATED in kinds.values()
-        self.writes_replicated = self.writes and self.uses_replicated
+        self.uses_replicated = TableKind.REPLICATED in statement.kinds
+        written = statement.written_table
+        self.writes_replicated = written is not None and dictionary.tables[written].kind is TableKind.REPLICATED
 
     def run_many(self, transaction: Transaction, rows: Sequence[Any]) -> int:
         """Run it for each row of parameters; how many rows changed."""

@@ -90,10 +90,10 @@ def test_commit_never_returns_unless_it_is_committed(con: Connection, query: Que
 
 def test_an_error_right_after_begin_fails_the_block(con: Connection) -> None:
     con.execute("BEGIN")
-    failing(con, "SELEC", ProgrammingError)
+    failing(con, "SELEC 1", ProgrammingError)
     assert con.transaction_state == "failed"
     con.execute("ROLLBACK")
-    failing(con, "SELEC", ProgrammingError)
+    failing(con, "SELEC 1", ProgrammingError)
     assert con.transaction_state == "idle"
 
 

@@ -1,0 +1,248 @@
+"""Commits through the log, over a model of it: what travels, what does not, and what becomes of a commit that fails."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from exdbsql.cluster.parameters import ClusterWindow
+from exdbsql.connection import Connection
+from exdbsql.database import Database
+from exdbsql.schema.errors import (
+    BusyError,
+    ClusterStoppedError,
+    CommitOutcomeUnknownError,
+    ConflictError,
+    DdlNotSupportedError,
+    IntegrityError,
+    NoQuorumError,
+    NotClusterError,
+    NotSupportedError,
+    ProgrammingError,
+)
+
+Query = Callable[..., list[tuple[Any, ...]]]
+
+
+def test_a_commit_on_one_node_is_read_on_the_others(nodes: list[Database], log: Any, query: Query) -> None:
+    con = nodes[0].connect()
+    con.execute("INSERT INTO t (id, name) VALUES (1, 'a'), (2, 'b')")
+    assert log.submitted == 0
+    con.commit()
+    assert log.submitted == 1
+    for node in nodes:
+        assert query(node.connect(), "SELECT id, name, price FROM t ORDER BY id") == query(con, "SELECT * FROM t")
+
+
+def test_local_and_distributed_tables_cause_no_traffic_and_need_no_quorum(
+    nodes: list[Database], log: Any, query: Query
+) -> None:
+    for node in nodes:
+        node.wait_ready()
+    log.has_quorum = False
+    for node in nodes:
+        con = node.connect()
+        con.execute("INSERT INTO scratch VALUES (?, 'mine')", (node.node_id,))
+        con.execute("INSERT INTO d VALUES (?, 'mine')", (node.node_id,))
+        con.execute("SELECT count(*) FROM t")
+        con.commit()
+    assert log.submitted == 0
+    assert [query(node.connect(), "SELECT id FROM scratch") for node in nodes] == [[(0,)], [(1,)], [(2,)]]
+
+
+def test_a_node_that_never_was_a_member_shows_no_empty_tables(nodes: list[Database], log: Any, query: Query) -> None:
+    log.has_quorum = False
+    con = nodes[0].connect()
+    assert query(con, "SELECT count(*) FROM scratch") == [(0,)]
+    with pytest.raises(NoQuorumError):
+        con.execute("SELECT count(*) FROM t")
+    con.rollback()
+    log.has_quorum = True
+    assert query(con, "SELECT count(*) FROM t") == [(0,)]
+
+
+def test_reading_causes_no_traffic(nodes: list[Database], log: Any) -> None:
+    with nodes[1].connect() as con:
+        con.execute("SELECT * FROM t")
+    assert log.submitted == 0
+
+
+def test_a_transaction_over_all_kinds_is_one(nodes: list[Database], query: Query) -> None:
+    con = nodes[0].connect()
+    for table in ("t", "scratch", "d"):
+        con.execute(f"INSERT INTO {table} (id) VALUES (1)")
+    con.commit()
+    assert [query(con, f"SELECT count(*) FROM {table}") for table in ("t", "scratch", "d")] == [[(1,)]] * 3
+    other = nodes[1].connect()
+    assert [query(other, f"SELECT count(*) FROM {table}") for table in ("t", "scratch", "d")] == [
+        [(1,)],
+        [(0,)],
+        [(0,)],
+    ]
+
+
+def test_the_first_committer_wins_and_the_other_loses_all_of_its_changes(nodes: list[Database], query: Query) -> None:
+    one, two = nodes[0].connect(), nodes[1].connect()
+    one.execute("INSERT INTO t (id, name) VALUES (1, 'start')")
+    one.commit()
+    one.execute("UPDATE t SET name = 'one' WHERE id = 1")
+    two.execute("UPDATE t SET name = 'two' WHERE id = 1")
+    two.execute("INSERT INTO scratch VALUES (1, 'two')")
+    one.commit()
+    with pytest.raises(ConflictError) as caught:
+        two.commit()
+    assert (caught.value.table, caught.value.winner) == ("t", 0)
+    assert query(two, "SELECT name FROM t") == [("one",)]
+    assert query(two, "SELECT * FROM scratch") == []
+    two.execute("INSERT INTO scratch VALUES (1, 'again')")
+    two.commit()
+
+
+def test_a_unique_key_holds_across_nodes(nodes: list[Database]) -> None:
+    one, two = nodes[0].connect(), nodes[1].connect()
+    two.execute("SELECT * FROM t")
+    one.execute("INSERT INTO t (id) VALUES (1)")
+    two.execute("INSERT INTO t (id) VALUES (1)")
+    one.commit()
+    with pytest.raises((ConflictError, IntegrityError)):
+        two.commit()
+
+
+def test_without_quorum_the_first_write_and_the_commit_are_refused(
+    nodes: list[Database], log: Any, query: Query
+) -> None:
+    con = nodes[0].connect()
+    con.execute("INSERT INTO t (id) VALUES (1)")
+    log.has_quorum = False
+    with pytest.raises(NoQuorumError, match="1 of 3"):
+        con.commit()
+    assert con.transaction_state == "idle"
+    with pytest.raises(NoQuorumError):
+        con.execute("INSERT INTO t (id) VALUES (1)")
+    con.rollback()
+    assert query(con, "SELECT * FROM t") == []
+    con.rollback()
+    with pytest.raises(NoQuorumError):
+        con.execute("CREATE TABLE x (a integer)")
+    log.has_quorum = True
+    con.rollback()
+    con.execute("INSERT INTO t (id) VALUES (1)")
+    con.commit()
+    assert log.submitted == 1
+
+
+def test_a_lost_answer_has_an_outcome_that_can_be_asked_for(nodes: list[Database], log: Any, query: Query) -> None:
+    con = nodes[0].connect()
+    con.execute("INSERT INTO t (id) VALUES (1)")
+    con.execute("INSERT INTO scratch VALUES (1, 'x')")
+    log.lose_answer = True
+    with pytest.raises(CommitOutcomeUnknownError) as caught:
+        con.commit()
+    assert con.transaction_status(caught.value.transaction_id) == "committed"
+    assert con.transaction_status("9-9-9") == "unknown"
+    assert query(con, "SELECT count(*) FROM scratch") == [(1,)]
+
+
+def test_ddl_reaches_every_node_or_none(nodes: list[Database], query: Query) -> None:
+    con, other = nodes[0].connect(), nodes[1].connect()
+    con.execute("CREATE TABLE x (a integer PRIMARY KEY)")
+    other.execute("INSERT INTO x VALUES (1)")
+    other.commit()
+    assert query(nodes[2].connect(), "SELECT a FROM x") == [(1,)]
+    with pytest.raises(ProgrammingError) as caught:
+        other.execute("CREATE TABLE x (b integer)")
+    assert caught.value.sqlstate == "42P07"
+    other.rollback()
+    with pytest.raises(DdlNotSupportedError):
+        other.execute("CREATE UNIQUE INDEX u ON scratch (note)")
+    assert len({node.dictionary.digest() for node in nodes}) == 1
+
+
+def test_a_table_dropped_under_a_transaction_voids_it_everywhere(nodes: list[Database], query: Query) -> None:
+    one, two = nodes[0].connect(), nodes[1].connect()
+    one.execute("CREATE TABLE x (a integer PRIMARY KEY)")
+    two.execute("INSERT INTO x VALUES (1)")
+    one.execute("DROP TABLE x")
+    one.execute("CREATE TABLE x (a integer PRIMARY KEY)")
+    with pytest.raises(ConflictError):
+        two.commit()
+    assert query(one, "SELECT * FROM x") == []
+
+
+def test_a_snapshot_makes_an_equal_node(nodes: list[Database], query: Query) -> None:
+    con = nodes[0].connect()
+    con.execute("CREATE TABLE x (a integer PRIMARY KEY)")
+    con.executemany("INSERT INTO x VALUES (?)", [(i,) for i in range(300)])
+    con.commit()
+    assert nodes[0].replication is not None
+    assert nodes[2].replication is not None
+    chunks = list(nodes[0].replication.snapshot())
+    assert len(chunks) > 3
+    with nodes[2].connect() as other:
+        other.execute("DELETE FROM x")
+        other.rollback()
+    fresh = nodes[2].replication
+    fresh.restore(iter(chunks))
+    assert query(nodes[2].connect(), "SELECT count(*) FROM x") == [(300,)]
+
+
+def test_dictionaries_are_compared(nodes: list[Database]) -> None:
+    replication = nodes[0].replication
+    assert replication is not None
+    text = replication.dictionary_text()
+    assert replication.dictionary_difference(text) == []
+    lines = replication.dictionary_difference(text.replace("name text", "nom text"))
+    assert any("nom" in line for line in lines)
+    assert replication.dictionary_difference("CREATE TABLE (") != []
+
+
+def test_stop_is_refused_while_something_is_not_committed(nodes: list[Database]) -> None:
+    one, two = nodes[0].connect(), nodes[0].connect()
+    two.execute("INSERT INTO scratch VALUES (1, 'x')")
+    with pytest.raises(BusyError, match="1 other"):
+        one.stop()
+    with pytest.raises(BusyError, match="this connection"):
+        two.stop()
+    two.rollback()
+    one.execute("SELECT * FROM t")
+    one.stop()
+    with pytest.raises(ClusterStoppedError):
+        one.execute("INSERT INTO t (id) VALUES (1)")
+    one.rollback()
+    one.execute("INSERT INTO scratch VALUES (1, 'x')")
+    one.commit()
+
+
+def test_what_is_not_there_yet_says_so(nodes: list[Database]) -> None:
+    con = nodes[0].connect()
+    with pytest.raises(NotSupportedError):
+        con.detach()
+    with pytest.raises(NotSupportedError):
+        con.attach()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda con: con.stop(),
+        lambda con: con.barrier(),
+        lambda con: con.attach(),
+        lambda con: con.detach(),
+        lambda con: con.info(),
+        lambda con: con.active_nodes(),
+        lambda con: con.window,
+        lambda con: setattr(con, "window", ClusterWindow()),
+        lambda con: con.scatter(),
+        lambda con: con.gather(["d"], [1]),
+        lambda con: con.transaction_status("1-2-3"),
+        lambda con: con.execute("SHOW CLUSTER"),
+        lambda con: con.execute("SHOW NODES"),
+        lambda con: con.execute("SHOW QUORUM"),
+        lambda con: con.execute("SCATTER d TO ALL"),
+        lambda con: con.execute("GATHER d FROM 1"),
+    ],
+)
+def test_cluster_calls_need_a_cluster(con: Connection, use: Callable[[Connection], Any]) -> None:
+    with pytest.raises(NotClusterError) as caught:
+        use(con)
+    assert caught.value.code == 901
