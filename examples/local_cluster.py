@@ -90,7 +90,7 @@ class LocalCluster:
     def is_ready(self, node: int) -> bool:
         with self.connect(node) as connection:
             rows = connection.cursor().execute("SHOW CLUSTER").fetchall()
-        return dict(rows)["state"] == "ready"
+        return dict(rows)["can write to replicated tables"] == "yes"
 
     def wait_for(self, node: int, condition: Callable[[], bool], timeout_s: float = START_TIMEOUT_S) -> None:
         deadline = time.monotonic() + timeout_s

@@ -54,7 +54,7 @@ def test_on_a_terminal_it_leaves_the_user_in_a_shell(tmp_path: Path) -> None:
     os.close(follower)
     try:
         seen = read_until(leader, b"Your turn", 280)
-        seen += read_until(leader, b"> ", 30)
+        seen += read_until(leader, b"exdb@node0>", 30)
         os.write(leader, b"SELECT name FROM site WHERE id = 9;\r")
         seen += read_until(leader, b"Airport", 30)
         os.write(leader, b"\\q\r")
