@@ -2,7 +2,7 @@
 
 All DDL takes this one way: the new dictionary is compared with the tables that are there, everything that can fail (a unique
 index over duplicates) is done first, and the tables are replaced by one assignment. Transactions that run meanwhile keep
-reading the tables that they hold; one that wrote to a dropped table loses at commit.
+reading the tables and indexes that they hold; one that wrote to a dropped table loses at commit.
 """
 
 from dataclasses import replace

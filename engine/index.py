@@ -86,6 +86,7 @@ class Index:
     """
 
     __slots__ = (
+        "__weakref__",
         "buckets",
         "columns",
         "definition",

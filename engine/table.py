@@ -16,6 +16,7 @@ Chains are always stored, since a snapshot may open at any moment, and dropped r
 """
 
 import hashlib
+import weakref
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, Final
@@ -44,6 +45,7 @@ class TableStore:
         primary: the primary key as an index; None where there is none.
         indexes: the other indexes by name, those of unique constraints among them.
         unique_indexes: those that claim uniqueness, the primary key not among them.
+        retired: dropped indexes that somebody may still hold.
         dropped: whether the table is gone.
         size_of: rough bytes of a row; None where nobody counts them.
         reserved: what prepared commits have set aside.
@@ -67,6 +69,7 @@ class TableStore:
         "positions_of_key",
         "primary",
         "reserved",
+        "retired",
         "rows",
         "shape",
         "size_of",
@@ -86,6 +89,7 @@ class TableStore:
         self.swept_floor = -1
         self.dropped = False
         self.deep: list[Key] = []
+        self.retired: list[weakref.ref[Index]] = []
         self.touched: dict[Key, tuple[int, int]] = {}
         self.reserved = Reservations()
         self.distributed = Dots() if definition.kind is TableKind.DISTRIBUTED else None
@@ -157,8 +161,15 @@ class TableStore:
         self.credit += len(writes)
         return growth
 
-    def _indexes_to_keep_up(self, changes: int) -> tuple[Index, ...]:
+    def _secondary_indexes(self) -> tuple[Index, ...]:
+        """The indexes besides the primary key that commits have to keep up."""
         indexes: tuple[Index, ...] = tuple(self.indexes.values()) if self.indexes else ()
+        if self.retired:
+            indexes += tuple(index for ref in self.retired if (index := ref()) is not None)
+        return indexes
+
+    def _indexes_to_keep_up(self, changes: int) -> tuple[Index, ...]:
+        indexes = self._secondary_indexes()
         if self.primary is not None and self.primary.sorted_part is not None:
             indexes = (*indexes, self.primary)
         for index in indexes:
@@ -177,7 +188,7 @@ class TableStore:
                 self.rows[key] = row
         if self.primary is not None:
             self.primary.sorted_part = None
-        for index in self.indexes.values():
+        for index in self._secondary_indexes():
             for key in writes:
                 before = self.chains[key][1]
                 if before is not None:
@@ -193,7 +204,7 @@ class TableStore:
         self.chains = dict.fromkeys(writes, link)
         if self.primary is not None:
             self.primary.add_many(writes)
-        for index in self.indexes.values():
+        for index in self._secondary_indexes():
             index.add_many(writes)
         self.rows.update(writes)
         self.credit += len(writes)
@@ -208,7 +219,7 @@ class TableStore:
         """
         if floor is None or floor >= self.changed_at:
             self.chains = {}
-            for index in self.indexes.values():
+            for index in self._secondary_indexes():
                 if index.gone:
                     index.gone = {}
             self.credit = 0
@@ -226,7 +237,7 @@ class TableStore:
             shorter = trimmed(chain, floor)
             if shorter is not None and shorter[3] < chain[3]:
                 self.chains[key] = shorter
-        for index in self.indexes.values():
+        for index in self._secondary_indexes():
             index.forget_gone(floor)
         self.swept_floor = floor
         self.credit = 0
@@ -278,7 +289,16 @@ class TableStore:
         return None
 
     def adopt_indexes(self, indexes: Mapping[str, Index]) -> None:
-        """Replace the set of indexes."""
+        """Replace the set of indexes.
+
+        A statement that was planned before may run later and still hold a dropped index, so that is kept up, without being
+        unique any more, for as long as somebody holds it.
+        """
+        kept = set(indexes.values())
+        dropped = [index for index in self.indexes.values() if index not in kept]
+        for index in dropped:
+            index.one_key_each = False
+        self.retired = [ref for ref in self.retired if ref() is not None] + list(map(weakref.ref, dropped))
         self.indexes = dict(indexes)
         self.unique_indexes = tuple(index for index in indexes.values() if index.unique)
 

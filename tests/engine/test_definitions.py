@@ -59,6 +59,35 @@ def test_a_unique_index_over_duplicates_is_refused(make_database: Make, write: W
         write(db, "t", (5, "a"))
 
 
+def test_a_statement_planned_before_a_drop_may_still_hold_the_index(make_database: Make, write: Write) -> None:
+    db = make_database(DDL)
+    run(db, "create index i on t (v)")
+    write(db, "t", (1, "a"), (2, "b"), (3, None))
+    index, old = db.tables["t"].indexes["i"], db.begin()
+    run(db, "drop index i")
+    write(db, "t", (1, "z"), (4, "b"), delete=(2,))
+    new = db.begin()
+    assert (old.seek(index, "a"), new.seek(index, "a")) == ([(1, "a")], [])
+    assert (old.seek(index, "b"), new.seek(index, "b")) == ([(2, "b")], [(4, "b")])
+    assert list(old.range(index)) == [(1, "a"), (2, "b"), (3, None)]
+    assert list(new.range(index, reverse=True)) == [(3, None), (1, "z"), (4, "b")]
+    store = db.tables["t"]
+    assert [ref() for ref in store.retired] == [index]
+    del index
+    assert [ref() for ref in store.retired] == [None]
+
+
+def test_a_dropped_unique_index_claims_nothing_any_more(make_database: Make, write: Write) -> None:
+    db = make_database(DDL)
+    run(db, "create unique index i on t (v)")
+    write(db, "t", (1, "a"))
+    index = db.tables["t"].indexes["i"]
+    run(db, "drop index i")
+    write(db, "t", (2, "a"))
+    assert db.begin().seek(index, "a") == [(1, "a"), (2, "a")]
+    assert list(db.begin().range(index)) == [(1, "a"), (2, "a")]
+
+
 def test_writes_to_a_dropped_table_lose(make_database: Make, write: Write) -> None:
     db = make_database(DDL)
     store, txn = db.tables["t"], db.begin()
