@@ -40,6 +40,8 @@ class Dispatcher:
             executor.report(context, error, text, where)
             return Outcome.DISCONNECTED
         except (Error, CommandError, OSError, LookupError) as error:
+            if isinstance(error, Error):
+                error.position = None  # it points into a statement that the user did not write
             executor.report(context, error, "", where)
             return Outcome.FAILED
         return outcome or Outcome.DONE

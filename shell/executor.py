@@ -62,7 +62,8 @@ def run_statement(context: Context, sql: str, where: str = "") -> Outcome:
         report(context, error, sql, where)
         return Outcome.FAILED
     if context.settings.timing:
-        context.output.say(f"Time: {seconds * 1000:.3f} ms")
+        write = context.output.say if context.settings.format in HUMAN_FORMATS else context.output.complain
+        write(f"Time: {seconds * 1000:.3f} ms")
     if result.tag.partition(" ")[0] in _CHANGES_NAMES:
         context.catalog.refresh(context.link)
     return Outcome.DONE
@@ -101,7 +102,7 @@ def _parameters(context: Context, sql: str) -> dict[str, Any] | None:
 def show(context: Context, result: Result) -> None:
     """Write a result: its notices, then its rows or its command tag."""
     for notice in result.notices:
-        context.output.complain(f"NOTICE: {notice}")
+        context.output.complain(notice if notice.startswith("WARNING:") else f"NOTICE: {notice}")
     if result.columns is not None:
         show_rows(context, result.columns, result.rows)
     elif result.tag and (context.settings.format in HUMAN_FORMATS or context.output.for_people):

@@ -45,7 +45,8 @@ class ConnectionLostError(Exception):
     """The connection broke while it was used; `fate` says what became of the work in hand."""
 
     def __init__(self, target: str, error: Exception, fate: str) -> None:
-        super().__init__(f"the connection to {target} was lost: {reason_of(error)}")
+        reason = reason_of(error).partition("; ")[0].removeprefix("the connection to the node is lost: ")
+        super().__init__(f"the connection to {target} was lost: {reason}")
         self.target = target
         self.error = error
         self.fate = fate

@@ -12,6 +12,7 @@ A long line is cut to the part around the caret. Text from the database is shown
 
 from prompt_toolkit.utils import get_cwidth
 
+from exdbsql.schema import sqlstate as states
 from exdbsql.schema.errors import (
     CommitOutcomeUnknownError,
     ConflictError,
@@ -24,6 +25,8 @@ from exdbsql.shell.link import CannotConnectError, ConnectionLostError
 from exdbsql.shell.tables import visible
 
 _LINE_WIDTH = 72
+_OWN_DOING = frozenset({states.QUERY_CANCELED, states.IN_FAILED_SQL_TRANSACTION, states.READ_ONLY_SQL_TRANSACTION})
+"""States that the user brought about and knows: no advice on retrying."""
 
 
 def error_text(error: Exception, statement: str, *, verbosity: str = "default", where: str = "") -> str:
@@ -68,7 +71,8 @@ def retry_advice(error: Error) -> str:
         return "may help"
     if isinstance(error, InternalError):
         return "does not help: this is a fault of exdbsql"
-    return "does not help" if isinstance(error, OperationalError) else ""
+    own_doing = error.sqlstate in _OWN_DOING or not isinstance(error, OperationalError)
+    return "" if own_doing else "does not help"
 
 
 def _lines(text: str) -> str:

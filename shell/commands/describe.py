@@ -7,7 +7,7 @@ database in this process and one behind the network.
 import difflib
 from fnmatch import fnmatchcase
 
-from exdbsql.schema.ddl import CreateIndex, CreateTable, parse_ddl
+from exdbsql.schema.files import load_schema
 from exdbsql.schema.table import IndexDef, Table
 from exdbsql.shell import executor
 from exdbsql.shell.catalog import column_of, create_text, quoted_name
@@ -106,9 +106,10 @@ def _describe_table(context: Context, name: str) -> None:
 
 
 def _parsed(text: str) -> tuple[Table, list[IndexDef]]:
-    statements = parse_ddl(text)
-    tables = [statement.table for statement in statements if isinstance(statement, CreateTable)]
-    return tables[0], [statement.index for statement in statements if isinstance(statement, CreateIndex)]
+    """The table in the text and its indexes, with the names that constraints get by themselves."""
+    dictionary = load_schema(text)
+    (table,) = dictionary.tables.values()
+    return table, list(dictionary.indexes.values())
 
 
 def _below(table: Table, indexes: list[IndexDef]) -> list[str]:

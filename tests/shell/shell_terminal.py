@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|\x1b[=>()][0-9A-Za-z]?|[\x07\x08\r]")
-_PATIENCE_SECONDS = float(os.environ.get("PATIENCE", "60"))
+_PATIENCE_SECONDS = 60.0
 
 
 class Terminal:

@@ -75,11 +75,11 @@ def test_describe_a_table(bench):
         " name   | text         | not null |\n"
         " height | numeric(6,1) |          | 0\n"
         "Indexes:\n"
-        "    PRIMARY KEY (id)\n"
-        "    UNIQUE (name)\n"
+        '    "sites_pkey" PRIMARY KEY (id)\n'
+        '    "sites_name_key" UNIQUE (name)\n'
         '    "sites_by_name" INDEX (name DESC)\n'
         "Checks:\n"
-        "    CHECK (height > -500)\n"
+        '    "sites_height_check" CHECK (height > -500)\n'
         "\n"
     )
 

@@ -196,3 +196,21 @@ def test_a_wide_result_goes_to_the_pager(start: Callable[..., Terminal]) -> None
     shell.expect(PROMPT)
     shell.type("SELECT 1;\r")
     assert "paged" not in shell.expect("(1 row)")
+
+
+def test_the_editor_changes_the_last_statement_and_runs_it(start: Callable[..., Terminal]) -> None:
+    shell = start(EDITOR="sed -i s/9/1/")
+    shell.expect(PROMPT)
+    shell.type("SELECT 9;\r")
+    shell.expect("SELECT\n")
+    shell.expect(PROMPT)
+    shell.type("\\e\r")
+    shell.expect("SELECT 1\n")
+    shell.expect("(1 row)")
+
+
+def test_completion_offers_names_that_came_in_the_background(shell: Terminal) -> None:
+    shell.type("\\d sites_by\t")
+    shell.expect("_name")
+    shell.type("\r")
+    shell.expect("name desc")

@@ -5,6 +5,7 @@ from exdbsql.schema.errors import (
     ConflictError,
     DataError,
     NoQuorumError,
+    OperationalError,
     ProgrammingError,
 )
 from exdbsql.shell.link import CannotConnectError, ConnectionLostError
@@ -61,6 +62,8 @@ def test_whether_a_retry_helps():
         CommitOutcomeUnknownError("unknown", transaction_id="1-2-3"), ""
     )
     assert "RETRY" not in error_text(DataError("bad"), "")
+    assert "RETRY: does not help" in error_text(OperationalError("the disk is full", sqlstate="58030"), "")
+    assert "RETRY" not in error_text(OperationalError("cancelled", sqlstate="57014"), "")
 
 
 def test_terse_and_verbose():
