@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from exdbsql.binding import fast_binder
+from exdbsql.bulk import run_inserts
 from exdbsql.control import Control, parse_control
 from exdbsql.engine.database import Database as Engine
 from exdbsql.engine.query.prepare import Bound, Planner
@@ -47,13 +49,24 @@ class PlannedStatement:
         writes_replicated: whether it changes one.
     """
 
-    __slots__ = ("bind", "dictionary", "gives_rows", "run", "shape", "uses_replicated", "writes", "writes_replicated")
+    __slots__ = (
+        "_call",
+        "bind",
+        "dictionary",
+        "gives_rows",
+        "run",
+        "shape",
+        "uses_replicated",
+        "writes",
+        "writes_replicated",
+    )
 
     def __init__(self, dictionary: Dictionary, bound: Bound) -> None:
         statement = bound.statement
         columns = statement.columns
         self.dictionary = dictionary
-        self.bind = bound.bind
+        self.bind = fast_binder(bound)
+        self._call: Callable[[Any, tuple[Any, ...]], Any] = statement.call
         self.run: Callable[[Transaction, tuple[Any, ...]], Any] = statement.run if statement.writes else statement.call
         self.shape = Shape(statement.kind.upper(), None if columns is None else tuple(map(_column_info, columns)))
         self.gives_rows = columns is not None
@@ -65,7 +78,11 @@ class PlannedStatement:
     def run_many(self, transaction: Transaction, rows: Sequence[Any]) -> int:
         """Run it for each row of parameters; how many rows changed."""
         run, bind = self.run, self.bind
-        return sum(run(transaction, bind(row)) for row in rows)
+        if self.shape.kind == "INSERT":
+            count = run_inserts(self._call, transaction, map(bind, rows))
+            if count is not None:
+                return count
+        return sum([run(transaction, bind(row)) for row in rows])
 
 
 def _column_info(column: Any) -> ColumnInfo:
