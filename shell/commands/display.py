@@ -7,7 +7,7 @@ from exdbsql.shell import settings as table_of_settings
 from exdbsql.shell.commands.registry import Command
 from exdbsql.shell.context import CommandError, Context
 from exdbsql.shell.local_result import columns
-from exdbsql.shell.settings import SETTINGS, shown
+from exdbsql.shell.settings import HUMAN_FORMATS, SETTINGS, shown
 
 _GROUP = "How it looks"
 
@@ -16,13 +16,13 @@ def expanded(context: Context, argument: str) -> None:
     """``\\x [on|off|auto]``"""
     following = "off" if context.settings.expanded != "off" else "on"
     _change(context, "expanded", argument or following)
-    context.output.say(f"Expanded display is {context.settings.expanded}.")
+    _tell(context, f"Expanded display is {context.settings.expanded}.")
 
 
 def timing(context: Context, argument: str) -> None:
     """``\\timing [on|off]``"""
     _change(context, "timing", argument or shown(not context.settings.timing))
-    context.output.say(f"Timing is {shown(context.settings.timing)}.")
+    _tell(context, f"Timing is {shown(context.settings.timing)}.")
 
 
 def print_setting(context: Context, argument: str) -> None:
@@ -36,7 +36,7 @@ def print_setting(context: Context, argument: str) -> None:
         _change(context, name, _unquote(value.strip()))
     elif name not in table_of_settings.BY_NAME:
         _change(context, name, value)  # says that there is no such setting
-    context.output.say(f"{name} is {shown(getattr(context.settings, name))}.")
+    _tell(context, f"{name} is {shown(getattr(context.settings, name))}.")
 
 
 def set_format(context: Context, argument: str) -> None:
@@ -74,6 +74,12 @@ def _change(context: Context, name: str, text: str) -> None:
         table_of_settings.change(context.settings, name, text)
     except ValueError as error:
         raise CommandError(str(error)) from None
+
+
+def _tell(context: Context, text: str) -> None:
+    """Confirm a change to people; among data for programs it would be one more line of data."""
+    if context.interactive or context.settings.format in HUMAN_FORMATS:
+        context.output.say(text)
 
 
 def _unquote(text: str) -> str:
