@@ -155,7 +155,8 @@ class Session:
 
     def _run_alone(self, planned: PlannedStatement, values: tuple[Any, ...]) -> Any:
         """One statement as a transaction of its own."""
-        transaction = self.block.start()
+        modes = self.block.modes
+        transaction = self._engine.begin(read_only=modes.read_only, isolation=modes.isolation)
         try:
             outcome = planned.run(transaction, values)
         except BaseException:
