@@ -1,7 +1,7 @@
 """The cluster as the rest of the database uses it: :class:`ClusterNode`, for any thread.
 
-One thread of the application calls `listen()`, and is the listener from then on: an asyncio loop with everything of
-``runtime.py`` in it. All other threads call the rest. Calls that wait sleep on a lock of their own and cost the listener
+One thread of the application calls `listen()`, and is the listener from then on: an asyncio loop (``listener.py``) with
+everything of ``runtime.py`` in it. All other threads call the rest. Calls that wait sleep on a lock of their own and cost the listener
 one letter (``handoff.py``); calls that only look read values that the listener replaces and never changes.
 
 From a callback (which runs in the listener) only `info()` and `active_nodes()` may be called: anything that waits
@@ -10,17 +10,16 @@ would wait for itself, so it is refused with an error.
 `stop()` ends the cluster together with all active nodes; `close()` ends this node alone, and the others see it go.
 """
 
-import asyncio
 import logging
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from exdbsql.cluster.handoff import Mailbox, Request, Submission
+from exdbsql.cluster.handoff import Request, Submission
 from exdbsql.cluster.information import ClusterInfo, ExchangeReport, MemberInfo, NodeInfo, QuorumReport
+from exdbsql.cluster.listener import Listener
 from exdbsql.cluster.machine import CountedMachine
 from exdbsql.cluster.marker import MarkerFile
 from exdbsql.cluster.parameters import ClusterParams, ClusterWindow, ModeMask, wrong
@@ -32,7 +31,6 @@ from exdbsql.cluster.wire import FRAME_LIMIT
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import (
     ClusterError,
-    ClusterStoppedError,
     CommitOutcomeUnknownError,
     Error,
     NoQuorumError,
@@ -76,20 +74,17 @@ class ClusterNode:
         self._marker_file = MarkerFile(state_dir, params.nodeId)
         self._schema_text = state_machine.dictionary_text()
         self._at_first = list(state_machine.snapshot())  # what a log from its beginning is applied to, at attach()
-        self._mailbox = Mailbox()
-        self._listener: int | None = None
-        self._over = threading.Event()
-        self._changed = threading.Condition()
-        self._since = time.monotonic()
-        self._had_quorum = False
-        self._detached = bool(params.mode_mask & ModeMask.START_DETACHED)
-        self._go_on = asyncio.Event()
-        self._runtime = self._make_runtime(params)
+        detached = bool(params.mode_mask & ModeMask.START_DETACHED)
+        self._listener = Listener(self.node_id, self._make_runtime, detached)
         if params.mode_mask & ModeMask.DEBUG_OUTPUT:
             _trace_on_stderr()
 
-    def _make_runtime(self, params: ClusterParams) -> Runtime:
-        return Runtime(params, self._machine, self._store, self._marker_file, self._schema_text, self._note_change)
+    def _make_runtime(self, on_change: Callable[[], None]) -> Runtime:
+        return Runtime(self.params, self._machine, self._store, self._marker_file, self._schema_text, on_change)
+
+    @property
+    def _runtime(self) -> Runtime:
+        return self._listener.runtime
 
     # ---- the listener ----
 
@@ -101,84 +96,21 @@ class ClusterNode:
             DuplicateNodeIdError: another process has this node's id.
             SyncError: this node's dictionary differs from the cluster's; says what differs.
         """
-        if self._over.is_set():
-            raise ClusterStoppedError("the cluster runtime of this node has stopped", hint="Open the database again.")
-        with self._changed:
-            if self._listener is not None:
-                raise ClusterError("listen() runs already in another thread of this process")
-            self._listener = threading.get_ident()
-        try:
-            with asyncio.Runner() as runner:
-                runner.run(self._live())
-        except Error as error:
-            self._runtime.failure = error
-            raise
-        finally:
-            self._over.set()
-            self._mailbox.close()
-            self._note_change()
-
-    async def _live(self) -> None:
-        """In the cluster, then detached, then in it again, until the end."""
-        while True:
-            if not self._detached:
-                await self._runtime.run(self._mailbox)
-                self._detached = self._runtime.detached
-            self._note_change()
-            if not self._detached:
-                return
-            await self._wait_detached()
-            if self._detached:
-                return
-
-    async def _wait_detached(self) -> None:
-        """Until `attach()` clears `_detached`, or `stop()` or `close()` does not."""
-        self._go_on.clear()
-        self._mailbox.attach(asyncio.get_running_loop(), self._open_letters_detached)
-        await self._go_on.wait()
-
-    def _open_letters_detached(self) -> None:
-        for letter in self._mailbox.take():
-            if isinstance(letter, Request) and letter.detached_too:
-                letter.action(letter)
-            else:
-                letter.settle(ClusterError(f"node {self.node_id} is detached from its cluster", hint="Call attach()."))
-
-    @property
-    def is_detached(self) -> bool:
-        """Whether this node has left its cluster and may be written to locally."""
-        return self._detached
+        self._listener.listen()
 
     @property
     def is_listening(self) -> bool:
         """Whether `listen()` runs."""
-        return self._listener is not None and not self._over.is_set()
+        return self._listener.is_listening
 
     @property
-    def in_callback(self) -> bool:
-        """Whether the calling thread is the listener, so that waiting calls would wait for themselves."""
-        return threading.get_ident() == self._listener and not self._over.is_set()
+    def is_detached(self) -> bool:
+        """Whether this node has left its cluster and may be written to locally."""
+        return self._listener.is_detached
 
     def refuse_in_callback(self, call: str) -> None:
         """Raise ClusterError if the caller is a callback; `call` names what it wanted."""
-        if self.in_callback:
-            raise ClusterError(
-                f"{call} was called from a cluster callback",
-                hint="A callback runs in the listener; it may call info() and active_nodes() only.",
-            )
-
-    def _note_change(self) -> None:
-        has_quorum = self._runtime.status.has_quorum
-        if has_quorum != self._had_quorum:
-            self._had_quorum, self._since = has_quorum, time.monotonic()
-        with self._changed:
-            self._changed.notify_all()
-
-    def _refuse_when_over(self) -> None:
-        if self._over.is_set():
-            failure = self._runtime.failure
-            why = f": {failure.message}" if failure is not None else ""
-            raise ClusterStoppedError(f"the cluster runtime of this node has stopped{why}") from failure
+        self._listener.refuse_in_callback(call)
 
     # ---- the replicated log ----
 
@@ -206,10 +138,10 @@ class ClusterNode:
                 hint="Commit in smaller parts.",
             )
         submission = Submission(command)
-        self._mailbox.put(submission)
+        self._listener.put(submission)
         if not submission.wait(timeout):
             why = f"no answer within {timeout} s"
-            self._mailbox.put(Request(lambda request: self._runtime.give_up(submission, why)))
+            self._listener.put(Request(lambda request: self._runtime.give_up(submission, why)))
             submission.wait()
         result = submission.result
         if isinstance(result, ClusterError | CommitOutcomeUnknownError):  # errors of the database come back as values
@@ -223,7 +155,7 @@ class ClusterNode:
             ClusterError: the id is none of ours.
         """
         origin = read_transaction_id(transaction_id)
-        status = self._call("transaction_status()", lambda request: request.settle(self._status_of(origin)))
+        status = self._listener.call("transaction_status()", lambda request: request.settle(self._status_of(origin)))
         return cast(str, status)
 
     def _status_of(self, origin: Origin) -> str:
@@ -236,8 +168,8 @@ class ClusterNode:
             NoQuorumError: it may not; says the sum.
             ClusterStoppedError: the runtime has stopped.
         """
-        if not self._runtime.status.has_quorum or self._over.is_set():
-            self._refuse_when_over()
+        if not self._runtime.status.has_quorum or self._listener.is_over:
+            self._listener.refuse_when_over()
             raise no_quorum_error(self.quorum_report())
 
     def read_mark(self, timeout: float | None = None) -> None:
@@ -259,19 +191,18 @@ class ClusterNode:
             Error: why the node cannot take part (what `listen()` raised).
         """
         self.refuse_in_callback("wait_ready()")
-        with self._changed:
-            self._changed.wait_for(lambda: self._over.is_set() or self._detached or self._runtime.status.ready, timeout)
-        if self._detached:
-            raise ClusterError(f"node {self.node_id} is detached from its cluster", hint="Call attach().")
-        if self._runtime.status.ready and not self._over.is_set():
-            return
-        failure = self._runtime.failure
-        if failure is not None:
-            raise failure
-        self._refuse_when_over()
-        reasons = "\n".join(self._runtime.reasons.values())
-        waits_for = self._runtime.status.waiting_for or "listen() to be called"
-        raise NoQuorumError(f"node {self.node_id} is not ready: it waits for {waits_for}", detail=reasons or None)
+        listener = self._listener
+        listener.wait_until(lambda: listener.is_detached or self._runtime.status.ready, timeout)
+        if self._runtime.failure is not None:
+            raise self._runtime.failure
+        listener.refuse_when_over()
+        if listener.is_detached:
+            raise listener.detached_error()
+        status = self._runtime.status
+        if not status.ready:
+            reasons = "\n".join(self._runtime.reasons.values())
+            waits_for = status.waiting_for if listener.is_listening else "listen() to be called"
+            raise NoQuorumError(f"node {self.node_id} is not ready: it waits for {waits_for}", detail=reasons or None)
 
     def barrier(self, timeout: float | None = None) -> None:
         """Return after all nodes have entered.
@@ -284,7 +215,7 @@ class ClusterNode:
 
     def _propose(self, call: str, propose: Callable[[], int], timeout: float | None) -> None:
         runtime = self._runtime
-        result = self._call(call, lambda request: runtime.ask(propose, request.settle), timeout)
+        result = self._listener.call(call, lambda request: runtime.ask(propose, request.settle), timeout)
         if isinstance(result, CommitOutcomeUnknownError):
             raise NoQuorumError(f"{call} was given up: the quorum was lost, or the node stopped")
         if isinstance(result, Error):
@@ -297,18 +228,23 @@ class ClusterNode:
             ClusterError: not all have within `timeout` seconds. This node goes on waiting, and takes no more commits.
         """
         self.refuse_in_callback("stop()")
-        if self._over.is_set():
+        listener = self._listener
+        if listener.is_over:
             return
         request = Request(self._stop, detached_too=True)
-        self._mailbox.put(request)
-        deadline = None if timeout is None else time.monotonic() + timeout
-        with self._changed:
-            over = self._changed.wait_for(lambda: self._over.is_set() or request.done, timeout)
-        if request.done and isinstance(request.result, Error) and not isinstance(request.result, ClusterStoppedError):
+        listener.put(request)
+        listener.wait_until(lambda: request.done, timeout)
+        if listener.is_over:
+            return
+        if request.done and isinstance(request.result, Error):
             raise request.result
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        if not over or not self._over.wait(left):
-            raise ClusterError(f"not all active nodes have called stop() within {timeout} s", retryable=True)
+        raise ClusterError(f"not all active nodes have called stop() within {timeout} s", retryable=True)
+
+    def _stop(self, request: Request) -> None:
+        if self.is_detached:
+            self._listener.go_on()
+        else:
+            self._runtime.begin_stop(request)
 
     def detach(self, timeout: float = 2.0) -> None:
         """Leave the cluster without waiting for the others; the database is free for local reads and writes.
@@ -316,14 +252,12 @@ class ClusterNode:
         The node's rank leaves the sum, where the cluster has a quorum to write that down within `timeout` seconds.
         """
         self.refuse_in_callback("detach()")
-        self._refuse_when_over()
-        if self._detached:
-            return
-        runtime = self._runtime
-        self._mailbox.put(Request(lambda request: runtime.leave(timeout)))
-        with self._changed:
-            self._changed.wait_for(lambda: self._over.is_set() or self._detached)
-        self._refuse_when_over()
+        listener = self._listener
+        listener.refuse_when_over()
+        if not listener.is_detached:
+            listener.put(Request(lambda request: self._runtime.leave(timeout)))
+            listener.wait_until(lambda: listener.is_detached, None)
+            listener.refuse_when_over()
 
     def attach(self, params: ClusterParams | None = None, timeout: float | None = None) -> None:
         """Join the cluster again and wait until this node is synchronised; its replicated tables become the cluster's.
@@ -338,25 +272,25 @@ class ClusterNode:
         """
         if params is not None and params.nodeId != self.node_id:
             raise wrong("nodeId", f"{params.nodeId} is not the id of this node, {self.node_id}")
-        result = self._call("attach()", lambda request: self._attach(request, params), detached_too=True)
+        result = self._listener.call("attach()", lambda request: self._attach(request, params), detached_too=True)
         if isinstance(result, Error):
             raise result
         self.wait_ready(timeout)
 
     def _attach(self, request: Request, params: ClusterParams | None) -> None:
-        if not self._detached:
+        if not self.is_detached:
             request.settle(ClusterError(f"node {self.node_id} is attached already"))
             return
+        window = self.window
+        self.params = params or self.params
         try:
             self._machine.restore(iter(self._at_first))
-            runtime = self._make_runtime(params or self.params)
+            runtime = self._make_runtime(self._listener.note_change)
         except Error as error:
             request.settle(error)
             return
-        self.params = params or self.params
-        runtime.window.bounds = self._runtime.window.bounds
-        self._runtime, self._detached = runtime, False
-        self._go_on.set()
+        runtime.window.bounds = window
+        self._listener.enter(runtime)
         request.settle(None)
 
     def force_go_on(self) -> str:
@@ -372,30 +306,21 @@ class ClusterNode:
             request.settle(self._runtime.replica.force_go_on())
             self._runtime.schedule_pump()
 
-        return cast(str, self._call("force_go_on()", force))
+        return cast(str, self._listener.call("force_go_on()", force))
 
     def close(self, timeout: float | None = 5.0) -> None:
         """End this node alone: hand over leadership if it has it, close its connections, return from `listen()`."""
         self.refuse_in_callback("close()")
-        if self._listener is None:
-            self._over.set()
-            self._mailbox.close()
-            return
-        self._mailbox.put(Request(self._close, detached_too=True))
-        self._over.wait(timeout)
+        if not self._listener.close_unheard():
+            self._listener.put(Request(self._close, detached_too=True))
+            self._listener.wait_until(lambda: False, timeout)
 
     def _close(self, request: Request) -> None:
-        if self._detached:
-            self._go_on.set()
+        if self.is_detached:
+            self._listener.go_on()
         else:
             self._runtime.close_soon()
         request.settle(None)
-
-    def _stop(self, request: Request) -> None:
-        if self._detached:
-            self._go_on.set()
-        else:
-            self._runtime.begin_stop(request)
 
     # ---- distributed tables ----
 
@@ -422,25 +347,10 @@ class ClusterNode:
     ) -> ExchangeReport:
         desk = self._runtime.desk
         begin = desk.scatter if call == "scatter()" else desk.gather
-        result = self._call(call, lambda request: begin(tables, nodes, request.settle), timeout)
+        result = self._listener.call(call, lambda request: begin(tables, nodes, request.settle), timeout)
         if isinstance(result, Error):
             raise result
         return cast(ExchangeReport, result)
-
-    def _call(
-        self, call: str, action: Callable[[Request], None], timeout: float | None = None, detached_too: bool = False
-    ) -> object:
-        """Have the listener do something and wait for its result."""
-        self.refuse_in_callback(call)
-        self._refuse_when_over()
-        request = Request(action, detached_too)
-        self._mailbox.put(request)
-        if not request.wait(timeout):
-            raise ClusterError(f"{call} had no result within {timeout} s", retryable=True)
-        result = request.result
-        if isinstance(result, ClusterStoppedError):
-            raise result
-        return result
 
     # ---- what can be asked, from anywhere ----
 
@@ -462,9 +372,9 @@ class ClusterNode:
 
     def active_nodes(self) -> list[NodeInfo]:
         """The members that are connected, this node included, in order of id. May be called from callbacks."""
-        if self._over.is_set() or self._detached:
+        if self._listener.is_over or self.is_detached:
             own = self.params.nodes[self.node_id]
-            return [NodeInfo(self.node_id, own.addr, own.qrank)] if self._detached else []
+            return [NodeInfo(self.node_id, own.addr, own.qrank)] if self.is_detached else []
         return [NodeInfo(m.node_id, m.addr, m.qrank) for m in self.members() if m.state == "active"]
 
     def members(self) -> list[MemberInfo]:
@@ -473,7 +383,7 @@ class ClusterNode:
 
     def quorum_report(self) -> QuorumReport:
         """Whether this node may write, and the sum behind it."""
-        return report_of(self._runtime.status, int((time.monotonic() - self._since) * 1000))
+        return report_of(self._runtime.status, int((time.monotonic() - self._listener.since) * 1000))
 
     @property
     def window(self) -> ClusterWindow:

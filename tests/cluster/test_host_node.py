@@ -444,7 +444,7 @@ def test_a_wait_that_is_too_short_is_definite(tmp_path: Path) -> None:
     with cluster(tmp_path) as made:
         node = made.nodes[0].node
         gate = threading.Event()
-        node._mailbox.put(Request(lambda request: gate.wait(DEADLINE_S) and None))
+        node._listener.put(Request(lambda request: gate.wait(DEADLINE_S) and None))
         try:
             threading.Timer(0.05, gate.set).start()
             with pytest.raises(OperationalError) as caught:
