@@ -433,8 +433,8 @@ class Replica:
         """A leader stays until everybody connected knows that the end is committed."""
         core = self.core
         if core.role == LEADER:
-            behind = [i for i, p in core.leading.progress.items() if i in core.present and p.commit < index]
-            if behind:
+            active = core.configuration.ids() & core.present.keys()
+            if any(p.commit < index for i, p in core.leading.progress.items() if i in active):
                 return
         core.remove_marker = True
         core.events.append(Stopped())

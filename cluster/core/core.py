@@ -381,18 +381,24 @@ class Core:
 
     def _committed_configuration(self, index: int) -> None:
         configuration = next(c for c in self.configurations if c.log_index == index)
-        was_member = any(self.id in c.ids() for c in self.configurations if c.log_index < index)
-        if not configuration.is_joint and self.phase == NORMAL and self.id not in configuration.ids() and was_member:
+        if any(self.id in c.ids() for c in self.configurations if c.log_index < index):
+            self._end_if_off(configuration)
+        while len(self.configurations) > 1 and self.configurations[1].log_index <= self.log.base_index:
+            self.configurations.pop(0)
+
+    def _end_if_off(self, configuration: Configuration) -> None:
+        """A committed list is without this node, which was a member: it has left. (Not while it recovers: then this
+        may be history of an earlier membership.)"""
+        if not configuration.is_joint and self.phase == NORMAL and self.id not in configuration.ids():
             self.leading.flush_farewell()
             self.remove_marker = True
             self.events.append(Left())
             self.enter(LEFT)
-        while len(self.configurations) > 1 and self.configurations[1].log_index <= self.log.base_index:
-            self.configurations.pop(0)
 
     def restore(self, index: int, term: int, configuration: Configuration, pieces: Sequence[bytes]) -> None:
         """Take a snapshot in place of the log. May raise what the state machine raises; then nothing changed."""
         self.port.install(pieces, index)
+        was_member = any(self.id in c.ids() for c in self.configurations)
         self.log.reset(index, term)
         self.commit = self.applied = self.stable = index
         self.configurations = [configuration]
@@ -401,12 +407,16 @@ class Core:
         if self.config.durable:
             self._unsaved_snapshot = SnapshotData(index, term, configuration, tuple(pieces))
         self.refresh()
+        if was_member:
+            self._end_if_off(configuration)
 
     def compact(self) -> None:
         """Keep the log within its bounds; what connected followers still need is kept, up to four times as much."""
         log, config = self.log, self.config
         if len(log) <= config.compact_entries and log.size <= config.compact_bytes:
             return
+        if self.membership.leaving:
+            return  # the state machine stands still: the log is all that this node could give a successor
         keep_from = self.applied
         if len(log) <= 4 * config.compact_entries and log.size <= 4 * config.compact_bytes:
             keep_from = min(keep_from, self.leading.needed_from() - 1)

@@ -52,7 +52,11 @@ class Elections:
     def can_stand(self) -> bool:
         """Not recovering, a member with a say, and connected to enough others that it could win."""
         c = self.core
-        has_say = c.configuration.rank(c.id) > 0 or (c.rule.callback is not None and c.id in c.configuration.ids())
+        # Who is off the newest list is still needed while that is not committed (Ongaro's thesis, 4.2.2).
+        open_lists = [x for x in c.configurations if x.log_index > c.commit]
+        lists = [x for x in c.configurations if x.log_index <= c.commit][-1:] + open_lists
+        by_callback = c.rule.callback is not None
+        has_say = any(x.rank(c.id) > 0 or (by_callback and c.id in x.ids()) for x in lists)
         return c.phase == NORMAL and has_say and c.rule.is_quorum(c.configuration, {c.id, *c.present})
 
     def time_out(self) -> None:

@@ -8,7 +8,7 @@ are, in numbered rounds. By the answers:
    quorum of it → the one with the lowest id among them (and a rank) founds: it makes up an id, and the others agree.
    Who agrees keeps a marker from then on, and *votes in one cluster only*; the founder needs a quorum of agreements, then
    stands in an ordinary election. Two clusters from one list would need a node that voted in both.
-3. A cluster's marker, but nobody has state: when all members of all lists are there, and none has state, nothing is left
+3. A cluster's marker, but nobody reachable has state: when all members of all lists are there, nothing is left
    to lose, and the one with the lowest id founds anew. "None has state" must be true of all at one moment: two rounds of
    questions, the second asked after all answers to the first had arrived, and every node in both in the same incarnation
    and stateless. Within an incarnation a node with state never becomes stateless, so between the rounds all were.
@@ -71,9 +71,15 @@ class Founding:
 
     def tick(self) -> None:
         c = self.core
-        if c.phase not in STATELESS or c.now < self._retry_at:
+        lost = c.phase == NORMAL and c.leader is None
+        if not (lost or c.phase in STATELESS) or c.now < self._retry_at:
             return
         self._retry_at = c.now + c.config.retry_ms
+        if lost:
+            # No leader feeds this node: perhaps it was taken off the list, and the one who leads will tell it.
+            for node_id in c.present:
+                self._tell(node_id, self.round, False)
+            return
         if self._proposal is not None and c.phase == FOUNDED:
             c.broadcast(self._proposal)
         self.round += 1
@@ -93,6 +99,8 @@ class Founding:
             self._tell(sender, m.round, True)
         if c.role == LEADER:
             c.leading.learn_incarnation(sender, m.incarnation)
+            if m.phase == NORMAL and m.cluster == c.cluster:
+                c.membership.see_off(sender)
         if c.phase not in STATELESS:
             return
         self.facts[sender] = Fact(m, m.round if m.reply else 0)
@@ -169,7 +177,8 @@ class Founding:
             for i, f in self.facts.items()
             if f.hello.phase in STATELESS and f.round == self.round and i in everyone
         }
-        if everyone - {c.id} - stateless.keys():
+        holds_state = any(f.hello.phase in IN_CLUSTER and f.hello.cluster == c.cluster for f in self.facts.values())
+        if holds_state or everyone - {c.id} - stateless.keys():
             return
         incarnations = {i: f.hello.incarnation for i, f in stateless.items()}
         if self._complete != incarnations:

@@ -80,11 +80,14 @@ class Leading:
     def sync_members(self) -> None:
         """Feed the members and those who join; one who was taken off until it knows of it, or is gone."""
         c = self.core
-        wanted = (c.configuration.ids() | c.membership.joiners.keys()) - {c.id}
+        wanted = (c.configuration.ids() | c.membership.joiners.keys() | c.membership.farewells) - {c.id}
         for node_id in wanted - self.progress.keys():
             p = Progress(next=c.log.last_index + 1, incarnation=c.present.get(node_id, 0))
             p.heard_ms = c.now
             self.progress[node_id] = p
+        for node_id in list(c.membership.farewells):
+            if node_id not in c.present or self.progress[node_id].commit >= c.configuration.log_index:
+                c.membership.farewells.discard(node_id)
         for node_id in self.progress.keys() - wanted:
             knows = self.progress[node_id].commit >= c.configuration.log_index
             if not c.configuration.is_joint and (knows or node_id not in c.present):
@@ -145,6 +148,8 @@ class Leading:
             c.become_follower(None)
         elif self.handing_to is not None and c.now >= self.handing_until:
             self.handing_to = None
+        elif self.handing_to is None and c.membership.leaving:
+            self.hand_over(None)
 
     def _beat(self) -> None:
         c = self.core
@@ -180,7 +185,7 @@ class Leading:
             return
         p.match = max(p.match, m.match)
         p.next = max(p.next, p.match + 1)
-        p.inflight = max(0, p.inflight - 1)
+        p.inflight = 0 if p.match == p.next - 1 else max(0, p.inflight - 1)
         if p.state == PROBE:
             p.state, p.inflight = REPLICATE, 0
         if sender == self.handing_to:
@@ -251,6 +256,8 @@ class Leading:
             self._feed_snapshot(to, p)
             return
         if p.next <= log.base_index:
+            if c.membership.leaving:
+                return  # this node's state machine stands still already; its successor has the state
             self._begin_snapshot(p)
             self._feed_snapshot(to, p)
         elif p.state == PROBE:
@@ -260,7 +267,7 @@ class Leading:
         else:
             while p.next <= log.last_index and p.inflight < c.config.max_inflight:
                 self._append_to(to, p, c.config.max_append_entries)
-            if p.sent_commit < c.commit:
+            if p.sent_commit < c.commit and p.next > log.last_index:
                 self._append_to(to, p, 0)
 
     def _append_to(self, to: int, p: Progress, max_entries: int) -> None:
@@ -272,8 +279,6 @@ class Leading:
         c.send(to, Append(c.cluster, c.term, prev, term, entries, c.commit))
         p.inflight += 1
         p.sent_commit = min(c.commit, prev + len(entries))
-        if prev + len(entries) >= c.commit:
-            p.sent_commit = c.commit
         if p.state == REPLICATE:
             p.next += len(entries)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgpack
 
 from exdbsql.cluster.core.messages import CONFIG, Join, JoinRefused, Leave, configuration_to_wire
-from exdbsql.cluster.core.phases import IN_CLUSTER, LEADER, LEFT
+from exdbsql.cluster.core.phases import IN_CLUSTER, LEADER, LEFT, RECOVERING
 from exdbsql.cluster.core.progress import REPLICATE
 from exdbsql.cluster.core.quorum import Configuration, Member
 from exdbsql.cluster.core.ready import Refused
@@ -34,6 +34,8 @@ class Membership:
         """At the leader: id -> (member as it wishes to be listed, incarnation); also changes of rank or address."""
         self.goers: set[int] = set()
         """At the leader: who is to be taken off."""
+        self.farewells: set[int] = set()
+        """At the leader: who was taken off, and does not know it yet."""
         self._wishes: list[Join | Leave] = []
         """At any node: an operator's wishes, told to the leader until they show."""
         self._retry_at = 0
@@ -48,10 +50,14 @@ class Membership:
             self._tell_wishes()
 
     def ask_to_join(self) -> None:
-        """Not listed, or with another address: ask everybody, whoever leads will hear."""
+        """Not listed, or with another address: ask everybody, whoever leads will hear.
+
+        A recovering node that hears no leader asks too: the change that listed it may have come to nothing.
+        """
         c = self.core
         listed = c.configuration.member(c.id)
-        if self.leaving or (listed is not None and (listed.addr == c.me.addr or not c.me.addr)):
+        forgotten = c.phase == RECOVERING and c.leader is None
+        if self.leaving or (listed is not None and not forgotten and (listed.addr == c.me.addr or not c.me.addr)):
             return
         member = c.me if listed is None else c.me._replace(rank=listed.rank)
         self._to_leader(Join(c.cluster, c.incarnation, member))
@@ -70,7 +76,8 @@ class Membership:
         self.wish(Leave(c.cluster, c.id))
 
     def _tell_wishes(self) -> None:
-        members = {m.node_id: m for m in self.core.configuration.members}
+        now = self.core.configuration
+        members = {m.node_id: m for m in now.members}
         open_wishes: list[Join | Leave] = []
         for wish in self._wishes:
             done = (
@@ -78,7 +85,7 @@ class Membership:
                 if isinstance(wish, Join)
                 else wish.node_id not in members
             )
-            if not done or self.core.configuration.is_joint:
+            if not done or now.is_joint or now.log_index > self.core.commit:
                 open_wishes.append(wish)
                 self._to_leader(wish)
         self._wishes = open_wishes
@@ -130,8 +137,16 @@ class Membership:
             if sender == m.member.node_id:
                 c.leading.learn_incarnation(sender, m.incarnation)
 
+    def see_off(self, node_id: int) -> None:
+        """A node that is no member believes to be one: feed it until it knows."""
+        c = self.core
+        if node_id not in c.configuration.ids() and node_id not in self.joiners and c.role == LEADER:
+            self.farewells.add(node_id)
+            c.leading.sync_members()
+
     def forget_requests(self) -> None:
         """No longer the leader: whoever still wishes something will tell the next one."""
+        self.farewells.clear()
         self.joiners.clear()
         self.goers.clear()
 
@@ -150,19 +165,30 @@ class Membership:
         for node_id, (member, _) in list(self.joiners.items()):
             if node_id not in members and node_id not in c.present:
                 del self.joiners[node_id]
-            elif node_id in members or self._caught_up(node_id):
+            elif self._caught_up(node_id) or (node_id in members and member.rank <= members[node_id].rank):
                 members[node_id] = member
         for node_id in self.goers:
             members.pop(node_id, None)
         changed = tuple(members[i] for i in sorted(members))
-        if changed != now.members and changed:
-            self._append(Configuration(0, changed, now.members))
-        self.joiners = {i: j for i, j in self.joiners.items() if members.get(i) != j[0]}
-        self.goers.clear()
+        change = Configuration(0, changed, now.members)
+        if changed != now.members and self._bearable(change):
+            self._append(change)
+            self.joiners = {i: j for i, j in self.joiners.items() if members.get(i) != j[0]}
+            self.goers.clear()
+
+    def _bearable(self, change: Configuration) -> bool:
+        """Whether the nodes that are there, sound and up to date could go on with the change: else it must wait."""
+        c = self.core
+        others = c.leading.progress.keys() & c.present.keys()
+        sound = {c.id} | {i for i in others if self._caught_up(i)}
+        return c.rule.is_quorum(change, sound)
 
     def _caught_up(self, node_id: int) -> bool:
+        """Whether more weight for this node would not stand in the way: it holds what is committed, and can stand."""
+        if node_id == self.core.id:
+            return True
         p = self.core.leading.progress.get(node_id)
-        return p is not None and p.state == REPLICATE and p.match >= self.core.commit
+        return p is not None and p.state == REPLICATE and p.match >= self.core.commit and not p.recovering
 
     def _append(self, configuration: Configuration) -> None:
         self.core.leading.append(CONFIG, msgpack.packb(configuration_to_wire(configuration)))

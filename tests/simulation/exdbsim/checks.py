@@ -88,7 +88,7 @@ class Checks:
             if isinstance(event, PhaseChanged) and event.phase == HALTED:
                 raise Violation(f"node {node.id} halted: {ready.events}")
             if isinstance(event, Founded) and event.anew and core.founding.founder == node.id:
-                self._founded_anew(world)
+                self._founded_anew(event.cluster, world)
 
     def _commits(self, node: SimNode, core: Core) -> None:
         cluster = core.cluster
@@ -117,7 +117,10 @@ class Checks:
         if self.verdicts.get(origin) is not took_effect:
             raise Violation(f"{origin} was told {took_effect}, the log says {self.verdicts.get(origin)}")
 
-    def _founded_anew(self, world: list[SimNode]) -> None:
+    def _founded_anew(self, cluster: int, world: list[SimNode]) -> None:
         for node in world:
-            if node.up and node.replica.core.phase in IN_CLUSTER and node.replica.core.commit:
+            core = node.replica.core if node.up else None
+            if core is None or core.cluster == cluster or node.id not in core.configuration.ids():
+                continue
+            if core.phase in IN_CLUSTER and core.commit:
                 raise Violation(f"founded anew while node {node.id} holds state")

@@ -18,13 +18,25 @@ from exdbsim.node import SimNode
 
 from exdbsql.cluster.core import describe
 from exdbsql.cluster.core.messages import Message
-from exdbsql.cluster.core.phases import ENDED, LEADER, LEFT, NORMAL, STOPPED
+from exdbsql.cluster.core.phases import ENDED, LEADER, LEFT, NORMAL
 from exdbsql.cluster.core.quorum import Member
 from exdbsql.cluster.replica import Replica
 from exdbsql.cluster.state_machine import Origin
 from exdbsql.schema.errors import CommitOutcomeUnknownError
 
-RANKS = [(1,), (1, 1), (1, 1, 1), (1, 1, 1), (2, 1, 1), (1, 1, 1, 1), (2, 1, 1, 1), (1, 1, 1, 1, 1), (1, 0, 0), (1, 1, 0), (3, 1, 1)]
+RANKS = [
+    (1,),
+    (1, 1),
+    (1, 1, 1),
+    (1, 1, 1),
+    (2, 1, 1),
+    (1, 1, 1, 1),
+    (2, 1, 1, 1),
+    (1, 1, 1, 1, 1),
+    (1, 0, 0),
+    (1, 1, 0),
+    (3, 1, 1),
+]
 FAULTS_MS = 3000
 SETTLE_MS = 25_000
 TIMING = {
@@ -43,7 +55,9 @@ Breaker = Callable[[Replica], None]
 class World:
     """One cluster's life."""
 
-    def __init__(self, seed: int, breaker: Breaker | None = None, trace: bool = False, gentle: bool | None = None) -> None:
+    def __init__(
+        self, seed: int, breaker: Breaker | None = None, trace: bool = False, gentle: bool | None = None
+    ) -> None:
         self.rng = Random(seed)
         self.seed = seed
         self.breaker = breaker
@@ -124,10 +138,11 @@ class World:
 
     def compare(self) -> None:
         """Everyone alive is equal, and what writers were told is there."""
-        states = {(n.machine.position, n.machine.digest) for n in self.alive()}
+        staying = [n for n in self.alive() if not n.replica.core.membership.leaving]
+        states = {(n.machine.position, n.machine.digest) for n in staying}
         if len(states) > 1:
             raise Violation(f"nodes differ at rest: {states}")
-        applied = self.alive()[0].machine.applied
+        applied = staying[0].machine.applied
         lost = [o for o, took in self.checks.told.items() if took and o not in applied]
         if lost:
             raise Violation(f"acknowledged, and not there: {lost}")
@@ -135,9 +150,12 @@ class World:
     def stop_all(self) -> None:
         """An orderly end: everyone asks, everyone hears."""
         for node in self.alive():
+            if node.replica.core.membership.leaving:
+                return
+        for node in self.alive():
             node.replica.submit_stop()
             self.turn(node)
-        if not self.run_until(self.now + 8000, lambda: all(n.replica.core.phase == STOPPED for n in self.nodes if n.up)):
+        if not self.run_until(self.now + 8000, lambda: not self.alive()):
             raise Violation(f"the common stop did not come about: {self.why()}")
 
     def alive(self) -> list[SimNode]:
@@ -160,7 +178,9 @@ class World:
         )
 
     def why(self) -> str:
-        lines = [f"{n.id}: {describe.state(n.replica.core)} | {n.replica.status().waiting_for}" for n in self.nodes if n.up]
+        lines = [
+            f"{n.id}: {describe.state(n.replica.core)} | {n.replica.status().waiting_for}" for n in self.nodes if n.up
+        ]
         return "\n".join(["", *lines])
 
     # ---- nodes ----
@@ -297,7 +317,17 @@ class World:
         if not self.faults:
             return
         act = self.rng.choice(
-            (self.hit, self.hit, self.split, self.split_one_way, self.mend, self.mend, self.newcomer, self.goer, self.rerank)
+            (
+                self.hit,
+                self.hit,
+                self.split,
+                self.split_one_way,
+                self.mend,
+                self.mend,
+                self.newcomer,
+                self.goer,
+                self.rerank,
+            )
         )
         act()
         self.at(self.rng.randrange(50, 500), self.mischief)
@@ -318,6 +348,9 @@ class World:
         if not all(n.up and n.replica.core.phase in (NORMAL, LEFT) for n in others):
             return False
         core = node.replica.core
+        wishes = [n.replica.core.membership for n in self.nodes if n.up]
+        if any(m._wishes or m.joiners or m.goers for m in wishes):
+            return False
         return all(
             n.replica.core.rule.is_half(c, {o.id for o in others if o.up and o.replica.core.phase == NORMAL})
             for n in [*others, node]
@@ -366,8 +399,12 @@ class World:
         node = self.rng.choice(self.nodes)
         if not node.up or node.replica.core.phase != NORMAL or node.replica.core.membership.leaving:
             return
-        voters = [n for n in self.nodes if n.up and n.replica.core.phase == NORMAL and n.replica.core.configuration.rank(n.id)]
-        if len([v for v in voters if v is not node]) >= 2 or node.rank == 0:
+        voters = [
+            n for n in self.nodes if n.up and n.replica.core.phase == NORMAL and n.replica.core.configuration.rank(n.id)
+        ]
+        fit = all(n.replica.core.applied >= node.replica.core.log.base_index for n in self.nodes if n.up)
+        others_up = all(n.up and n.replica.core.phase in (NORMAL, LEFT) for n in self.nodes)
+        if fit and others_up and len([v for v in voters if v is not node]) >= 2:
             self.say(f"{node.id} leaves")
             node.waiting.clear()
             node.replica.leave()
