@@ -3,7 +3,7 @@
 Rules:
 
 1. Every call into the connection happens on one worker thread; the caller waits, and may be interrupted.
-2. Ctrl-C while a statement runs cancels the statement. The second one gives the connection up, if there is a network
+2. Ctrl-C while a statement runs cancels the statement. The third one gives the connection up, if there is a network
    in between; a database inside this process is never given up, its data would go with it.
 3. When a connection is lost, the error says what became of the open transaction, as far as that can be known here.
 4. The next statement after a loss connects again. Nothing is repeated on its own: only the user knows whether a
@@ -16,7 +16,7 @@ from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 from exdbsql.schema import sqlstate as states
-from exdbsql.schema.errors import CommitOutcomeUnknownError, Error
+from exdbsql.schema.errors import CommitOutcomeUnknownError, Error, InternalError
 from exdbsql.shell.database import Connection, Result
 from exdbsql.shell.guard import only_reads
 from exdbsql.shell.words import words
@@ -109,7 +109,7 @@ class Link:
         """Run one statement and wait for it.
 
         Raises:
-            Error: what the database says of the statement.
+            Error: what the database says of the statement; InternalError for anything that is no error of ours.
             CannotConnectError: the connection had been lost, and no new one could be made.
             ConnectionLostError: the connection broke under this statement.
         """
@@ -125,6 +125,8 @@ class Link:
             fate = fate_of_transaction(before, sql, error)
             self._forget()
             raise ConnectionLostError(self.target, error, fate) from error
+        except Exception as error:
+            raise InternalError(f"{type(error).__name__}: {error}", statement=sql) from error
 
     def in_background(self, job: Callable[[Connection], T]) -> "Future[T] | None":
         """Queue `job` behind the statements; None when there is no connection."""
@@ -160,7 +162,7 @@ class Link:
                 return future.result()
             except KeyboardInterrupt:
                 interrupts += 1
-                if cancel is None or (interrupts > 1 and not self.embedded):
+                if cancel is None or (interrupts > 2 and not self.embedded):
                     self._give_up()
                     raise
                 with contextlib.suppress(Error, OSError):

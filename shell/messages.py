@@ -10,6 +10,8 @@
 A long line is cut to the part around the caret. Text from the database is shown with control characters escaped.
 """
 
+import traceback
+
 from prompt_toolkit.utils import get_cwidth
 
 from exdbsql.schema import sqlstate as states
@@ -56,6 +58,8 @@ def error_text(error: Exception, statement: str, *, verbosity: str = "default", 
         lines.append(f"RETRY: {retry or 'does not help'}")
     if verbosity == "verbose":
         lines.append(f"CLASS: {type(error).__name__}" + (f", code {error.code}" if error.code else ""))
+        if isinstance(error, InternalError) and error.__cause__ is not None:
+            lines += traceback.format_exception(error.__cause__)
     return "\n".join(lines)
 
 

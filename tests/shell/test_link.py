@@ -7,7 +7,7 @@ import threading
 import pytest
 from shell_fake import FakeServer
 
-from exdbsql.schema.errors import CommitOutcomeUnknownError, OperationalError
+from exdbsql.schema.errors import CommitOutcomeUnknownError, InternalError, OperationalError
 from exdbsql.shell.link import CannotConnectError, ConnectionLostError, Link, fate_of_transaction
 
 
@@ -37,6 +37,13 @@ def test_an_error_of_a_statement_is_no_loss(server, link):
     server.answers["BAD"] = OperationalError("bad", sqlstate="55000")
     with pytest.raises(OperationalError):
         link.execute("BAD")
+    assert link.is_open
+
+
+def test_a_fault_of_the_database_is_an_error_like_others(server, link):
+    server.answers["BUG"] = KeyError("surprise")
+    with pytest.raises(InternalError, match="KeyError: 'surprise'"):
+        link.execute("BUG")
     assert link.is_open
 
 
