@@ -5,7 +5,8 @@ thread (`PyThreadState_SetAsyncExc`, https://docs.python.org/3/c-api/init.html).
 long call into C, a sort for example, ends first. Two things need care. The exception must not hit the thread after the
 statement has ended, so both sides announce before they look (Dekker's way: the canceller sets `_requested`, then reads
 who runs; the runner clears who runs, then reads `_requested`), and the runner takes back what was sent and not
-delivered. And it must not hit a commit, whose outcome has to stay definite, so only the statement itself runs inside.
+delivered. And it must not hit a commit, whose outcome has to stay definite, nor the begin or end of a transaction, so
+only the statement itself runs where it can be hit.
 """
 
 import ctypes
@@ -20,8 +21,9 @@ _take_back.argtypes = (ctypes.c_ulong, ctypes.c_void_p)
 ENDED: Final = -1
 """In the place of the running thread: the session has ended. One test of the session's finds this and "in use"."""
 
-COMMITTING: Final = -2
-"""In the place of the running thread: a commit runs. It cannot be cancelled, so that its outcome stays definite."""
+BUSY: Final = -2
+"""In the place of the running thread: something runs that cannot be cancelled. A commit, so that its outcome stays
+definite; the begin and the end of a transaction, so that no snapshot is left behind."""
 
 
 class StatementCancelled(BaseException):
@@ -54,6 +56,12 @@ class Cancellation:
                 _send(thread, ctypes.py_object(StatementCancelled))
             else:
                 self.requested = False
+
+    def shield(self) -> None:
+        """For the runner, when the part that can be cancelled is over: nothing is delivered after this."""
+        self.thread = BUSY
+        if self.requested:
+            self.settle()
 
     def settle(self) -> None:
         """For the runner, after it cleared `thread` and found `requested`: take back what was not delivered."""

@@ -6,7 +6,7 @@ replicated table, take the local way without a look at the network.
 """
 
 import threading
-from typing import Self
+from typing import Final, Self
 
 from exdbsql.connection import Connection
 from exdbsql.engine.database import Database as Engine
@@ -16,6 +16,9 @@ from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import InterfaceError
 from exdbsql.session import Session
 from exdbsql.statement_cache import DdlText, StatementCache
+
+_END_TIMEOUT_S: Final = 5.0
+"""How long `close` waits for a statement of another thread to stop."""
 
 
 class Database:
@@ -148,8 +151,7 @@ class Database:
             self._closed = True
             sessions = list(self._sessions)
         for session in sessions:
-            session.cancel()
-            session.close()
+            session.end(_END_TIMEOUT_S)
         if self.replication is not None:
             self.replication.close()
         self.engine.close()

@@ -17,9 +17,10 @@ which also tells `cancel` whom to stop.
 
 from collections.abc import Sequence
 from threading import get_ident
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
-from exdbsql.cancellation import COMMITTING, ENDED, Cancellation, StatementCancelled
+from exdbsql.cancellation import BUSY, ENDED, Cancellation, StatementCancelled
 from exdbsql.cluster_calls import NodeCalls
 from exdbsql.control import (
     Begin,
@@ -108,6 +109,14 @@ class Session:
         """Stop the statement that runs now, from another thread."""
         self._running.cancel()
 
+    def end(self, timeout_s: float) -> None:
+        """From another thread: stop the statement that runs, wait for that so long, and close."""
+        deadline = monotonic() + timeout_s
+        while self._running.thread not in (0, ENDED) and monotonic() < deadline:
+            self._running.cancel()
+            sleep(0.005)
+        self.close()
+
     def close(self) -> None:
         """Roll back and end. Closing twice is no error."""
         if self._running.thread != ENDED:
@@ -132,13 +141,18 @@ class Session:
         running = self._running
         if running.thread:
             raise self._why_not()
-        running.thread = get_ident()
+        running.thread = BUSY
         block = self.block
         try:
             values = planned.bind(parameters)
             if planned.writes or block.failed:
                 self._check_may_run(planned)
-            outcome = self._run_alone(planned, values) if block.alone else planned.run(block.enter(), values)
+            if block.alone:
+                outcome = self._run_alone(planned, values)
+            else:
+                transaction = block.enter()
+                running.thread = get_ident()
+                outcome = planned.run(transaction, values)
         except (Error, KeyboardInterrupt):
             block.fail()
             raise
@@ -155,15 +169,17 @@ class Session:
 
     def _run_alone(self, planned: PlannedStatement, values: tuple[Any, ...]) -> Any:
         """One statement as a transaction of its own."""
-        modes = self.block.modes
+        modes, running = self.block.modes, self._running
         transaction = self._engine.begin(read_only=modes.read_only, isolation=modes.isolation)
         try:
+            running.thread = get_ident()
             outcome = planned.run(transaction, values)
+            running.shield()
         except BaseException:
+            running.shield()
             transaction.rollback()
             raise
         if planned.writes:
-            self._running.thread = COMMITTING
             self._database.commit(transaction)
         else:
             transaction.rollback()
@@ -177,14 +193,18 @@ class Session:
         running = self._running
         if running.thread:
             raise self._why_not()
-        running.thread = get_ident()
+        running.thread = BUSY
         alone = self.block.alone
         try:
             self._check_may_run(planned)
-            count = planned.run_many(self.block.enter(), rows)
+            transaction = self.block.enter()
+            running.thread = get_ident()
+            count = planned.run_many(transaction, rows)
+            running.shield()
             if alone:
                 self._commit_block()
         except BaseException as problem:
+            running.shield()
             if alone:
                 self.block.rollback()
             self.block.fail()
@@ -256,7 +276,7 @@ class Session:
             self._running.thread = 0
 
     def _commit_block(self) -> None:
-        self._running.thread = COMMITTING
+        self._running.thread = BUSY
         transaction = self.block.take()
         if transaction is not None:
             self._database.commit(transaction)
