@@ -184,6 +184,13 @@ def test_the_first_start_writes_a_configuration_that_explains_itself(tmp_path: P
     try:
         shell.expect(PROMPT)
         assert "# format = " in (tmp_path / "exdbsql" / "shell.toml").read_text()
+        shell.type("select 1 from sites whe")  # completion while typing is on by default
+        shell.expect("where")
+        shell.type("\x03")
+        shell.expect(PROMPT)
+        shell.type("SELECT 1;\r")
+        shell.expect("(1 row)")
+        shell.expect("Time: ")
     finally:
         shell.close()
 
