@@ -61,10 +61,20 @@ def _first_frame(sock: socket.socket, deadline: float, addr: str) -> Frame:
         sock.settimeout(left)
         data = sock.recv(65_536)
         if not data:
-            raise ProtocolError(f"what answers at {addr} closed the connection: it is no cluster port of exdbsql")
-        frames = reader.feed(data)
+            raise _no_cluster_port(addr, "it closed the connection")
+        try:
+            frames = reader.feed(data)
+        except ProtocolError as error:
+            raise _no_cluster_port(addr, error.message) from None
         if frames:
             return frames[0]
+
+
+def _no_cluster_port(addr: str, why: str) -> ProtocolError:
+    return ProtocolError(
+        f"what answers at {addr} is no cluster port of exdbsql: {why}",
+        hint="Give the cluster address of a node (cluster.nodes in its configuration), not its SQL address.",
+    )
 
 
 def _read_members(frame: Frame) -> Discovery:

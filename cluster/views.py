@@ -1,5 +1,6 @@
 """A replica's status in the words of the reference: members, the quorum's sum, transaction ids. Pure functions."""
 
+from exdbsql.cluster.core.phases import IN_CLUSTER
 from exdbsql.cluster.information import MemberInfo, QuorumReport
 from exdbsql.cluster.replica import ReplicaStatus
 from exdbsql.cluster.state_machine import Origin
@@ -37,7 +38,8 @@ def sum_in_words(status: ReplicaStatus) -> str:
     """One sentence: the verdict, the sum, and what the node waits for."""
     verdict = "quorum" if status.has_quorum else "no quorum"
     sentence = f"{verdict}: ranks present {status.present_rank} of {status.total_rank}, more than half is needed"
-    if status.waiting_for and not status.ready:
+    lacks_only_ranks = status.phase in IN_CLUSTER and not status.has_quorum  # then the sum has said it all
+    if status.waiting_for and not lacks_only_ranks:
         return f"{sentence}; this node waits for {status.waiting_for}"
     return sentence
 
