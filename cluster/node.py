@@ -141,7 +141,7 @@ class ClusterNode:
         self._listener.put(submission)
         if not submission.wait(timeout):
             why = f"no answer within {timeout} s"
-            self._listener.put(Request(lambda request: self._runtime.give_up(submission, why)))
+            self._listener.put(Request(lambda request: self._runtime.proposals.give_up(submission, why)))
             submission.wait()
         result = submission.result
         if isinstance(result, ClusterError | CommitOutcomeUnknownError):  # errors of the database come back as values

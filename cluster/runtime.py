@@ -11,9 +11,6 @@ The life of a commit here:
 Nothing here is called from another thread, but `status`, `failure` and `traffic` are read by others: they are
 replaced, never changed.
 
-Outcomes are definite wherever they can be. When quorum is lost, submissions wait for :data:`GRACE_S`; then those that
-surely never left get :class:`NoQuorumError`, and the others :class:`CommitOutcomeUnknownError`.
-
 Left out: durable nodes (their log on disk) come with the engine's log.
 """
 
@@ -36,16 +33,15 @@ from exdbsql.cluster.link import Traffic
 from exdbsql.cluster.machine import CountedMachine
 from exdbsql.cluster.marker import MarkerFile
 from exdbsql.cluster.parameters import ClusterParams, ClusterWindow
+from exdbsql.cluster.proposals import Proposals
 from exdbsql.cluster.replica import Replica, ReplicaConfig, ReplicaStatus
-from exdbsql.cluster.state_machine import ExchangeStore, Origin
+from exdbsql.cluster.state_machine import ExchangeStore
 from exdbsql.cluster.transport_tcp import TcpTransport
-from exdbsql.cluster.views import transaction_id
 from exdbsql.cluster.window import Window
 from exdbsql.cluster.wire import Frame
 from exdbsql.schema.errors import (
     ClusterError,
     ClusterStoppedError,
-    CommitOutcomeUnknownError,
     DuplicateNodeIdError,
     Error,
     InternalError,
@@ -76,6 +72,7 @@ class Runtime:
         status: the replica's last status.
         failure: why the runtime ended by itself, or None.
         detached: it ended because the node left the cluster.
+        proposals: what this node has proposed, and who waits for it.
         reasons: by node id, what other nodes say against this one while it waits.
     """
 
@@ -99,18 +96,18 @@ class Runtime:
         self.window = Window(params.window or ClusterWindow(), self._submit_all)
         self.replica = Replica(self._replica_config(marker_file.read()), machine)
         self.status: ReplicaStatus = self.replica.status()
+        self.proposals = Proposals(self.replica)
         self.desk = ExchangeDesk(self.node_id, self.incarnation, store, self)
         self._machine = machine
         self._marker_file = marker_file
         self._schema_text = schema_text
         self._digests = {digest_of(schema_text)}
         self._on_change = on_change
-        self._waiting: dict[int, Callable[[object], None]] = {}
+        self._stopping = False
         self._transport: TcpTransport | None = None
         self._finished: asyncio.Event = asyncio.Event()
         self._pump_due = False
         self._ticks = 0
-        self._stopping = False
         self._connected_to: set[int] = set()
         self._also_stopping: set[int] = set()
 
@@ -155,7 +152,11 @@ class Runtime:
             self._tick()
             await self._finished.wait()
         finally:
-            self._end_calls()
+            self.proposals.closed = True
+            self.window.flush()
+            self.proposals.give_up_all(
+                "this node's cluster runtime stopped before the answer came", ClusterStoppedError
+            )
             self.desk.close()
             await self._transport.close()
             self._refresh()
@@ -180,23 +181,6 @@ class Runtime:
             log.error("node %d stops: %s", self.node_id, failure)
         self._finished.set()
 
-    def _end_calls(self) -> None:
-        waiting, self._waiting = self._waiting, {}
-        for number, settle in waiting.items():
-            settle(self._outcome_without_answer(number))
-
-    def _outcome_without_answer(self, number: int) -> Error:
-        if self.replica.withdraw(number):
-            return ClusterStoppedError("this node's cluster runtime stopped before the transaction was sent")
-        return self._unknown(number, "this node's cluster runtime stopped before the answer came")
-
-    def _unknown(self, number: int, why: str) -> CommitOutcomeUnknownError:
-        return CommitOutcomeUnknownError(
-            f"whether the transaction was committed is not known: {why}",
-            transaction_id=transaction_id(Origin(self.node_id, self.incarnation, number)),
-            hint="Ask transaction_status(transaction_id) when the cluster answers again.",
-        )
-
     # ---- what application threads ask ----
 
     def _open_letters(self, mailbox: Mailbox) -> None:
@@ -211,55 +195,17 @@ class Runtime:
 
     def _submit_all(self, submissions: list[Submission]) -> None:
         """Give the commands of one window to the replica."""
-        refusal = self._refusal_to_submit()
-        waiting = self._waiting
-        for submission in submissions:
-            if submission.done:
-                continue
-            if refusal is not None:
-                submission.settle(refusal)
-                continue
-            try:
-                number = self.replica.submit(submission.command)
-            except Error as error:
-                submission.settle(error)
-                continue
-            submission.number = number
-            waiting[number] = submission.settle
+        self.proposals.submit(submissions)
         self._pump()
-
-    def _refusal_to_submit(self) -> Error | None:
-        if self._stopping or self._finished.is_set():
-            return ClusterStoppedError("this node leaves: stop(), detach() or close() was called")
-        if not self.replica.has_quorum():
-            return NoQuorumError(self.replica.quorum_report().text)
-        return None
-
-    def give_up(self, submission: Submission, why: str) -> None:
-        """A caller no longer waits: give it the most definite outcome there is."""
-        if submission.done:
-            return
-        number = submission.number
-        if number == 0 or self.replica.withdraw(number):
-            error: Error = NoQuorumError(f"{why}; the transaction was not sent to any node")
-        else:
-            error = self._unknown(number, why)
-        self._waiting.pop(number, None)
-        submission.settle(error)
 
     def ask(self, propose: Callable[[], int], settle: Callable[[object], None]) -> None:
         """Propose something to the replica; `settle` gets its outcome, or the error."""
-        try:
-            number = propose()
-        except Error as error:
-            settle(error)
-            return
-        self._waiting[number] = settle
+        self.proposals.ask(propose, settle)
         self.schedule_pump()
 
     def begin_stop(self, call: Call) -> None:
         """The application called stop(): no more submissions; `call` gets an error, or nothing until the end."""
-        self._stopping = True
+        self.proposals.closed = self._stopping = True
         for node_id in self.connected():
             self._send_stop(node_id)
 
@@ -281,7 +227,7 @@ class Runtime:
 
     def close_soon(self) -> None:
         """This node goes alone: a leader hands over first, and what is on its way gets a moment to leave."""
-        self._stopping = True
+        self.proposals.closed = True
         if self.status.role != "leader" or len(self.status.present) < 2:
             self.finish()
             return
@@ -298,7 +244,7 @@ class Runtime:
 
     def leave(self, patience_s: float) -> None:
         """Take this node off the member list; `run` ends once that is done, or cannot be within `patience_s`."""
-        self._stopping = True
+        self.proposals.closed = True
         self.replica.leave()
         self.schedule_pump()
         asyncio.get_running_loop().call_later(patience_s, self._left)
@@ -360,10 +306,7 @@ class Runtime:
                 self._transport.send(to, [CONSENSUS, messages.to_wire(message)], channel)
         finally:
             self._transport.turn.let_go()
-        for number, result in ready.outcomes:
-            settle = self._waiting.pop(number, None)
-            if settle is not None:
-                settle(result)
+        self.proposals.settle(ready.outcomes)
         if ready.events:
             self._refresh()
             for event in ready.events:
@@ -399,11 +342,7 @@ class Runtime:
     def _give_up_without_quorum(self) -> None:
         if self.replica.has_quorum() or self._finished.is_set():
             return
-        report = self.replica.quorum_report().text
-        waiting, self._waiting = self._waiting, {}
-        for number, settle in waiting.items():
-            withdrawn = self.replica.withdraw(number)
-            settle(NoQuorumError(report) if withdrawn else self._unknown(number, report))
+        self.proposals.give_up_all(self.replica.quorum_report().text, NoQuorumError)
 
     def _notify(self, member: Member, present: bool) -> None:
         callback = self.params.notifyCallback

@@ -393,6 +393,19 @@ def test_detach_takes_the_rank_out_of_the_sum_and_attach_brings_it_back(tmp_path
         assert made.everywhere(lambda hosted: hosted.node.stop(DEADLINE_S)) == [None, None]
 
 
+def test_a_node_without_quorum_can_detach_and_finds_its_place_again(tmp_path: Path) -> None:
+    with cluster(tmp_path, (1, 1)) as made:
+        made.nodes[1].put("k", 1)
+        made.same_state()
+        made.nodes[0].node.close()
+        made.nodes.pop(0).join()
+        made.nodes[1].node.detach(timeout=0.05)
+        assert made.nodes[1].node.is_detached and made.nodes[1].node.is_listening
+        assert made.nodes[1].machine.values == {"k": 1}
+        made.nodes[1].node.stop(DEADLINE_S)
+        made.nodes[1].join()
+
+
 def test_a_node_may_start_detached(tmp_path: Path) -> None:
     with cluster(tmp_path, (1, 1), start=False) as made:
         made.start(0, mode_mask=8)

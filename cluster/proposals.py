@@ -1,0 +1,96 @@
+"""What this node has proposed, and who waits for it: from a submission to the most definite outcome there is.
+
+An outcome comes from the replica. Where none comes, because the quorum is lost, the caller's time is up, or the node
+stops, the proposal is withdrawn: one that surely never left this node is a definite "no" (:class:`NoQuorumError`,
+:class:`ClusterStoppedError`), and any other is :class:`CommitOutcomeUnknownError` with the transaction's id.
+"""
+
+from collections.abc import Callable, Sequence
+
+from exdbsql.cluster.handoff import Submission
+from exdbsql.cluster.replica import Replica
+from exdbsql.cluster.state_machine import Origin
+from exdbsql.cluster.views import transaction_id
+from exdbsql.schema.errors import ClusterStoppedError, CommitOutcomeUnknownError, Error, NoQuorumError
+
+Settle = Callable[[object], None]
+
+
+class Proposals:
+    """The proposals of one replica. All calls come from the listener's thread.
+
+    Attributes:
+        closed: nothing more is taken; stop(), detach() or close() was called.
+    """
+
+    def __init__(self, replica: Replica) -> None:
+        self.closed = False
+        self._replica = replica
+        self._waiting: dict[int, Settle] = {}
+
+    def submit(self, submissions: Sequence[Submission]) -> None:
+        """Give commands to the replica, or refuse them."""
+        refusal = self._refusal()
+        waiting = self._waiting
+        for submission in submissions:
+            if submission.done:
+                continue
+            if refusal is not None:
+                submission.settle(refusal)
+                continue
+            try:
+                number = self._replica.submit(submission.command)
+            except Error as error:
+                submission.settle(error)
+                continue
+            submission.number = number
+            waiting[number] = submission.settle
+
+    def _refusal(self) -> Error | None:
+        if self.closed:
+            return ClusterStoppedError("this node leaves: stop(), detach() or close() was called")
+        if not self._replica.has_quorum():
+            return NoQuorumError(self._replica.quorum_report().text)
+        return None
+
+    def ask(self, propose: Callable[[], int], settle: Settle) -> None:
+        """Propose something that is no command; `settle` gets its outcome, or the error."""
+        try:
+            number = propose()
+        except Error as error:
+            settle(error)
+            return
+        self._waiting[number] = settle
+
+    def settle(self, outcomes: Sequence[tuple[int, object]]) -> None:
+        """The replica has found these."""
+        for number, result in outcomes:
+            settle = self._waiting.pop(number, None)
+            if settle is not None:
+                settle(result)
+
+    def give_up(self, submission: Submission, why: str) -> None:
+        """A caller no longer waits."""
+        if submission.done:
+            return
+        self._waiting.pop(submission.number, None)
+        if submission.number == 0:  # still gathered by the window, which leaves out what is settled
+            submission.settle(NoQuorumError(f"{why}; the transaction was not sent to any node"))
+        else:
+            submission.settle(self._last_word(submission.number, why, NoQuorumError))
+
+    def give_up_all(self, why: str, definite: type[NoQuorumError] | type[ClusterStoppedError]) -> None:
+        """Nobody waits any longer; what never left this node gets the definite error."""
+        waiting, self._waiting = self._waiting, {}
+        for number, settle in waiting.items():
+            settle(self._last_word(number, why, definite))
+
+    def _last_word(self, number: int, why: str, definite: type[NoQuorumError] | type[ClusterStoppedError]) -> Error:
+        if self._replica.withdraw(number):
+            return definite(f"{why}; the transaction was not sent to any node")
+        config = self._replica.config
+        return CommitOutcomeUnknownError(
+            f"whether the transaction was committed is not known: {why}",
+            transaction_id=transaction_id(Origin(config.node_id, config.incarnation, number)),
+            hint="Ask transaction_status(transaction_id) when the cluster answers again.",
+        )
