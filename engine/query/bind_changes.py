@@ -164,9 +164,7 @@ class ChangeBinder:
     def _conflict(self, node: exp.OnConflict | None, table: Table, alias: str) -> OnConflict | None:
         if node is None:
             return None
-        self.context.only(
-            node, ("expressions", "action", "conflict_keys", "constraint", "where"), "ON CONFLICT"
-        )
+        self.context.only(node, ("expressions", "action", "conflict_keys", "constraint", "where"), "ON CONFLICT")
         arbiters = self._arbiters(node, table)
         if str(node.args["action"].this).upper() == "DO NOTHING":
             return OnConflict(arbiters)
@@ -280,9 +278,7 @@ class ChangeBinder:
             return (Column(BIGINT, False, target.rel, len(table.columns), "key"),)
         return tuple(target.column(i) for i in table.key_positions)
 
-    def _new_row(
-        self, sets: Sequence[exp.Expr], table: Table, target: Source, binder: ExpressionBinder
-    ) -> list[Expr]:
+    def _new_row(self, sets: Sequence[exp.Expr], table: Table, target: Source, binder: ExpressionBinder) -> list[Expr]:
         new: list[Expr] = [target.column(i) for i in range(len(table.columns))]
         done: set[int] = set()
         for item in sets:
@@ -372,5 +368,3 @@ def _is_default(node: exp.Expr) -> bool:
     if isinstance(node, exp.Column) and not node.this.args.get("quoted"):
         return node.args.get("table") is None and node.name.upper() == "DEFAULT"
     return isinstance(node, exp.Var) and str(node.this).upper() == "DEFAULT"
-
-

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from exdbsql.engine.query import operators
 from exdbsql.engine.query.aggregates import AGGREGATE_NAMES, AGGREGATE_NODES
-from exdbsql.engine.query.context import StatementContext, name_of
+from exdbsql.engine.query.context import COMPARE, StatementContext, name_of
 from exdbsql.engine.query.conversions import convert
 from exdbsql.engine.query.expressions import (
     Call,
@@ -90,7 +90,7 @@ class ExpressionBinder:
             return self.aggregate(node)
         if kind in operators.BITWISE:
             return self.bitwise(node)
-        label = node.sql_name() if isinstance(node, exp.Func) else kind.__name__
+        label = node.sql_name().replace("J_S_O_N", "JSON") if isinstance(node, exp.Func) else kind.__name__
         raise self.context.unsupported(node, f"the expression {label}")
 
     def condition(self, node: exp.Expr) -> Expr:
@@ -220,6 +220,9 @@ class ExpressionBinder:
     def between(self, node: exp.Between) -> Expr:
         self.context.only(node, ("this", "low", "high", "symmetric", "negate"), "BETWEEN")
         arg, low, high = (self.bind(node.args[k]) for k in ("this", "low", "high"))
+        if arg.type is None:
+            _, target = operators.unify(self.context, node, [low, high], "BETWEEN")
+            arg = operators.resolved(self.context, node, arg, target or TEXT, COMPARE)
         inside = self._between(node, arg, low, high)
         if node.args.get("symmetric"):
             turned = self._between(node, arg, high, low)
@@ -228,9 +231,6 @@ class ExpressionBinder:
 
     def _between(self, node: exp.Between, arg: Expr, low: Expr, high: Expr) -> Expr:
         above = operators.comparison(self.context, node, ">=", arg, low)
-        assert isinstance(above, Compare)
-        if arg.type is None:
-            arg = above.left
         below = operators.comparison(self.context, node, "<=", arg, high)
         return Logical(BOOLEAN, above.nullable or below.nullable, "and", (above, below))
 
@@ -247,13 +247,14 @@ class ExpressionBinder:
             rows = [self.comparison(exp.EQ(this=node.this, expression=item)) for item in node.expressions]
             return rows[0] if len(rows) == 1 else Logical(BOOLEAN, any(r.nullable for r in rows), "or", tuple(rows))
         arg = self.bind(node.this)
+        bound_items = [self.bind(item) for item in node.expressions]
+        if arg.type is None:
+            _, target = operators.unify(self.context, node, [arg, *bound_items], "IN")
+            arg = operators.resolved(self.context, node, arg, target or TEXT, COMPARE)
         items = []
-        for item in node.expressions:
-            bound = self.bind(item)
+        for item, bound in zip(node.expressions, bound_items, strict=True):
             arg_now, bound = operators.comparable(self.context, item, "=", arg, bound)
-            if arg.type is None or arg_now.type == arg.type:
-                arg = arg_now
-            elif arg_now.type != arg.type:
+            if arg_now is not arg:
                 return self._in_by_comparisons(node)
             items.append(bound)
         return InList(BOOLEAN, arg.nullable or any(i.nullable for i in items), arg, tuple(items))
@@ -302,7 +303,12 @@ class ExpressionBinder:
 
     def like(self, node: exp.Expr, escape: exp.Expr | None = None) -> Expr:
         self.context.only(node, ("this", "expression", "negate"), "LIKE")
-        names = {exp.Like: "like", exp.ILike: "ilike", exp.RegexpLike: "regexp_like", exp.RegexpILike: "regexp_ilike"}
+        names: dict[type[exp.Expr], str] = {
+            exp.Like: "like",
+            exp.ILike: "ilike",
+            exp.RegexpLike: "regexp_like",
+            exp.RegexpILike: "regexp_ilike",
+        }
         name = names[type(node)]
         if isinstance(node.args["expression"], (exp.Any, exp.All)):
             raise self.context.unsupported(node, "LIKE ANY")
@@ -359,7 +365,7 @@ class ExpressionBinder:
             args.append(
                 operators.resolved(self.context, part, bound, TEXT) if bound.type is None else convert(bound, TEXT)
             )
-        name = "concat" if isinstance(node, exp.Concat) else "concat_ws"
+        name = "concat_ws" if isinstance(node, exp.ConcatWs) else "concat"
         slots = ", ".join(f"{{{i}}}" for i in range(len(args)))
         nullable = name == "concat_ws" and args[0].nullable
         return Call(TEXT, nullable, name, f"{name}({slots})", tuple(args), strict=False)
@@ -371,9 +377,7 @@ class ExpressionBinder:
         conditions = []
         for branch in node.args["ifs"]:
             if node.this is not None:
-                equal = operators.comparison(
-                    self.context, branch, "==", self.bind(node.this), self.bind(branch.this)
-                )
+                equal = operators.comparison(self.context, branch, "==", self.bind(node.this), self.bind(branch.this))
                 conditions.append(equal)
             else:
                 conditions.append(operators.boolean(self.context, branch, self.bind(branch.this), "CASE/WHEN"))
@@ -395,7 +399,9 @@ class ExpressionBinder:
         if target is None:
             args = [operators.resolved(self.context, node, a, TEXT) for a in args]
             target = TEXT
-        return Coalesce(target, all(a.nullable for a in args), tuple(args))
+        first = next((i for i, a in enumerate(args) if not a.nullable), len(args) - 1)
+        args = args[: first + 1]  # nothing behind a value that is never NULL counts
+        return args[0] if len(args) == 1 else Coalesce(target, args[-1].nullable, tuple(args))
 
     def nullif(self, node: exp.Nullif) -> Expr:
         left = self.bind(node.this)
@@ -491,9 +497,7 @@ class ExpressionBinder:
             return self.aggregate(node)
         if name not in FUNCTIONS:
             hint = did_you_mean(name, FUNCTIONS)
-            raise self.context.error(
-                node, f"function {name} does not exist", sqlstate.UNDEFINED_FUNCTION, hint
-            )
+            raise self.context.error(node, f"function {name} does not exist", sqlstate.UNDEFINED_FUNCTION, hint)
         return self.call(node, name, [self.bind(a) for a in node.expressions])
 
     def call(self, node: exp.Expr, name: str, args: list[Expr]) -> Expr:
@@ -507,9 +511,7 @@ class ExpressionBinder:
                 sqlstate.UNDEFINED_FUNCTION,
                 "no function of that name takes these types; you might need a cast",
             )
-        bound = tuple(
-            operators.coerced(self.context, node, a, t) for a, t in zip(args, function.args, strict=True)
-        )
+        bound = tuple(operators.coerced(self.context, node, a, t) for a, t in zip(args, function.args, strict=True))
         nullable = any(a.nullable for a in bound)
         return Call(function.result, nullable, name, function.template, bound, checked=function.checked)
 

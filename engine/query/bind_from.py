@@ -12,9 +12,20 @@ from exdbsql.engine.query.bind_expressions import ExpressionBinder
 from exdbsql.engine.query.context import StatementContext, name_of
 from exdbsql.engine.query.expressions import Coalesce, Expr, conjuncts
 from exdbsql.engine.query.outputs import convert_outputs
-from exdbsql.engine.query.plan import CteScan, Derived, Join, OneRow, OutputColumn, Plan, Scan, output_columns, used_rels
+from exdbsql.engine.query.plan import (
+    CteScan,
+    Derived,
+    Join,
+    OneRow,
+    OutputColumn,
+    Plan,
+    Scan,
+    output_columns,
+    used_rels,
+)
 from exdbsql.engine.query.scope import Scope, Source, Visible, table_source
 from exdbsql.schema import sqlstate
+from exdbsql.schema.types import TEXT
 
 if TYPE_CHECKING:
     from exdbsql.engine.query.bind_query import QueryBinder
@@ -61,6 +72,9 @@ class FromBinder:
         if isinstance(node, exp.Table):
             return self._table(node)
         if isinstance(node, exp.Subquery):
+            if isinstance(node.this, (exp.Table, exp.Subquery)) and not node.args.get("alias"):
+                self.context.only(node, ("this", "joins"), "a join in parentheses")
+                return self._with_own_joins(node.this, len(self.scope.sources))
             return self._subquery(node, node, lateral=False)
         if isinstance(node, exp.Lateral):
             self.context.only(node, ("this", "alias"), "LATERAL")
@@ -91,14 +105,14 @@ class FromBinder:
     def _subquery(self, node: exp.Subquery, outer: exp.Expr, *, lateral: bool) -> Plan:
         inner = node.this
         if isinstance(inner, exp.Table) or (isinstance(inner, exp.Subquery) and inner.args.get("joins")):
-            raise self.context.unsupported(node, "a join in parentheses")
+            raise self.context.unsupported(node, "a name for a join in parentheses")
         self.context.only(node, ("this", "alias", "joins"), "a subquery in FROM")
         parent = self.scope if lateral else self.scope.parent
         return self._derived(self.queries.bind(inner, parent), outer, lateral=lateral)
 
     def _derived(self, plan: Plan, node: exp.Expr, *, lateral: bool) -> Plan:
         columns = output_columns(plan)
-        plan = convert_outputs(self.context, plan, [c.type or operators.TEXT for c in columns])
+        plan = convert_outputs(self.context, plan, [c.type or TEXT for c in columns])
         columns = output_columns(plan)
         rel = self.context.new_rel()
         alias, names = self._alias(node, f"subquery_{rel}")
@@ -168,7 +182,9 @@ class FromBinder:
             bound = ExpressionBinder(self.context, self.scope, self.queries, "JOIN/ON").condition(on)
             return tuple(conjuncts(bound))
         if (side or kind == "INNER" or (not kind and not _is_comma(node))) and kind != "CROSS":
-            raise self.context.error(node, "JOIN needs ON or USING", sqlstate.SYNTAX_ERROR, "for all pairs use CROSS JOIN")
+            raise self.context.error(
+                node, "JOIN needs ON or USING", sqlstate.SYNTAX_ERROR, "for all pairs use CROSS JOIN"
+            )
         return ()
 
     def _using(

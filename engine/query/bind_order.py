@@ -49,9 +49,7 @@ class OrderBinder:
                 name = name_of(node.this)
                 place = next((i for i, c in enumerate(columns) if c.name == name), None)
                 if place is None:
-                    raise self.context.error(
-                        node, f'column "{name}" does not exist', sqlstate.UNDEFINED_COLUMN
-                    )
+                    raise self.context.error(node, f'column "{name}" does not exist', sqlstate.UNDEFINED_COLUMN)
             if place is None:
                 raise self.context.error(
                     item,

@@ -28,6 +28,7 @@ from exdbsql.engine.query.plan import (
     Filter,
     Limit,
     OneRow,
+    OrderColumn,
     OutputColumn,
     Plan,
     Project,
@@ -39,7 +40,7 @@ from exdbsql.engine.query.plan import (
 )
 from exdbsql.engine.query.scope import Scope
 from exdbsql.schema import sqlstate
-from exdbsql.schema.types import BIGINT
+from exdbsql.schema.types import BIGINT, TEXT
 
 _SET_OPERATIONS = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}
 _SELECT_PARTS = (
@@ -83,7 +84,7 @@ class QueryBinder:
     def _with(self, node: exp.Expr, with_: exp.With, parent: Scope | None) -> Plan:
         self.context.only(with_, ("expressions",), "WITH")
         inner = QueryBinder(self.context, self.ctes)
-        made = []
+        made: list[tuple[int, str, Plan]] = []
         for cte in with_.expressions:
             self.context.only(cte, ("this", "alias", "materialized"), "WITH")
             if not isinstance(cte.this, (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)):
@@ -201,7 +202,9 @@ class QueryBinder:
         visible = sum(1 for o in outputs if not o.hidden)
         columns = tuple(OutputColumn(o.name, o.expr.type, o.expr.nullable) for o in outputs)
         result: Plan = Project(plan, tuple(o.expr for o in outputs), columns, visible)
-        return self._finished(node, result, visible, len(outputs), ordering.numbered(order, outputs), distinct_on, parent)
+        return self._finished(
+            node, result, visible, len(outputs), ordering.numbered(order, outputs), distinct_on, parent
+        )
 
     def _finished(
         self,
@@ -209,7 +212,7 @@ class QueryBinder:
         plan: Plan,
         visible: int,
         width: int,
-        order: list,
+        order: list[OrderColumn],
         distinct_on: tuple[int, ...] | None,
         parent: Scope | None,
     ) -> Plan:
@@ -276,7 +279,7 @@ class QueryBinder:
         else:
             expr = self._group_expression(item, scope, outputs)
         if expr.type is None:
-            expr = operators.resolved(self.context, item, expr, operators.TEXT)
+            expr = operators.resolved(self.context, item, expr, TEXT)
         return expr
 
     def _group_expression(self, item: exp.Expr, scope: Scope, outputs: list[Output]) -> Expr:
@@ -319,7 +322,7 @@ class QueryBinder:
 
 def settle(context: StatementContext, plan: Plan) -> Plan:
     """The plan with outputs of unknown type made text."""
-    return convert_outputs(context, plan, [c.type or operators.TEXT for c in output_columns(plan)])
+    return convert_outputs(context, plan, [c.type or TEXT for c in output_columns(plan)])
 
 
 def _renamed(context: StatementContext, plan: Plan, alias: exp.TableAlias) -> tuple[OutputColumn, ...]:

@@ -16,7 +16,7 @@ from exdbsql.engine.query.rules import optimise
 from exdbsql.engine.query.statements import BoundStatement
 from exdbsql.schema.table import IndexColumn, IndexDef, Table
 
-_KINDS = {exp.Insert: "insert", exp.Update: "update", exp.Delete: "delete"}
+_KINDS: dict[type[exp.Expr], str] = {exp.Insert: "insert", exp.Update: "update", exp.Delete: "delete"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,6 @@ def _bound(tree: exp.Expr, context: StatementContext, statistics: DatabaseStatis
         columns = change.returning.columns if change.returning is not None else ()
         return BoundStatement(kind, change=change, columns=columns)
     if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)):
-        raise context.unsupported(tree, f"the statement {type(tree).__name__.upper()}")
+        raise context.unsupported(tree, f"the statement {context.text.split(None, 1)[0].upper()}")
     plan = settle(context, QueryBinder(context).bind(tree, None))
     return BoundStatement("select", query=optimise(plan, statistics), columns=output_columns(plan))

@@ -154,9 +154,7 @@ class StatementContext:
 
     def error(self, node: exp.Expr | None, message: str, state: str, hint: str | None = None) -> ProgrammingError:
         """A ProgrammingError at a node's place."""
-        return ProgrammingError(
-            message, sqlstate=state, position=position_of(node), statement=self.text, hint=hint
-        )
+        return ProgrammingError(message, sqlstate=state, position=position_of(node), statement=self.text, hint=hint)
 
     def unsupported(self, node: exp.Expr | None, what: str) -> NotSupportedError:
         """A NotSupportedError at a node's place."""

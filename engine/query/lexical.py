@@ -98,7 +98,14 @@ def read_literal(text: str, start: int) -> Literal:
     if text.isdigit():
         number = int(text)
         return Literal(start, number if number <= BIGINT_MAX else Decimal(number), type_of_integer(number))
-    return Literal(start, Decimal(text), NUMERIC)
+    return Literal(start, plain_numeric(text), NUMERIC)
+
+
+def plain_numeric(text: str) -> Decimal:
+    """The numeric that a literal spells; 1e3 is 1000, with no digits after the point."""
+    value = Decimal(text)
+    exponent = value.as_tuple().exponent
+    return Decimal(int(value)) if isinstance(exponent, int) and 0 < exponent < 1000 else value
 
 
 def type_of_integer(number: int) -> SqlType:

@@ -1,7 +1,7 @@
 """Typing of operators: arithmetic, comparison, concatenation, casts. What the operands must be, and what comes out."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from sqlglot import exp
 
@@ -21,14 +21,14 @@ from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import DatabaseError
 from exdbsql.schema.types import BOOLEAN, DATE, DOUBLE, INTEGER, NUMERIC, TEXT, SqlType
 
-ARITHMETIC: Final[dict[type[exp.Expr], str]] = {
+ARITHMETIC: Final[dict[Any, str]] = {
     exp.Add: "+",
     exp.Sub: "-",
     exp.Mul: "*",
     exp.Div: "/",
     exp.Mod: "%",
 }
-COMPARISONS: Final[dict[type[exp.Expr], str]] = {
+COMPARISONS: Final[dict[Any, str]] = {
     exp.EQ: "==",
     exp.NEQ: "!=",
     exp.LT: "<",
@@ -36,7 +36,7 @@ COMPARISONS: Final[dict[type[exp.Expr], str]] = {
     exp.GT: ">",
     exp.GTE: ">=",
 }
-BITWISE: Final[dict[type[exp.Expr], tuple[str, str]]] = {
+BITWISE: Final[dict[Any, tuple[str, str]]] = {
     exp.BitwiseAnd: ("&", "({0} & {1})"),
     exp.BitwiseOr: ("|", "({0} | {1})"),
     exp.BitwiseXor: ("#", "({0} ^ {1})"),
@@ -92,7 +92,7 @@ def arithmetic(context: StatementContext, node: exp.Expr, op: str, left: Expr, r
 
 
 def _operand_like(context: StatementContext, unknown: Expr, other: SqlType, op: str) -> Expr:
-    if other == DATE and op in "+-" and isinstance(unknown, Param):
+    if other == DATE and op == "+":
         return context.resolve(unknown, INTEGER)
     return context.resolve(unknown, other, STRICT)
 
@@ -206,9 +206,7 @@ def cast(context: StatementContext, node: exp.Expr, arg: Expr, target: SqlType) 
         try:
             arg = convert(arg, target)
         except TypeError:
-            raise context.error(
-                node, f"cannot cast type {arg.type} to {target}", sqlstate.CANNOT_COERCE
-            ) from None
+            raise context.error(node, f"cannot cast type {arg.type} to {target}", sqlstate.CANNOT_COERCE) from None
     return apply_modifiers(arg, target, explicit=True)
 
 

@@ -61,6 +61,12 @@ _NAMES: dict[type[exp.Expr], str] = {
     exp.Stddev: "stddev",
     exp.Variance: "variance",
     exp.Boolean: "bool",
+    exp.Initcap: "initcap",
+    exp.TimestampTrunc: "date_trunc",
+    exp.Uuid: "gen_random_uuid",
+    exp.Rand: "random",
+    exp.StddevPop: "stddev_pop",
+    exp.VariancePop: "var_pop",
 }
 
 
@@ -83,6 +89,8 @@ def output_name(node: exp.Expr) -> str:
         return output_name(first) if first is not None else "?column?"
     if isinstance(node, exp.Anonymous):
         return name_of(node.this)
+    if isinstance(node, exp.Pad):
+        return "lpad" if node.args.get("is_left") else "rpad"
     if isinstance(node, exp.Trim):
         return {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or ""), "btrim")
     if type(node) in NODE_FUNCTIONS:
@@ -92,7 +100,7 @@ def output_name(node: exp.Expr) -> str:
 
 def _type_label(node: exp.Cast) -> str:
     short = {"INT": "int4", "BIGINT": "int8", "SMALLINT": "int2", "DOUBLE PRECISION": "float8", "REAL": "float4"}
-    text = node.args["to"].sql("postgres").split("(")[0]
+    text = str(node.args["to"].sql("postgres")).split("(")[0]
     return short.get(text, {"BOOLEAN": "bool", "DECIMAL": "numeric", "CHAR": "bpchar"}.get(text, text.lower()))
 
 
@@ -108,9 +116,7 @@ def convert_outputs(context: StatementContext, plan: Plan, types: Sequence[SqlTy
                 exprs[i] = _converted(context, exprs[i], t)
             return replace(plan, exprs=tuple(exprs), columns=_retyped(plan.columns, exprs))
         case Values():
-            rows = tuple(
-                tuple(_converted(context, e, t) for e, t in zip(row, types, strict=True)) for row in plan.rows
-            )
+            rows = tuple(tuple(_converted(context, e, t) for e, t in zip(row, types, strict=True)) for row in plan.rows)
             return replace(plan, rows=rows, columns=_retyped(plan.columns, rows[0]))
         case SetOperation(every=True) | SetOperation():
             if any(c.type is not None and t is not None and c.type != t for c, t in zip(columns, types, strict=False)):

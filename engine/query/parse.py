@@ -13,7 +13,7 @@ from typing import Final, Literal, NoReturn
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import NotSupportedError, OperationalError, ProgrammingError
@@ -88,6 +88,9 @@ def parse_statement(text: str) -> ParsedStatement:
         raise too_complex() from None
     if len(trees) != 1 or trees[0] is None:
         raise syntax_error(text, 0, "one statement is expected")
+    if isinstance(trees[0], (exp.Condition, exp.Alias, exp.Tuple)) and not isinstance(trees[0], exp.Query):
+        near = text[tokens[0].start : tokens[0].end + 1]
+        raise syntax_error(text, tokens[0].start, f'syntax error at or near "{near}"', "a statement begins with a verb")
     if isinstance(trees[0], exp.Command):
         raise NotSupportedError(f"{str(trees[0].this).upper()} is not supported", position=0, statement=text)
     return ParsedStatement(trees[0], text, placeholders)
@@ -117,8 +120,10 @@ def _raise_syntax_error(text: str, tokens: list[Token], error: ParseError) -> No
     description = details.get("description") or "the statement cannot be read"
     near = text[at.start : at.end + 1] if at is not None else "end of statement"
     hint = None
-    if "Required keyword" in description or "Expecting" in description:
-        hint = description
+    if "Required keyword" in description:
+        hint = "something is missing here"
+    elif "Expecting" in description:
+        hint = description[:1].lower() + description[1:]
     raise syntax_error(text, position, f'syntax error at or near "{near}"', hint) from None
 
 
@@ -176,10 +181,9 @@ def _number_placeholders(tokens: list[Token], text: str) -> tuple[list[Token], P
 
 
 def _dollar(number: int, token: Token) -> Iterable[Token]:
-    where = {"line": token.line, "col": token.col, "start": token.start, "end": token.end}
     return (
-        Token(TokenType.PARAMETER, "$", **where),
-        Token(TokenType.NUMBER, str(number), **where),
+        Token(TokenType.PARAMETER, "$", token.line, token.col, token.start, token.end),
+        Token(TokenType.NUMBER, str(number), token.line, token.col, token.start, token.end),
     )
 
 

@@ -11,7 +11,7 @@ What is left out: window functions, recursion, grouping sets; the binder refuses
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from exdbsql.engine.query.expressions import Column, Expr
@@ -276,14 +276,16 @@ def rewrite(value: Any, change: Callable[[Expr], Expr | None]) -> Any:
     elif isinstance(value, tuple):
         new = tuple(rewrite(item, change) for item in value)
         return value if all(a is b for a, b in zip(value, new, strict=True)) else new
-    elif type(value) not in NODE_FIELDS:
+    names = CHILD_FIELDS.get(type(value))
+    if not names:
         return value
-    names = NODE_FIELDS[type(value)]
-    old_parts = [getattr(value, name) for name in names]
-    parts = [rewrite(part, change) for part in old_parts]
-    if all(a is b for a, b in zip(old_parts, parts, strict=True)):
-        return value
-    return type(value)(*parts)
+    changes = {}
+    for name in names:
+        old = getattr(value, name)
+        new_part = rewrite(old, change)
+        if new_part is not old:
+            changes[name] = new_part
+    return replace(value, **changes) if changes else value
 
 
 def walk(value: Any) -> Iterator[Any]:
@@ -291,9 +293,11 @@ def walk(value: Any) -> Iterator[Any]:
     if isinstance(value, tuple):
         for item in value:
             yield from walk(item)
-    elif type(value) in NODE_FIELDS:
+        return
+    names = CHILD_FIELDS.get(type(value))
+    if names is not None:
         yield value
-        for name in NODE_FIELDS[type(value)]:
+        for name in names:
             yield from walk(getattr(value, name))
 
 
@@ -321,15 +325,19 @@ def used_rels(value: Any) -> set[int]:
     return used - provided
 
 
-def _all_classes(base: type) -> list[type]:
-    return [base, *[c for sub in base.__subclasses__() for c in _all_classes(sub)]]
+def _all_classes(base: type) -> list[type[Any]]:
+    below: list[type] = base.__subclasses__()
+    return [base, *[c for sub in below for c in _all_classes(sub)]]
 
 
-NODE_FIELDS: Final[dict[type, tuple[str, ...]]] = {
-    cls: tuple(f.name for f in fields(cls))  # type: ignore[arg-type]
+_NODE_WORDS: Final = ("Expr", "Plan", "Access", "SortKey", "AggregateCall", "Values")
+
+CHILD_FIELDS: Final[dict[type, tuple[str, ...]]] = {
+    cls: tuple(f.name for f in fields(cls) if any(word in str(f.type) for word in _NODE_WORDS))
     for cls in [
         *_all_classes(Plan),
         *_all_classes(Expr),
-        *(PointAccess, SeekAccess, RangeAccess, HashAccess, SortKey, AggregateCall, OrderColumn),
+        *(PointAccess, SeekAccess, RangeAccess, HashAccess, SortKey, AggregateCall),
     ]
 }
+"""For each class of nodes the fields in which there may be other nodes; by their annotations."""

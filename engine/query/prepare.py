@@ -27,7 +27,7 @@ from exdbsql.engine.query.parameters import Converter, Parameters, bind_values, 
 from exdbsql.engine.query.parse import Placeholders, parse_statement
 from exdbsql.engine.query.plan import OutputColumn
 from exdbsql.engine.transaction import Transaction
-from exdbsql.schema.errors import NotSupportedError
+from exdbsql.schema.errors import Error, NotSupportedError
 from exdbsql.schema.table import TableKind
 from exdbsql.schema.types import TEXT, SqlType
 
@@ -166,7 +166,7 @@ class Planner:
                 _bounded(self._shapes, _CACHED_SHAPES)
                 shape = self._shapes.setdefault(lifted.key, _Shape())
             shape.add(statement, pinned, lifted.literals)
-        return Bound(statement, _literal_values(statement, lifted.literals))
+        return Bound(statement, _literal_values(statement, lifted.literals, sql))
 
     def _compile(self, sql: str, lifted: LiftedText) -> tuple[PreparedStatement, set[int]]:
         parsed = parse_statement(sql)
@@ -217,11 +217,16 @@ class Planner:
         return Bound(statement, inner.literals)
 
 
-def _literal_values(statement: PreparedStatement, literals: Sequence[Literal]) -> tuple[Any, ...]:
+def _literal_values(statement: PreparedStatement, literals: Sequence[Literal], sql: str) -> tuple[Any, ...]:
     values = []
     for literal, t in zip(literals, statement.literal_types, strict=True):
         if literal.type is None and t is not None and not t.is_text:
-            values.append(t.parse(str(literal.value)))
+            try:
+                values.append(t.parse(str(literal.value)))
+            except Error as error:
+                if error.position is None:
+                    error.position, error.statement = literal.start, sql
+                raise
         else:
             values.append(literal.value)
     return tuple(values)

@@ -67,7 +67,7 @@ class AggregateCompiler:
             member = f"({pattern})" if "," in pattern else pattern
             frame.add(f"{members} = [{member} {self.streams.joined(clauses)}]")
         calls = [self._call(call, members, pattern, frame) for call in plan.calls]
-        return f"[({', '.join(calls)},)]"
+        return frame.assign("grouped", f"[({', '.join(calls)},)]")
 
     def _call(self, call: AggregateCall, members: str, pattern: str, frame: Frame) -> str:
         compiler = self.streams.expressions(frame)
@@ -114,6 +114,4 @@ class AggregateCompiler:
         columns = [OrderColumn(i + 1, k.descending, k.nulls_first, k.expr.nullable) for i, k in enumerate(order)]
         for arguments in sort_passes(columns):
             code = f"sorted({code}{arguments})"
-        return f"[row[0] for row in {code}]"
-
-
+        return f"list(map(itemgetter(0), {code}))"

@@ -71,7 +71,9 @@ class ChangeCompiler:
         self.frame.add("txn.end_statement()")
         if change.returning is None:
             return f"len({changes})"
-        return self._result(change.row, change.returning, self.frame.assign("old_rows", f"[row for _, row in {changes}]"))
+        return self._result(
+            change.row, change.returning, self.frame.assign("old_rows", f"[row for _, row in {changes}]")
+        )
 
     def _key(self, key: Sequence[Expr]) -> str:
         compiler = self.rows.streams.expressions(self.frame)
@@ -130,5 +132,3 @@ class ChangeCompiler:
         name = self.module.name("merged")
         self.frame.define(name, [old, new], body, "row")
         return self.frame.assign("written", f"insert_or_update(txn, {store}, {arbiters}, {rows}, {name})")
-
-

@@ -125,9 +125,7 @@ class ExpressionCompiler:
             repeated = expr.template.count(f"{{{i}}}") > 1
             if arg.nullable or repeated:
                 test, code = self._tested(arg)
-                if arg.nullable:
-                    tests.append(f"{test} is None")
-                elif test != code:
+                if arg.nullable or test != code:
                     tests.append(f"{test} is None")
             else:
                 code = self.value(arg)

@@ -49,12 +49,10 @@ def _compiled(source: str, names: dict[str, Any]) -> Callable[[Any, tuple[Any, .
     filename = f"<statement {next(_NUMBERS)}>"
     scope: dict[str, Any] = {**ALL_NAMES, **names}
     try:
-        exec(compile(source, filename, "exec"), scope)
+        exec(compile(source, filename, "exec"), scope)  # noqa: S102  # the source is ours, values are never in it
     except (RecursionError, MemoryError, SyntaxError) as error:
         if isinstance(error, SyntaxError) and "too many" not in str(error):
             raise
         raise too_complex() from None
     run: Callable[[Any, tuple[Any, ...]], Any] = scope["run"]
     return run
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import math
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -84,7 +85,7 @@ class Module:
         """Source of a constant."""
         if value is None or value is True or value is False or type(value) in (int, str, bytes):
             return repr(value)
-        if type(value) is float and value == value and abs(value) != float("inf"):
+        if type(value) is float and math.isfinite(value):
             return repr(value)
         return self.bind("constant", value) if value not in self.names.values() else self._known(value)
 

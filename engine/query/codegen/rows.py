@@ -49,7 +49,10 @@ class RowsCompiler:
                 assert plan.on is not None
                 return f"distinct_on({self.rows(plan.child, frame)}, itemgetter({', '.join(map(str, plan.on))}))"
             case Cut():
-                return f"[row[:{plan.visible}] for row in {self.rows(plan.child, frame)}]"
+                rows = self.rows(plan.child, frame)
+                if ":=" in rows:
+                    rows = frame.assign("wide_rows", rows)
+                return f"[row[:{plan.visible}] for row in {rows}]"
             case Limit():
                 return self._limit(plan, frame)
             case SetOperation():

@@ -114,7 +114,9 @@ class StreamCompiler:
             index = self.module.index(plan.table, access.index)
             found = f"txn.seek({index}, {key})"
             if any(k.nullable for k in access.key):
-                tests = " and ".join(f"{self._simple(k, compiler, frame)} is not None" for k in access.key if k.nullable)
+                tests = " and ".join(
+                    f"{self._simple(k, compiler, frame)} is not None" for k in access.key if k.nullable
+                )
                 found = f"({found} if {tests} else EMPTY)"
             loop = [f"for {self.variable(plan.rel, plan.alias, frame)} in {found}"]
         elif isinstance(access, RangeAccess):
@@ -138,7 +140,9 @@ class StreamCompiler:
             items = self.range_call(plan, access, compiler, "range_items")
         else:
             items = f"txn.items({self.module.store(plan.table)})"
-        rows = frame.assign(f"rows_{plan.alias}", f"[(*row, key) for key, row in {self.iterable(items, access, frame)}]")
+        rows = frame.assign(
+            f"rows_{plan.alias}", f"[(*row, key) for key, row in {self.iterable(items, access, frame)}]"
+        )
         loop = [f"for {self.variable(plan.rel, plan.alias, frame)} in {rows}"]
         return loop + self.conditions(plan.filters, frame)
 
@@ -200,12 +204,13 @@ class StreamCompiler:
         if plan.lateral:
             rows = self.rows.subqueries.call(plan.plan, frame, "lateral_query", "{0}")
         elif used_rels(plan.plan):
-            rows = self.rows.rows(plan.plan, frame)
+            rows = self._named(plan.alias, self.rows.rows(plan.plan, frame), frame)
         else:
-            rows = self.rows.rows(plan.plan, self.module.root)
-            if not rows.isidentifier():
-                rows = self.module.root.assign(f"rows_{plan.alias}", rows)
+            rows = self._named(plan.alias, self.rows.rows(plan.plan, self.module.root), self.module.root)
         return [f"for {self.variable(plan.rel, plan.alias, frame)} in {rows}"]
+
+    def _named(self, alias: str, rows: str, frame: Frame) -> str:
+        return rows if rows.isidentifier() else frame.assign(f"rows_{alias}", rows)
 
     # joins
 

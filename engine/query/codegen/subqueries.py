@@ -79,6 +79,6 @@ class SubqueryCompiler:
 
     def quantified(self, expr: Quantified, compiler: ExpressionCompiler) -> str:
         """``op ANY`` and ``op ALL``."""
-        values = self.call(expr.plan, compiler.frame, "any_query", "[r[0] for r in {0}]")
+        values = self.call(expr.plan, compiler.frame, "any_query", "list(map(itemgetter(0), {0}))")
         arg = compiler.value(expr.arg)
         return f"quantified({arg}, {values}, lambda a, b: a {expr.op} b, {expr.every})"

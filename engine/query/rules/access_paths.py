@@ -108,9 +108,7 @@ def _range(scan: Scan, statistics: Statistics) -> tuple[Access, set[Expr]] | Non
     return None
 
 
-def _range_access(
-    name: str | None, low: tuple[Expr, bool] | None, high: tuple[Expr, bool] | None
-) -> RangeAccess:
+def _range_access(name: str | None, low: tuple[Expr, bool] | None, high: tuple[Expr, bool] | None) -> RangeAccess:
     return RangeAccess(
         name,
         low[0] if low else None,
@@ -120,9 +118,7 @@ def _range_access(
     )
 
 
-def _bounds(
-    scan: Scan, position: int
-) -> tuple[tuple[Expr, bool] | None, tuple[Expr, bool] | None, set[Expr]]:
+def _bounds(scan: Scan, position: int) -> tuple[tuple[Expr, bool] | None, tuple[Expr, bool] | None, set[Expr]]:
     low: tuple[Expr, bool] | None = None
     high: tuple[Expr, bool] | None = None
     ensured: set[Expr] = set()

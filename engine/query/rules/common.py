@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
 
-from exdbsql.engine.query.plan import NODE_FIELDS, Plan
+from exdbsql.engine.query.plan import CHILD_FIELDS, Plan
 from exdbsql.schema.table import IndexDef, Table
 
 
@@ -30,11 +31,15 @@ def map_plans(value: Any, change: Callable[[Plan], Plan]) -> Any:
     if isinstance(value, tuple):
         new = tuple(map_plans(item, change) for item in value)
         return value if all(a is b for a, b in zip(value, new, strict=True)) else new
-    names = NODE_FIELDS.get(type(value))
+    names = CHILD_FIELDS.get(type(value))
     if names is None:
         return value
-    old = [getattr(value, name) for name in names]
-    new_parts = [map_plans(part, change) for part in old]
-    if not all(a is b for a, b in zip(old, new_parts, strict=True)):
-        value = type(value)(*new_parts)
+    changes = {}
+    for name in names:
+        old = getattr(value, name)
+        new_part = map_plans(old, change)
+        if new_part is not old:
+            changes[name] = new_part
+    if changes:
+        value = replace(value, **changes)
     return change(value) if isinstance(value, Plan) else value

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from exdbsql.engine.query.expressions import Column, Compare, Expr
-from exdbsql.engine.query.plan import NODE_FIELDS, Filter, Join, Plan, Scan, provided_rels, used_rels
+from exdbsql.engine.query.plan import CHILD_FIELDS, Filter, Join, Plan, Scan, provided_rels, used_rels
 from exdbsql.engine.query.rules.common import Statistics, map_plans
 from exdbsql.engine.query.rules.pushdown import push
 
@@ -30,7 +30,7 @@ def apply(plan: Plan, statistics: Statistics) -> Plan:
 
 def _children_reordered(node: Plan, statistics: Statistics) -> Plan:
     changes = {}
-    for name in NODE_FIELDS[type(node)]:
+    for name in CHILD_FIELDS[type(node)]:
         child = getattr(node, name)
         if isinstance(child, Join) and child.kind == "inner":
             changes[name] = reordered(child, statistics)
@@ -40,6 +40,7 @@ def _children_reordered(node: Plan, statistics: Statistics) -> Plan:
 def reordered(join: Join, statistics: Statistics) -> Plan:
     """The tree of inner joins at `join`, in a better order."""
     relations, conditions = _flatten(join)
+    used = {id(c): frozenset(used_rels(c)) for c in conditions if isinstance(c, Compare) and c.op == "=="}
     own = {id(r): provided_rels(r) for r in relations}
     every = frozenset().union(*own.values())
     if any(used_rels(r) & every for r in relations):
@@ -52,7 +53,7 @@ def reordered(join: Join, statistics: Statistics) -> Plan:
     plan = remaining.pop(0)
     have = set(own[id(plan)])
     while remaining:
-        chosen = _next(remaining, own, have, conditions, statistics)
+        chosen = _next(remaining, own, have, conditions, used, statistics)
         remaining.remove(chosen)
         plan = Join("inner", plan, chosen, ())
         have |= own[id(chosen)]
@@ -78,13 +79,14 @@ def _next(
     own: dict[int, frozenset[int]],
     have: set[int],
     conditions: list[Expr],
+    used: dict[int, frozenset[int]],
     statistics: Statistics,
 ) -> Plan:
     """The cheapest relation that an equality connects with what there is; the smallest one where none is connected."""
     best, best_cost = None, 0.0
     for relation in remaining:
         rels = own[id(relation)]
-        links = [c for c in conditions if _links(c, have, rels)]
+        links = [c for c in conditions if _links(used.get(id(c)), have, rels)]
         if not links:
             continue
         cost = estimate(relation, statistics)
@@ -95,11 +97,9 @@ def _next(
     return best if best is not None else remaining[0]
 
 
-def _links(condition: Expr, have: set[int], rels: frozenset[int]) -> bool:
-    if not isinstance(condition, Compare) or condition.op != "==":
-        return False
-    used = used_rels(condition)
-    return bool(used & rels) and bool(used & have) and used <= have | rels
+def _links(used: frozenset[int] | None, have: set[int], rels: frozenset[int]) -> bool:
+    """Whether an equality that uses these relations connects `rels` with what there is."""
+    return used is not None and bool(used & rels) and bool(used & have) and used <= have | rels
 
 
 def _on_unique_key(condition: Expr, relation: Plan, statistics: Statistics) -> bool:

@@ -31,7 +31,7 @@ def sum_numeric(values: Sequence[int | Decimal]) -> Decimal | None:
     if not values:
         return None
     with localcontext(NUMERIC_CONTEXT):
-        return sum(values, Decimal(0))
+        return Decimal(sum(values, Decimal(0)))
 
 
 def sum_float(values: Sequence[float]) -> float | None:

@@ -183,7 +183,7 @@ def float_to_real(x: float | Decimal) -> float:
 
 def sign(x: Any) -> int:
     """-1, 0 or 1."""
-    return (x > 0) - (x < 0)
+    return int(x > 0) - int(x < 0)
 
 
 def square_root(x: float) -> float:
@@ -250,8 +250,18 @@ NAMES: Final[dict[str, object]] = {
     for f in (
         *(out_of_range, check_float, int_divide, int_modulo, float_divide, numeric, numeric_divide, numeric_modulo),
         *(numeric_round, numeric_truncate, numeric_floor, numeric_ceil, float_floor, float_ceil, float_truncate),
-        *(float_round, float_to_int, numeric_to_int, float_to_numeric, float_to_real, sign, square_root, numeric_square_root, power),
+        *(
+            float_round,
+            float_to_int,
+            numeric_to_int,
+            float_to_numeric,
+            float_to_real,
+            sign,
+            square_root,
+            numeric_square_root,
+            power,
+        ),
         *(exponential, logarithm, logarithm10, shift_count),
     )
 }
-NAMES |= {"Decimal": Decimal, "math": math, "NUMERIC_CONTEXT": NUMERIC_CONTEXT, "localcontext": localcontext}
+NAMES.update({"Decimal": Decimal, "math": math, "NUMERIC_CONTEXT": NUMERIC_CONTEXT, "localcontext": localcontext})

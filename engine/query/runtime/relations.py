@@ -190,7 +190,18 @@ def full_join(
 NAMES: Final[dict[str, object]] = {
     f.__name__: f
     for f in (
-        *(scalar, row_in, ValueSet, quantified, intersect, except_, distinct_on, first_rows, limit_count, null_violation),
+        *(
+            scalar,
+            row_in,
+            ValueSet,
+            quantified,
+            intersect,
+            except_,
+            distinct_on,
+            first_rows,
+            limit_count,
+            null_violation,
+        ),
         *(check_violation, full_join, islice, itemgetter, defaultdict, Counter),
     )
 }
