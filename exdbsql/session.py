@@ -4,12 +4,10 @@ The life of a statement here (`run`):
 
 1. The text is looked up; most statements end this step with one dictionary look-up (:mod:`.statement_cache`).
 2. A planned statement runs in the session's transaction, or with autocommit in one of its own
-   (:mod:`.transaction_block`). A text that was not planned is transaction control, DDL
-   (:meth:`Database.execute_ddl`), an exchange of DISTRIBUTED tables, or SHOW.
+   (:mod:`.transaction_block`). A text that was not planned is one of the session's own (:mod:`.own_statements`):
+   transaction control, DDL, an exchange of DISTRIBUTED tables, SET, SHOW.
 3. An error leaves an open transaction *failed*, as in PostgreSQL: until it is rolled back, wholly or to a savepoint,
    every statement is refused with 25P02.
-
-DDL is not part of a transaction: it takes effect at once, so within one that has changes it is refused (25001).
 
 Threads: one at a time; a second one gets an InterfaceError, not a mixed-up transaction. Test and mark are one attribute,
 which also tells `cancel` whom to stop.
@@ -18,30 +16,17 @@ which also tells `cancel` whom to stop.
 from collections.abc import Sequence
 from threading import get_ident
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from exdbsql.cancellation import BUSY, ENDED, Cancellation, StatementCancelled
 from exdbsql.cluster_calls import NodeCalls
-from exdbsql.control import (
-    Begin,
-    Commit,
-    Control,
-    Exchange,
-    Modes,
-    Release,
-    Rollback,
-    RollbackTo,
-    SetModes,
-    SetSavepoint,
-    SetVariable,
-    Show,
-)
+from exdbsql.control import Commit, Control, Rollback, RollbackTo
 from exdbsql.interface import DISCONNECTED, FAILED, IDLE, OPEN
-from exdbsql.result import Answer, Parameters, Result, Shape, result_of
+from exdbsql.own_statements import run_own
+from exdbsql.result import Answer, Parameters, Result, result_of
 from exdbsql.schema import sqlstate as states
 from exdbsql.schema.errors import Error, InterfaceError, InternalError, OperationalError, ProgrammingError
 from exdbsql.settings import Settings
-from exdbsql.show import exchange_answer, show
 from exdbsql.statement_cache import DdlText, PlannedStatement
 from exdbsql.transaction_block import TransactionBlock
 
@@ -294,115 +279,14 @@ class Session:
         try:
             if not isinstance(statement, (Commit, Rollback, RollbackTo)):
                 self.block.check_not_failed()
-            return self._run_control(statement)
+            return run_own(self, self._database, statement)
         except BaseException:
             self.block.fail()
             raise
 
-    def _run_control(self, statement: Control | DdlText) -> Answer:
-        match statement:
-            case Commit():
-                return self._sql_commit()
-            case Rollback():
-                self.block.rollback()
-                return _done("ROLLBACK")
-            case Begin(modes, tag):
-                return self._sql_begin(modes, tag)
-            case SetSavepoint(name):
-                self.block.set_savepoint(name)
-                return _done("SAVEPOINT")
-            case RollbackTo(name):
-                self.block.rollback_to(name)
-                return _done("ROLLBACK")
-            case Release(name):
-                self.block.release(name)
-                return _done("RELEASE")
-            case SetModes(modes, for_session):
-                return self._sql_set_modes(modes, for_session)
-            case SetVariable(name, value):
-                return self._sql_set(name, value)
-            case Show():
-                return show(self._database, self, statement)
-            case Exchange():
-                return self._sql_exchange(statement)
-            case DdlText():
-                return self._run_ddl(statement)
-        raise InternalError(f"no rule for {statement}")
-
-    def _sql_begin(self, modes: Modes, tag: str) -> Answer:
-        if self.block.is_open:
-            self._notices.append("WARNING: there is already a transaction in progress")
-        else:
-            self.block.begin(modes)
-        return _done(tag)
-
-    def _sql_commit(self) -> Answer:
-        if self.block.alone:
-            self._notices.append("WARNING: there is no transaction in progress")
-        if self.block.failed:
-            self.block.rollback()
-            self._notices.append("WARNING: the transaction was rolled back, because a statement in it had failed")
-            return _done("ROLLBACK")
-        self.commit()
-        return _done("COMMIT")
-
-    def _sql_set_modes(self, modes: Modes, for_session: bool) -> Answer:
-        if for_session:
-            self.block.modes.choose_for_session(modes)
-        elif self.block.alone:
-            self._notices.append("WARNING: SET TRANSACTION can only be used in transaction blocks")
-        else:
-            self.block.set_modes(modes)
-        return _done("SET")
-
-    def _sql_set(self, name: str, value: str | None) -> Answer:
-        if name in ("transaction_isolation", "transaction_read_only"):
-            raise ProgrammingError(
-                f'parameter "{name}" is set with SET TRANSACTION', sqlstate=states.INVALID_PARAMETER_VALUE
-            )
-        self.settings.set(name, value)
-        self.block.modes.refresh()
-        return _done("SET")
-
-    def _sql_exchange(self, exchange: Exchange) -> Answer:
-        """The exchange is atomic by itself, over several nodes; it is no part of a transaction here."""
-        kind = "SCATTER" if exchange.push else "GATHER"
-        self._leave_transaction_for(kind)
-        call = self._cluster.scatter if exchange.push else self._cluster.gather
-        return exchange_answer(kind, call(exchange.tables, exchange.nodes))
-
-    def _run_ddl(self, ddl: DdlText) -> Answer:
-        self._leave_transaction_for(ddl.tag)
-        self._database.execute_ddl(ddl)
-        return _done(ddl.tag)
-
-    def _leave_transaction_for(self, what: str) -> None:
-        """Let go of the snapshot; refuse where a later ROLLBACK would seem to undo what takes effect at once.
-
-        Raises:
-            OperationalError: the transaction has changes or savepoints (25001), or is read-only (25006).
-        """
-        block = self.block
-        if block.has_writes or block.has_savepoints:
-            raise OperationalError(
-                f"{what} cannot run inside a transaction that has changes or savepoints",
-                sqlstate=states.ACTIVE_SQL_TRANSACTION,
-                hint=f"{what} takes effect at once; commit or roll back first",
-            )
-        block.check_writable(what)
-        explicit, modes = block.is_explicit, block.modes.chosen
-        block.rollback()
-        if explicit:
-            block.begin(modes)
-
-
-_SHAPES: Final = {
-    kind: Shape(kind)
-    for kind in (
-        *("BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET"),
-        *("CREATE TABLE", "DROP TABLE", "CREATE INDEX", "DROP INDEX"),
-    )
-}
+    def notice(self, text: str) -> None:
+        """Say something beside the next result."""
+        self._notices.append(text)
 
 
 def _as_error(problem: BaseException) -> Error:
@@ -415,7 +299,3 @@ def _as_error(problem: BaseException) -> Error:
         case RecursionError():
             return OperationalError("the statement is nested too deeply", sqlstate=states.STATEMENT_TOO_COMPLEX)
     return InternalError(f"a bug of exdbsql: {type(problem).__name__}: {problem}")
-
-
-def _done(kind: str) -> Answer:
-    return _SHAPES[kind], None, 0, None

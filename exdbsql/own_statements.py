@@ -1,0 +1,150 @@
+"""The statements that a session carries out itself: transaction control, SET, SHOW, DDL, SCATTER and GATHER.
+
+DDL and the exchange of DISTRIBUTED tables are not part of a transaction: they take effect at once, on several nodes. A
+transaction that only read lets go of its snapshot before them; within one that has changes they are refused (25001),
+because a later ROLLBACK would seem to undo them.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from exdbsql.control import (
+    Begin,
+    Commit,
+    Control,
+    Exchange,
+    Modes,
+    Release,
+    Rollback,
+    RollbackTo,
+    SetModes,
+    SetSavepoint,
+    SetVariable,
+    Show,
+)
+from exdbsql.result import Answer, Shape
+from exdbsql.schema import sqlstate as states
+from exdbsql.schema.errors import InternalError, OperationalError, ProgrammingError
+from exdbsql.show import exchange_answer, show
+from exdbsql.statement_cache import DdlText
+from exdbsql.transaction_block import TransactionBlock
+
+if TYPE_CHECKING:
+    from exdbsql.database import Database
+    from exdbsql.session import Session
+
+
+def run_own(session: "Session", database: "Database", statement: Control | DdlText) -> Answer:
+    """Carry out one of them; the session has checked that its transaction has not failed.
+
+    Raises:
+        Error: what is wrong.
+    """
+    block = session.block
+    match statement:
+        case Commit():
+            return _commit(session)
+        case Rollback():
+            block.rollback()
+            return _done("ROLLBACK")
+        case Begin(modes, tag):
+            return _begin(session, modes, tag)
+        case SetSavepoint(name):
+            block.set_savepoint(name)
+            return _done("SAVEPOINT")
+        case RollbackTo(name):
+            block.rollback_to(name)
+            return _done("ROLLBACK")
+        case Release(name):
+            block.release(name)
+            return _done("RELEASE")
+        case SetModes(modes, for_session):
+            return _set_modes(session, modes, for_session)
+        case SetVariable(name, value):
+            return _set(session, name, value)
+        case Show():
+            return show(database, session, statement)
+        case Exchange():
+            return _exchange(session, statement)
+        case DdlText():
+            _leave_transaction_for(block, statement.tag)
+            database.execute_ddl(statement)
+            return _done(statement.tag)
+    raise InternalError(f"no rule for {statement}")
+
+
+def _begin(session: "Session", modes: Modes, tag: str) -> Answer:
+    if session.block.is_open:
+        session.notice("WARNING: there is already a transaction in progress")
+    else:
+        session.block.begin(modes)
+    return _done(tag)
+
+
+def _commit(session: "Session") -> Answer:
+    if session.block.alone:
+        session.notice("WARNING: there is no transaction in progress")
+    if session.block.failed:
+        session.block.rollback()
+        session.notice("WARNING: the transaction was rolled back, because a statement in it had failed")
+        return _done("ROLLBACK")
+    session.commit()
+    return _done("COMMIT")
+
+
+def _set_modes(session: "Session", modes: Modes, for_session: bool) -> Answer:
+    if for_session:
+        session.block.modes.choose_for_session(modes)
+    elif session.block.alone:
+        session.notice("WARNING: SET TRANSACTION can only be used in transaction blocks")
+    else:
+        session.block.set_modes(modes)
+    return _done("SET")
+
+
+def _set(session: "Session", name: str, value: str | None) -> Answer:
+    if name in ("transaction_isolation", "transaction_read_only"):
+        raise ProgrammingError(
+            f'parameter "{name}" is set with SET TRANSACTION', sqlstate=states.INVALID_PARAMETER_VALUE
+        )
+    session.settings.set(name, value)
+    session.block.modes.refresh()
+    return _done("SET")
+
+
+def _exchange(session: "Session", exchange: Exchange) -> Answer:
+    kind = "SCATTER" if exchange.push else "GATHER"
+    _leave_transaction_for(session.block, kind)
+    call = session.cluster.scatter if exchange.push else session.cluster.gather
+    return exchange_answer(kind, call(exchange.tables, exchange.nodes))
+
+
+def _leave_transaction_for(block: TransactionBlock, what: str) -> None:
+    """Let go of the snapshot.
+
+    Raises:
+        OperationalError: the transaction has changes or savepoints (25001), or is read-only (25006).
+    """
+    if block.has_writes or block.has_savepoints:
+        raise OperationalError(
+            f"{what} cannot run inside a transaction that has changes or savepoints",
+            sqlstate=states.ACTIVE_SQL_TRANSACTION,
+            hint=f"{what} takes effect at once; commit or roll back first",
+        )
+    block.check_writable(what)
+    explicit, modes = block.is_explicit, block.modes.chosen
+    block.rollback()
+    if explicit:
+        block.begin(modes)
+
+
+_SHAPES: Final = {
+    kind: Shape(kind)
+    for kind in (
+        *("BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET"),
+        *("CREATE TABLE", "DROP TABLE", "CREATE INDEX", "DROP INDEX"),
+    )
+}
+
+
+def _done(kind: str) -> Answer:
+    return _SHAPES[kind], None, 0, None
