@@ -13,6 +13,10 @@ extension Python class          bytes
 5         datetime, aware       8, signed: microseconds since 1970-01-01 00:00 UTC; comes back in UTC
 6         uuid.UUID             16
 7         int beyond 64 bits    two's complement, big-endian
+8         Interval              4, 4, 8, signed: months, days, microseconds
+9         Jsonb                 its text in UTF-8
+10        Array                 its elements as a msgpack array
+11        EnumValue             position and label as a msgpack array
 ========= ===================== =====================================================================
 
 All multi-byte integers are big-endian. Numbers are never reused for another class: nodes of different versions talk.
@@ -28,7 +32,11 @@ from typing import Any, Final
 
 import msgpack
 
-from exdbsql.schema.errors import InternalError, ProtocolError
+from exdbsql.schema.array import Array
+from exdbsql.schema.enum_value import EnumValue
+from exdbsql.schema.errors import DataError, InternalError, ProtocolError
+from exdbsql.schema.interval import Interval
+from exdbsql.schema.jsonb import Jsonb
 from exdbsql.schema.number_types import DECIMAL_NAN
 
 DECIMAL: Final = 1
@@ -38,6 +46,10 @@ TIMESTAMP: Final = 4
 TIMESTAMPTZ: Final = 5
 UUID: Final = 6
 BIG_INTEGER: Final = 7
+INTERVAL: Final = 8
+JSONB: Final = 9
+ARRAY: Final = 10
+ENUM_VALUE: Final = 11
 
 _EPOCH = datetime(1970, 1, 1)
 _EPOCH_UTC = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,6 +58,7 @@ _BIG_INTEGER_MAX_BYTES = 65_536
 _uint32 = struct.Struct(">I")
 _uint64 = struct.Struct(">Q")
 _int64 = struct.Struct(">q")
+_interval = struct.Struct(">iiq")
 
 
 def pack(obj: object) -> bytes:
@@ -94,7 +107,7 @@ def _unpack(data: bytes | bytearray | memoryview, max_bytes: int | None, *, use_
         )
     except ProtocolError:
         raise
-    except (ValueError, TypeError, OverflowError, RecursionError, struct.error, InvalidOperation) as problem:
+    except (ValueError, TypeError, OverflowError, RecursionError, struct.error, InvalidOperation, DataError) as problem:
         # msgpack raises its own errors as subclasses of ValueError; an unhashable key of a map is a TypeError.
         raise ProtocolError(f"cannot unpack {len(data)} bytes: {problem or type(problem).__name__}") from problem
 
@@ -114,6 +127,14 @@ def _extend(value: object) -> Any:
         return msgpack.ExtType(TIME, _uint64.pack(seconds * 1_000_000 + value.microsecond))
     if isinstance(value, uuid.UUID):
         return msgpack.ExtType(UUID, value.bytes)
+    if isinstance(value, Interval):
+        return msgpack.ExtType(INTERVAL, _interval.pack(value.months, value.days, value.microseconds))
+    if isinstance(value, Jsonb):
+        return msgpack.ExtType(JSONB, str(value).encode())
+    if isinstance(value, Array):
+        return msgpack.ExtType(ARRAY, pack(value.elements))
+    if isinstance(value, EnumValue):
+        return msgpack.ExtType(ENUM_VALUE, pack([value.position, value.label]))
     if isinstance(value, int):
         size = value.bit_length() // 8 + 1
         if size > _BIG_INTEGER_MAX_BYTES:
@@ -141,6 +162,20 @@ def _restore_big_integer(data: bytes) -> int:
     return int.from_bytes(data, "big", signed=True)
 
 
+def _restore_array(data: bytes) -> Array:
+    elements = _unpack(data, None, use_list=False)
+    if type(elements) is not tuple or any(isinstance(element, (tuple, dict)) for element in elements):
+        raise ProtocolError("these bytes are no array")
+    return Array.of_elements(elements)
+
+
+def _restore_enum_value(data: bytes) -> EnumValue:
+    position, label = _unpack(data, None, use_list=False)
+    if type(position) is not int or type(label) is not str:
+        raise ProtocolError("these bytes are no value of an enum")
+    return EnumValue(label, position)
+
+
 _RESTORERS: Final = {
     DECIMAL: _restore_decimal,
     DATE: lambda data: date.fromordinal(_uint32.unpack(data)[0]),
@@ -149,6 +184,10 @@ _RESTORERS: Final = {
     TIMESTAMPTZ: lambda data: _EPOCH_UTC + timedelta(microseconds=_int64.unpack(data)[0]),
     UUID: lambda data: uuid.UUID(bytes=data),
     BIG_INTEGER: _restore_big_integer,
+    INTERVAL: lambda data: Interval(*_interval.unpack(data)),
+    JSONB: lambda data: Jsonb.parse(data.decode()),
+    ARRAY: _restore_array,
+    ENUM_VALUE: _restore_enum_value,
 }
 
 

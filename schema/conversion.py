@@ -1,7 +1,7 @@
 """What a SQL type must be able to do, and the errors it raises; the families of types fill it in.
 
 A type is data (a name and its parameters, see :mod:`exdbsql.schema.types`) plus one `Conversions` value. The families
-live in :mod:`exdbsql.schema.number_types`, :mod:`exdbsql.schema.text_types` and :mod:`exdbsql.schema.datetime_types`.
+live in the modules called ``..._types`` beside this one (``number_types``, ``text_types``, ``datetime_types`` ...).
 
 Conversion to the stored form follows PostgreSQL's *assignment* casts (manual, "CREATE CAST" and chapter 10.4): what an
 INSERT into a column of the type accepts. A `str` is read as PostgreSQL reads an untyped literal, so ``'42'`` fits an
@@ -48,6 +48,10 @@ SQL_NAME_OF_CLASS: dict[str, str] = {
     "datetime": "timestamp",
     "UUID": "uuid",
     "timedelta": "interval",
+    "Interval": "interval",
+    "Jsonb": "jsonb",
+    "Array": "array",
+    "EnumValue": "enum",
 }
 
 

@@ -268,3 +268,8 @@ def _format_float(value: float, shortest: str, plain_digits: int) -> str:
     text = "".join(map(str, digits))
     fraction = f".{text[1:]}" if len(text) > 1 else ""
     return f"{'-' if sign else ''}{text[0]}{fraction}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
+
+
+def parse_json_number(text: str) -> Decimal:
+    """A number as JSON writes it, within the bounds of numeric; DataError 22003 beyond them."""
+    return _bounded_numeric(Decimal(text))

@@ -10,15 +10,20 @@ hardly ever what a Python program meant, so we refuse it.
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from exdbsql.schema import sqlstate
+from exdbsql.schema.array import Array
+from exdbsql.schema.array_text import format_array
 from exdbsql.schema.conversion import Conversions, mismatch, shortened, unreadable
 from exdbsql.schema.datetime_types import format_time, format_timestamp, format_timestamptz
+from exdbsql.schema.enum_value import EnumValue
 from exdbsql.schema.errors import DataError
+from exdbsql.schema.interval import Interval
+from exdbsql.schema.jsonb import Jsonb
 from exdbsql.schema.number_types import format_double, format_numeric
 
 MAX_LENGTH = 10_485_760  # PostgreSQL's bound for varchar(n) and char(n)
@@ -44,7 +49,7 @@ def _datetime_to_text(value: datetime) -> str:
 
 
 # bool before int and datetime before date: the former are subclasses of the latter.
-_TEXT_BY_CLASS: tuple[tuple[type, Callable[[Any], str]], ...] = (
+_TEXT_BY_CLASS: tuple[tuple[type | tuple[type, ...], Callable[[Any], str]], ...] = (
     (bool, lambda value: "true" if value else "false"),
     (int, lambda value: format_numeric(Decimal(value))),  # repr() refuses integers of thousands of digits
     (float, format_double),
@@ -52,8 +57,17 @@ _TEXT_BY_CLASS: tuple[tuple[type, Callable[[Any], str]], ...] = (
     (datetime, _datetime_to_text),
     (date, date.isoformat),
     (time, format_time),
-    (UUID, str),
+    ((UUID, Interval, Jsonb, EnumValue), str),
+    (timedelta, lambda value: str(Interval.from_timedelta(value))),
+    (Array, lambda value: format_array(value, _element_to_text)),
 )
+
+
+def _element_to_text(value: Any) -> str:
+    """A stored element of an array as the array's text has it: booleans as ``t`` and ``f``, bytes in hex."""
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else value_to_text(value)
 
 
 def text_conversions() -> Conversions:

@@ -18,22 +18,40 @@ date, time[(p)]       datetime.date, datetime.time   p counts digits of a second
 timestamp[(p)]        datetime.datetime, naive
 timestamptz[(p)]      datetime.datetime, in UTC      ``tzinfo is datetime.UTC``
 uuid                  uuid.UUID
+interval[(p)]         interval.Interval              months, days, microseconds; takes a timedelta
+json                  str                            the text as written; no equality, no order
+jsonb                 jsonb.Jsonb                    immutable document
+any[]                 array.Array                    immutable sequence, of any number of dimensions
+enum types            enum_value.EnumValue           equals its label, orders by declaration
 ===================== ============================== =====================================================
 
-NULL is None, in every type. Not here yet: interval, json, jsonb, arrays, enums; :mod:`exdbsql.schema.type_names` refuses
-them by name.
+NULL is None, in every type. All values are immutable and hashable; their ``==``, ``hash`` and ``<`` are SQL's (NaN and the
+blanks of char(n) aside).
 """
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from exdbsql.schema import datetime_types, number_types, text_types
+from exdbsql.schema import (
+    array_types,
+    datetime_types,
+    enum_types,
+    interval_types,
+    json_types,
+    number_types,
+    text_types,
+)
+from exdbsql.schema.array import Array
 from exdbsql.schema.conversion import Conversions
+from exdbsql.schema.enum_value import EnumValue
 from exdbsql.schema.errors import InternalError
+from exdbsql.schema.identifiers import quote_name
+from exdbsql.schema.interval import Interval
+from exdbsql.schema.jsonb import Jsonb
 
 GUARD_NAMES: Final[dict[str, object]] = {
     "Decimal": Decimal,
@@ -42,6 +60,10 @@ GUARD_NAMES: Final[dict[str, object]] = {
     "datetime": datetime,
     "UTC": UTC,
     "UUID": uuid.UUID,
+    "Interval": Interval,
+    "Jsonb": Jsonb,
+    "Array": Array,
+    "EnumValue": EnumValue,
 }
 """What the source that :meth:`SqlType.guard` gives refers to: merge it into the globals of generated code."""
 
@@ -51,10 +73,12 @@ class SqlType:
     """One SQL type with its parameters; make them with the constants and functions of this module.
 
     Attributes:
-        name: PostgreSQL's canonical name, e.g. ``integer``, ``character varying``, ``timestamp with time zone``.
+        name: PostgreSQL's canonical name, e.g. ``integer``, ``character varying``, ``integer[]``; an enum's own name.
         length: characters, of varchar(n) and char(n).
-        precision: digits, of numeric(p, s); digits of a second, of time(p) and timestamp(p).
+        precision: digits, of numeric(p, s); digits of a second, of time(p), timestamp(p) and interval(p).
         scale: digits after the decimal point, of numeric(p, s).
+        element: the type of the elements of an array type; None for the others.
+        labels: the labels of an enum type, in their order; None for the others.
         exact: Python class whose values need no conversion where the guard holds; None where all need it.
         coerce: assignment conversion of a Python value to the stored form; None passes. Raises DataError
             (22003 out of range, 22001 too long, 22P02, 22007, 22008 unreadable text) and ProgrammingError (42804).
@@ -66,6 +90,8 @@ class SqlType:
     length: int | None = None
     precision: int | None = None
     scale: int | None = None
+    element: "SqlType | None" = None
+    labels: tuple[str, ...] | None = None
     exact: type | None = field(init=False, compare=False, repr=False)
     coerce: Callable[[Any], Any] = field(init=False, compare=False, repr=False)
     parse: Callable[[str], Any] = field(init=False, compare=False, repr=False)
@@ -79,7 +105,7 @@ class SqlType:
         object.__setattr__(self, "_guard", made.guard)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return SqlType, (self.name, self.length, self.precision, self.scale)
+        return SqlType, (self.name, self.length, self.precision, self.scale, self.element, self.labels)
 
     def guard(self, variable: str) -> str | None:
         """Python source of a test that holds only for values of `variable` that need no conversion.
@@ -114,6 +140,26 @@ class SqlType:
         return self.name == "date" or self.name.startswith("time")
 
     @property
+    def is_array(self) -> bool:
+        """Whether this is an array type."""
+        return self.element is not None
+
+    @property
+    def is_enum(self) -> bool:
+        """Whether this is an enum type."""
+        return self.labels is not None
+
+    @property
+    def is_json(self) -> bool:
+        """Whether this is json or jsonb."""
+        return self.labels is None and self.name in ("json", "jsonb")
+
+    @property
+    def has_order(self) -> bool:
+        """Whether its values can be compared, and so be keys, be sorted and be grouped by: all but json and json[]."""
+        return self.element.has_order if self.element is not None else self.is_enum or self.name != "json"
+
+    @property
     def integer_range(self) -> tuple[int, int] | None:
         """Lowest and highest value of an integer type; None for the others."""
         return number_types.integer_range(self.name) if self.is_integer else None
@@ -121,23 +167,34 @@ class SqlType:
     @property
     def unconstrained(self) -> "SqlType":
         """The same type without its parameters: what an expression over such a column gives."""
+        if self.element is not None:
+            return self if self.element.unconstrained is self.element else array_of(self.element.unconstrained)
         if self.name == "character":
             return TEXT
         return self if self.length is self.precision is None else SqlType(self.name)
 
     def __str__(self) -> str:
-        """The type as DDL writes it, e.g. ``numeric(10,2)``, ``timestamp(3) without time zone``."""
+        """The type as DDL writes it, e.g. ``numeric(10,2)``, ``timestamp(3) without time zone``, ``text[]``, ``"Mood"``."""
+        if self.element is not None:
+            return f"{self.element}[]"
+        if self.labels is not None:
+            return quote_name(self.name)
         if self.length is not None:
             return f"{self.name}({self.length})"
         if self.precision is None:
             return self.name
         if self.name == "numeric":
             return f"numeric({self.precision},{self.scale or 0})"
-        first, _, rest = self.name.partition(" ")
-        return f"{first}({self.precision}) {rest}"
+        first, blank, rest = self.name.partition(" ")
+        return f"{first}({self.precision}){blank}{rest}"
 
 
 def _conversions(t: SqlType) -> Conversions:
+    if t.element is not None:
+        element = Conversions(t.element.exact, t.element._guard, t.element.coerce, t.element.parse, t.element.format)
+        return array_types.array_conversions(t.name, element, lists_are_elements=t.element.is_json)
+    if t.labels is not None:
+        return enum_types.enum_conversions(t.name, t.labels)
     match t.name:
         case "boolean":
             return text_types.boolean_conversions()
@@ -162,6 +219,12 @@ def _conversions(t: SqlType) -> Conversions:
         case "timestamp without time zone" | "timestamp with time zone":
             zoned = t.name == "timestamp with time zone"
             return datetime_types.timestamp_conversions(t.name, t.precision, zoned=zoned)
+        case "interval":
+            return interval_types.interval_conversions(t.precision)
+        case "json":
+            return json_types.json_conversions()
+        case "jsonb":
+            return json_types.jsonb_conversions()
         case "uuid":
             return text_types.uuid_conversions()
     raise InternalError(f"there is no SQL type called {t.name!r}")
@@ -181,7 +244,10 @@ DATE: Final = SqlType("date")
 TIME: Final = SqlType("time without time zone")
 TIMESTAMP: Final = SqlType("timestamp without time zone")
 TIMESTAMPTZ: Final = SqlType("timestamp with time zone")
+INTERVAL: Final = SqlType("interval")
 UUID: Final = SqlType("uuid")
+JSON: Final = SqlType("json")
+JSONB: Final = SqlType("jsonb")
 
 
 def varchar(length: int) -> SqlType:
@@ -199,13 +265,37 @@ def numeric(precision: int, scale: int = 0) -> SqlType:
     return SqlType("numeric", precision=precision, scale=scale)
 
 
+def array_of(element: SqlType) -> SqlType:
+    """``element[]``; for an array type itself, as the number of dimensions is no part of a type."""
+    return element if element.is_array else SqlType(f"{element.name}[]", element=element)
+
+
+def enum_type(name: str, labels: Iterable[str]) -> SqlType:
+    """The enum type `name`. Raises ProgrammingError for labels that are empty, too long or not different."""
+    made = tuple(labels)
+    enum_types.check_labels(made)
+    return SqlType(name, labels=made)
+
+
 def type_of_value(value: object) -> SqlType | None:
     """The type of a Python value as an expression; None for None and for classes that are no SQL values."""
     if isinstance(value, int) and not isinstance(value, bool):
         return next((t for t in (INTEGER, BIGINT) if _in_range(t, value)), NUMERIC)
+    if isinstance(value, (Array, list, tuple)):
+        return _array_type_of(value)
     if isinstance(value, datetime):
         return TIMESTAMP if value.tzinfo is None else TIMESTAMPTZ
     return next((t for python_class, t in _TYPE_BY_CLASS if isinstance(value, python_class)), None)
+
+
+def _array_type_of(values: Iterable[Any]) -> SqlType | None:
+    """The array type whose element type fits all elements that are not None; None where they have none in common."""
+    found = {type_of_value(value) for value in values if value is not None}
+    elements = {kind.element or kind if kind is not None else None for kind in found}
+    if len(elements) > 1 and elements <= {INTEGER, BIGINT, NUMERIC}:
+        elements = {max(elements, key=(INTEGER, BIGINT, NUMERIC).index)}
+    element = elements.pop() if len(elements) == 1 else None
+    return None if element is None else array_of(element)
 
 
 def _in_range(t: SqlType, value: int) -> bool:
@@ -222,6 +312,8 @@ _TYPE_BY_CLASS: tuple[tuple[type | tuple[type, ...], SqlType], ...] = (
     (date, DATE),
     (time, TIME),
     (uuid.UUID, UUID),
+    ((Interval, timedelta), INTERVAL),
+    ((Jsonb, dict), JSONB),
 )
 
 
