@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exdbsql.schema.ddl import CreateTable, parse_ddl
-
 from exdbsql.schema.errors import Error
 from exdbsql.shell.database import Connection, Result
 from exdbsql.shell.link import Link

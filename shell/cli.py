@@ -50,9 +50,8 @@ def init(folder: Path, nodes: int, sql_port: int, cluster_port: int, name: str) 
 )
 def serve(config: Path) -> None:
     """Run a node until it is told to stop (Ctrl-C, SIGTERM)."""
-    from exdbsql.server import serve as run_node
-
     from exdbsql.config import load_config
+    from exdbsql.server import serve as run_node
 
     _or_exit(lambda: run_node(load_config(config)))
 

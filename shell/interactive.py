@@ -6,7 +6,6 @@ typed, or cancels what runs. Ctrl-D leaves, and asks first while a transaction i
 
 from pathlib import Path
 
-from exdbsql.schema.statements import is_complete
 from prompt_toolkit import PromptSession
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import has_focus
@@ -16,6 +15,7 @@ from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import Style
 
 from exdbsql.schema.errors import Error
+from exdbsql.schema.statements import is_complete
 from exdbsql.shell.commands import registry
 from exdbsql.shell.completion import ShellCompleter
 from exdbsql.shell.context import Context, QuitRequest

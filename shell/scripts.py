@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from exdbsql.schema.statements import is_complete
-
 from exdbsql.shell.commands import registry
 from exdbsql.shell.context import CommandError, Context, Outcome
 from exdbsql.shell.executor import is_blank
