@@ -19,11 +19,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from local_cluster import EXDBSQL, LocalCluster, free_ports, init, ports_free
-
 import exdbsql
 from exdbsql.shell import tables
 from exdbsql.shell.messages import error_text
+from local_cluster import EXDBSQL, LocalCluster, free_ports, init, ports_free
 
 HERE = Path(__file__).parent
 FOLDER = Path("demo")

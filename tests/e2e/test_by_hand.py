@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from local_cluster import EXDBSQL, LocalCluster
 
 pytestmark = pytest.mark.timeout(240)

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from documents import Session, blocks_of, check_output, commands_of, session
 
 import exdbsql
+from documents import Session, blocks_of, check_output, commands_of, session
 
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

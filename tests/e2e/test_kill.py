@@ -5,9 +5,9 @@ import threading
 from dataclasses import dataclass, field
 
 import pytest
-from local_cluster import LocalCluster
 
 import exdbsql
+from local_cluster import LocalCluster
 
 pytestmark = pytest.mark.timeout(300)
 KILLS = 4

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from exdbsim.runs import SeedFailure, run_seed  # noqa: E402
+from exdbsim.runs import SeedFailure, run_seed
 
 
 def main(arguments: list[str]) -> int:

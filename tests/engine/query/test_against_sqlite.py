@@ -137,17 +137,16 @@ class Queries:
         rng = self.rng
         tables = [rng.choice("tuw") + "1"]
         text = f"{tables[0][0]} AS {tables[0]}"
+        commas = rng.random() < 0.2  # mixed with JOIN, a comma has another precedence in SQLite
         for i in range(rng.choice([0, 0, 1, 1, 2])):
             alias = rng.choice("tuw") + str(i + 2)
-            kind = rng.choice(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN", ","])
+            kind = "," if commas else rng.choice(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN"])
             text += f" {kind} {alias[0]} AS {alias}" if kind != "," else f", {alias[0]} AS {alias}"
             if kind not in ("CROSS JOIN", ","):
                 on = f"{self.column(tables)} = {self.column([alias])}"
                 if rng.random() < 0.3:
                     on += f" AND {self.condition([*tables, alias], 0)}"
                 text += f" ON {on}"
-            elif len(tables) > 1 and kind == ",":
-                pass
             tables.append(alias)
         return text, tables
 
@@ -176,8 +175,6 @@ def test_random_queries(seed: int) -> None:
     queries = Queries(rng)
     for _ in range(120):
         sql = queries.select()
-        if "," in sql.split(" FROM ", 1)[1].split(" WHERE ")[0] and "JOIN" in sql:
-            continue  # SQLite gives the comma the precedence of JOIN, which SQL does not
         ours, theirs = pair.both(sql)
         assert _sorted(ours) == _sorted(theirs), sql
 
