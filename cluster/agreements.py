@@ -51,12 +51,6 @@ class Agreements:
         self.inside.clear()
         return released
 
-    def forget(self, node_id: int, incarnation: int) -> None:
-        """The node started again: what an earlier incarnation entered is over."""
-        for waiting in (self.inside, self.asked_to_stop):
-            if node_id in waiting and waiting[node_id][0] != incarnation:
-                del waiting[node_id]
-
     def judge(self, entry: Entry) -> tuple[str, bool, bool]:
         """A VERDICT entry. Returns (operation, the verdict that counts, whether this entry brought it)."""
         operation, commit = msgpack.unpackb(entry.data)

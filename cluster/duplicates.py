@@ -5,7 +5,8 @@ number). The memory is bounded, and the same on all nodes, because it depends on
 
 - every entry says up to which number its origin has settled everything (`low`); below that nothing is remembered but
   one number, and an entry from below is void;
-- one incarnation of a node is current; when a newer one shows in the log, what still comes of an older one is void;
+- of each node the incarnations heard of last are remembered (incarnations have no order of their own, and a message of a
+  dead one may come late); what still comes of an older one is void;
 - how proposals ended is kept for the latest `KEPT_OUTCOMES` of all nodes, for `transaction_status`.
 """
 
@@ -15,16 +16,16 @@ from exdbsql.cluster.core.messages import Entry
 from exdbsql.cluster.state_machine import Origin
 
 KEPT_OUTCOMES = 20_000
-KEPT_INCARNATIONS = 64
+KEPT_INCARNATIONS = 8
+CLOSED_INCARNATIONS = 64
 
 
-class _Current:
-    """The current incarnation of one node: every number up to `floor` is settled, and those in `above`."""
+class _Settled:
+    """The numbers of one incarnation that are settled: all up to `floor`, and those in `above`."""
 
-    __slots__ = ("above", "floor", "incarnation")
+    __slots__ = ("above", "floor")
 
-    def __init__(self, incarnation: int, floor: int = 0, above: set[int] | None = None) -> None:
-        self.incarnation = incarnation
+    def __init__(self, floor: int = 0, above: set[int] | None = None) -> None:
         self.floor = floor
         self.above = above if above is not None else set()
 
@@ -41,27 +42,32 @@ class Duplicates:
     """The memory that decides whether an entry is the first of its name."""
 
     def __init__(self) -> None:
-        self._current: dict[int, _Current] = {}
+        self._known: dict[int, dict[int, _Settled]] = {}
+        """Node -> incarnation -> numbers, the incarnation heard of last at the end."""
         self._closed: dict[int, list[int]] = {}
         self._outcomes: dict[tuple[int, int, int], bool] = {}
 
-    def begin(self, node_id: int, incarnation: int) -> _Current | None:
-        """An incarnation shows in the log: it is current from here on. None: an older one, closed."""
-        current = self._current.get(node_id)
-        if current is not None and current.incarnation == incarnation:
-            return current
-        closed = self._closed.setdefault(node_id, [])
-        if incarnation in closed:
-            return None
-        if current is not None:
-            closed.append(current.incarnation)
-            del closed[:-KEPT_INCARNATIONS]
-        self._current[node_id] = current = _Current(incarnation)
-        return current
+    def _settled_of(self, node_id: int, incarnation: int) -> _Settled | None:
+        """The numbers of an incarnation that shows in the log now; None when it is closed."""
+        known = self._known.setdefault(node_id, {})
+        settled = known.get(incarnation)
+        if settled is None:
+            closed = self._closed.setdefault(node_id, [])
+            if incarnation in closed:
+                return None
+            known[incarnation] = settled = _Settled()
+            if len(known) > KEPT_INCARNATIONS:
+                oldest = next(iter(known))
+                del known[oldest]
+                closed.append(oldest)
+                del closed[:-CLOSED_INCARNATIONS]
+        elif len(known) > 1 and next(reversed(known)) != incarnation:
+            known[incarnation] = known.pop(incarnation)
+        return settled
 
     def admit(self, entry: Entry) -> bool:
         """Whether this entry is to be applied; True once for each proposal."""
-        current = self.begin(entry.node_id, entry.incarnation)
+        current = self._settled_of(entry.node_id, entry.incarnation)
         if current is None:
             return False
         number = entry.number
@@ -89,15 +95,18 @@ class Duplicates:
 
     def settled(self, origin: Origin) -> bool:
         """Whether it was applied, or never will be."""
-        current = self._current.get(origin.node_id)
-        if current is None or current.incarnation != origin.incarnation:
+        known = self._known.get(origin.node_id, {}).get(origin.incarnation)
+        if known is None:
             return origin.incarnation in self._closed.get(origin.node_id, ())
-        return origin.number <= current.floor or origin.number in current.above
+        return origin.number <= known.floor or origin.number in known.above
 
     def to_wire(self) -> list[Any]:
         """For a snapshot."""
         return [
-            [[i, c.incarnation, c.floor, sorted(c.above)] for i, c in sorted(self._current.items())],
+            [
+                [i, [[incarnation, s.floor, sorted(s.above)] for incarnation, s in known.items()]]
+                for i, known in sorted(self._known.items())
+            ],
             [[i, closed] for i, closed in sorted(self._closed.items())],
             [[*key, outcome] for key, outcome in self._outcomes.items()],
         ]
@@ -106,7 +115,7 @@ class Duplicates:
     def from_wire(cls, wire: list[Any]) -> "Duplicates":
         """From a snapshot."""
         made = cls()
-        made._current = {i: _Current(inc, floor, set(above)) for i, inc, floor, above in wire[0]}
+        made._known = {i: {inc: _Settled(floor, set(above)) for inc, floor, above in known} for i, known in wire[0]}
         made._closed = {i: list(closed) for i, closed in wire[1]}
         made._outcomes = {(i, inc, number): outcome for i, inc, number, outcome in wire[2]}
         return made

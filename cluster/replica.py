@@ -25,7 +25,6 @@ from exdbsql.cluster.core.messages import (
     CONFIG,
     MEETING,
     READ_MARK,
-    RECOVERY,
     VERDICT,
     Entry,
     Join,
@@ -360,9 +359,6 @@ class Replica:
                 self._apply_command(index, entry)
             elif entry.kind == CONFIG:
                 self._let_out(self._agreements.release(self._members_at(index)))
-            elif entry.kind == RECOVERY:
-                self._duplicates.begin(entry.node_id, entry.incarnation)
-                self._agreements.forget(entry.node_id, entry.incarnation)
             elif entry.number:
                 self._apply_own(index, entry)
             core.applied = index
@@ -419,8 +415,11 @@ class Replica:
             return False
         if core.role != LEADER or not agreements.asked_to_stop or not core.leading.accepts():
             return False
-        active = ({core.id} | core.present.keys()) & core.configuration.ids()
-        if core.log.last_index > core.commit or not active <= agreements.asked_to_stop.keys():
+        active = {i: p.incarnation for i, p in core.leading.progress.items() if i in core.present}
+        active[core.id] = core.incarnation
+        asked = {i: incarnation for i, (incarnation, _) in agreements.asked_to_stop.items()}
+        members = core.configuration.ids()
+        if core.log.last_index > core.commit or any(asked.get(i) != active[i] for i in active if i in members):
             return False
         self._append(core.id, core.incarnation, [self._own_meeting(STOP_DONE)])
         return True

@@ -158,6 +158,11 @@ class Membership:
             return
         if now.is_joint:
             self._append(Configuration(0, now.members))
+            # Who is off now hears it and ends; a wish to join from before that is over too.
+            staying = {m.node_id for m in now.members}
+            for m in now.outgoing or ():
+                if m.node_id not in staying:
+                    self.joiners.pop(m.node_id, None)
             return
         if not self.joiners and not self.goers:
             return

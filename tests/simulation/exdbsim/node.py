@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from exdbsim.machine import Model
-
 from exdbsql.cluster.core.messages import Entry
 from exdbsql.cluster.core.quorum import Member
 from exdbsql.cluster.core.ready import Marker, Save, Saved, SnapshotData

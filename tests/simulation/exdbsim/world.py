@@ -15,7 +15,6 @@ from random import Random
 from exdbsim.checks import Checks, Violation
 from exdbsim.machine import command
 from exdbsim.node import SimNode
-
 from exdbsql.cluster.core import describe
 from exdbsql.cluster.core.messages import Message
 from exdbsql.cluster.core.phases import ENDED, LEADER, LEFT, NORMAL
