@@ -8,6 +8,7 @@ commits at the end of the block, or rolls back if the block raised, and closes.
 rolls back and raises, where PostgreSQL's COMMIT would answer ROLLBACK and most programs would not look.
 """
 
+import contextlib
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -40,8 +41,8 @@ class Connection:
     NotSupportedError = errors.NotSupportedError
 
     def __init__(self, session: SessionInterface) -> None:
-        self._session = session
         self._closed = False
+        self._session = session
 
     @property
     def session(self) -> SessionInterface:
@@ -94,6 +95,11 @@ class Connection:
         if not self._closed:
             self._closed = True
             self._session.close()
+
+    def __del__(self) -> None:
+        """A connection that was forgotten must not keep its snapshot, nor its place at the server."""
+        with contextlib.suppress(Exception):
+            self.close()
 
     def cancel(self) -> None:
         """Stop the statement that runs now, from another thread: there it raises OperationalError (57014)."""

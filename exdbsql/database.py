@@ -136,6 +136,7 @@ class Database:
             self.engine.execute_ddl(ddl.statement)
         else:
             self.replication.execute_ddl(ddl.text)
+        self.statements.forget()
 
     # --- the end -----------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ module is the :class:`~exdbsql.cluster.state_machine.StateMachine` that joins th
 A command is msgpack: ``["txn", token, write set]`` or ``["ddl", text]``.
 """
 
+import contextlib
 import itertools
 import secrets
 from collections.abc import Iterator
@@ -22,7 +23,6 @@ from typing import Any, Final, Protocol
 from exdbsql.cluster.state_machine import Origin
 from exdbsql.engine.commits import PreparedCommit
 from exdbsql.engine.database import Database as Engine
-from exdbsql.engine.replicated_state import export_replicated, import_replicated
 from exdbsql.engine.transaction import Transaction
 from exdbsql.engine.write_set import WriteSet
 from exdbsql.schema import codec
@@ -131,6 +131,8 @@ class Replication:
             CommitOutcomeUnknownError: cannot be known yet; :meth:`transaction_status` resolves it.
             ClusterStoppedError: the runtime has stopped; not committed.
         """
+        if self._unknown:
+            self._resolve_unknown()
         if TableKind.REPLICATED not in transaction.written_kinds:
             transaction.commit()
             return
@@ -143,8 +145,8 @@ class Replication:
         token = self._process + next(self._tokens).to_bytes(8, "big")
         self._prepared[token] = prepared
         outcome = self._submit([_TRANSACTION, token, prepared.to_bytes()], token)
+        self._settle(token, committed=not isinstance(outcome, Error))
         if isinstance(outcome, Error):
-            self._abort(token)
             raise outcome
 
     def _submit(self, command: list[Any], token: bytes) -> object:
@@ -158,13 +160,24 @@ class Replication:
             self._unknown[error.transaction_id] = token
             raise
         except Error:
-            self._abort(token)
+            self._settle(token, committed=False)
             raise
 
-    def _abort(self, token: bytes) -> None:
+    def _settle(self, token: bytes, *, committed: bool) -> None:
+        """The verdict is known. `apply` has met it already, unless it never came, or came in another node's snapshot."""
         prepared = self._prepared.pop(token, None)
-        if prepared is not None:
+        if prepared is None:
+            return
+        if committed:
+            self._engine.commit_prepared_locally(prepared)
+        else:
             self._engine.abort_prepared(prepared)
+
+    def _resolve_unknown(self) -> None:
+        """Let go of the keys that commits of unknown outcome have set aside, where the outcome is known by now."""
+        for transaction_id in list(self._unknown):
+            with contextlib.suppress(Error):
+                self.transaction_status(transaction_id)
 
     def execute_ddl(self, text: str) -> None:
         """Put a DDL statement into the log.
@@ -180,19 +193,19 @@ class Replication:
             raise outcome
 
     def transaction_status(self, transaction_id: str) -> str:
-        """ "committed", "void" or "unknown"; a void one lets its reserved keys go."""
+        """ "committed", "void" or "unknown"; once it is known, the keys that were set aside are free again."""
         status: str = self.node.transaction_status(transaction_id)
         if status != "unknown":
             token = self._unknown.pop(transaction_id, None)
-            if token is not None and status != "committed":
-                self._abort(token)
+            if token is not None:
+                self._settle(token, committed=status == "committed")
         return status
 
     def close(self) -> None:
         """Leave; nothing that was prepared will be applied any more."""
         self.node.close()
         for token in list(self._prepared):
-            self._abort(token)
+            self._settle(token, committed=False)
 
     # --- StateMachine ------------------------------------------------------------------------------------------------
 
@@ -215,11 +228,11 @@ class Replication:
 
     def snapshot(self) -> Iterator[bytes]:
         """The replicated state in chunks of bounded size."""
-        return export_replicated(self._engine, self._max_rows, self._max_bytes)
+        return self._engine.export_replicated(self._max_rows, self._max_bytes)
 
     def restore(self, chunks: Iterator[bytes]) -> None:
         """Replace the replicated state by a snapshot's; on an error nothing changed."""
-        import_replicated(self._engine, chunks)
+        self._engine.import_replicated(chunks)
 
     def dictionary_text(self) -> str:
         """The dictionary as canonical DDL."""

@@ -113,6 +113,7 @@ class StatementCache:
         self._planner = Planner(engine)
         self.planned: dict[str, PlannedStatement] = {}
         self._controls: dict[str, Control] = {}
+        self._dictionary = engine.dictionary
 
     def prepare(self, sql: str, *, keep: bool = True) -> PlannedStatement | Control | DdlText:
         """Look the text up, or read and plan it.
@@ -137,11 +138,18 @@ class StatementCache:
         if is_ddl(first_keywords(sql)):
             return _read_ddl(sql)
         dictionary = self._engine.dictionary
+        if dictionary is not self._dictionary:
+            self.forget()
         bound = self._planner.prepare(sql)
         planned = PlannedStatement(dictionary, bound)
         if keep:
             _remember(self.planned, sql, planned)
         return planned
+
+    def forget(self) -> None:
+        """The dictionary is another: let go of statements that hold tables which are gone."""
+        self._dictionary = self._engine.dictionary
+        self.planned.clear()
 
 
 def _remember(cache: dict[str, Any], sql: str, entry: Any) -> None:

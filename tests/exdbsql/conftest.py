@@ -76,6 +76,8 @@ class ModelLog:
         submitted: how many commands came.
         has_quorum: what `require_quorum` finds.
         lose_answer: the next submit is applied, and its answer lost.
+        lose_command: the next submit is lost, and nobody knows it.
+        skip_origin: the next submit is applied by the other nodes, and its origin is told only that it was committed.
     """
 
     def __init__(self) -> None:
@@ -83,7 +85,7 @@ class ModelLog:
         self.entries: list[tuple[Origin, bytes]] = []
         self.submitted = 0
         self.has_quorum = True
-        self.lose_answer = False
+        self.lose_answer = self.lose_command = self.skip_origin = False
         self.lock = threading.RLock()
 
     def append(self, origin: Origin, command: bytes) -> object:
@@ -91,10 +93,13 @@ class ModelLog:
             self.submitted += 1
             self.entries.append((origin, command))
             results = {}
+            skipped = origin.node_id if self.skip_origin else None
             for node in self.nodes:
+                if node.node_id == skipped:
+                    continue
                 results[node.node_id] = node.replication.apply(len(self.entries), origin, command)
             assert len({repr(r) for r in results.values()}) == 1, f"verdicts differ (R2): {results}"
-            return results[origin.node_id]
+            return results.get(origin.node_id)
 
 
 class ModelNode:
@@ -112,6 +117,11 @@ class ModelNode:
     def submit(self, command: bytes) -> object:
         self.require_quorum()
         self.count += 1
+        if self.log.lose_command:
+            self.log.lose_command = False
+            transaction_id = f"{self.node_id}-7-{self.count}"
+            self.status[transaction_id] = "unknown"
+            raise CommitOutcomeUnknownError("nobody knows", transaction_id=transaction_id)
         result = self.log.append(Origin(self.node_id, 7, self.count), command)
         if self.log.lose_answer:
             self.log.lose_answer = False

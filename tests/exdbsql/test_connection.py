@@ -1,7 +1,9 @@
 """PEP 249, the same for embedded and remote connections."""
 
 import datetime
+import gc
 import threading
+import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 
 from exdbsql import dbapi
 from exdbsql.connection import Connection
+from exdbsql.database import Database
 from exdbsql.schema import errors
 from exdbsql.schema.errors import (
     Error,
@@ -227,6 +230,18 @@ def test_closing_rolls_back(connect: Callable[[], Connection]) -> None:
     con.execute("INSERT INTO t (id) VALUES (1)")
     con.close()
     assert connect().execute("SELECT count(*) FROM t").fetchone() == (0,)
+
+
+def test_a_forgotten_connection_lets_its_transaction_go(connect: Callable[[], Connection], database: Database) -> None:
+    con = Connection(connect().session)
+    con.execute("INSERT INTO t (id) VALUES (1)")
+    del con
+    gc.collect()
+    for _ in range(500):
+        if database.engine.stats()["open_transactions"] == 0:
+            break
+        time.sleep(0.01)
+    assert database.engine.stats()["open_transactions"] == 0
 
 
 def test_what_is_optional_and_not_there_says_so(con: Connection) -> None:

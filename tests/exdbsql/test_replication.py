@@ -143,6 +143,32 @@ def test_a_lost_answer_has_an_outcome_that_can_be_asked_for(nodes: list[Database
     assert query(con, "SELECT count(*) FROM scratch") == [(1,)]
 
 
+def test_keys_of_an_unknown_commit_are_free_again_once_the_outcome_is_known(nodes: list[Database], log: Any) -> None:
+    con = nodes[0].connect()
+    con.execute("INSERT INTO t (id) VALUES (1)")
+    con.execute("INSERT INTO scratch VALUES (1, 'x')")
+    log.lose_command = True
+    with pytest.raises(CommitOutcomeUnknownError):
+        con.commit()
+    con.execute("INSERT INTO scratch VALUES (1, 'y')")
+    with pytest.raises(ConflictError):
+        con.commit()
+    log.nodes[0].status[next(iter(log.nodes[0].status))] = "void"
+    con.execute("INSERT INTO scratch VALUES (1, 'z')")
+    con.commit()
+
+
+def test_a_verdict_that_came_in_a_snapshot_brings_the_local_rows_too(
+    nodes: list[Database], log: Any, query: Query
+) -> None:
+    con = nodes[0].connect()
+    con.execute("INSERT INTO t (id) VALUES (1)")
+    con.execute("INSERT INTO scratch VALUES (1, 'x')")
+    log.skip_origin = True
+    con.commit()
+    assert query(con, "SELECT count(*) FROM scratch") == [(1,)]
+
+
 def test_ddl_reaches_every_node_or_none(nodes: list[Database], query: Query) -> None:
     con, other = nodes[0].connect(), nodes[1].connect()
     con.execute("CREATE TABLE x (a integer PRIMARY KEY)")
