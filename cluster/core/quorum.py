@@ -85,7 +85,13 @@ class QuorumRule:
         return configuration.outgoing is None or self._in_one(configuration.outgoing, ids)
 
     def is_half(self, configuration: Configuration, ids: Collection[int]) -> bool:
-        """Whether these nodes weigh at least half (R6 a and b): the nodes they leave out are no quorum."""
+        """Whether these nodes weigh at least half (R6 a and b): the nodes they leave out are no quorum.
+
+        A callback always counts this node in, so it may call what is left out a quorum where it is none; if this node is
+        in the set, a quorum will do as well, for it meets every other one.
+        """
+        if self.callback is not None and self.node_id in ids and self.is_quorum(configuration, ids):
+            return True
         groups = [configuration.members]
         if configuration.outgoing is not None:
             groups.append(configuration.outgoing)

@@ -1,0 +1,218 @@
+"""What a replica promises its host, on a perfect network."""
+
+import pytest
+from replicas import Cluster, cluster_of, members
+
+from exdbsql.cluster.core.quorum import Member
+from exdbsql.cluster.core.ready import Left, Refused, Stopped, VerdictReached
+from exdbsql.cluster.state_machine import Origin
+from exdbsql.schema.errors import ClusterStoppedError, OperationalError
+
+
+def settled(cluster: Cluster, node_id: int, number: int) -> object:
+    cluster.run(lambda: number in cluster.outcomes[node_id])
+    return cluster.outcomes[node_id][number]
+
+
+def test_commands_reach_every_node_in_one_order() -> None:
+    cluster = cluster_of(1, 1, 1)
+    numbers = [(i, cluster.nodes[i].submit(b"%d from %d" % (n, i))) for n in range(5) for i in range(3)]
+    for node_id, number in numbers:
+        assert str(settled(cluster, node_id, number)).startswith("line ")
+    cluster.run(lambda: len({tuple(ledger.lines) for ledger in cluster.ledgers.values()}) == 1)
+    assert len(cluster.ledgers[0].lines) == 15
+
+
+def test_the_worked_example_of_the_reference() -> None:
+    """A and B form the cluster; C knows both; D knows them and learns of C. At the end everyone knows all four."""
+    a, b, c, d = members(1, 1, 0, 0)
+    cluster = Cluster()
+    cluster.start(0, [a, b])
+    cluster.start(1, [a, b])
+    cluster.run(cluster.all_ready)
+    cluster.start(2, [a, b, c])
+    cluster.run(cluster.all_ready)
+    cluster.start(3, [a, b, Member(2, "", 0), d])
+    cluster.run(cluster.all_ready)
+    for node_id, replica in cluster.nodes.items():
+        assert {m.node_id for m in replica.status().members} == {0, 1, 2, 3}
+        assert replica.status().present == frozenset({0, 1, 2, 3})
+        assert replica.peers().keys() == {0, 1, 2, 3} - {node_id}
+
+
+def test_d_learns_of_c_before_it_is_connected_to_it() -> None:
+    a, b, c, d = members(1, 1, 0, 0)
+    cluster = cluster_of(1, 1)
+    cluster.start(2, [a, b, c])
+    cluster.run(cluster.all_ready)
+    cluster.cut.add(frozenset((2, 3)))
+    cluster.start(3, [a, b, Member(2, "", 0), d])
+    cluster.run(lambda: 2 in cluster.nodes[3].peers())
+    assert cluster.nodes[3].peers()[2].addr == c.addr
+
+
+def test_of_two_nodes_the_one_that_stays_goes_on_after_a_leave_but_not_after_a_crash() -> None:
+    cluster = cluster_of(1, 1)
+    cluster.nodes[1].leave()
+    cluster.run(lambda: Left() in cluster.events[1])
+    cluster.crash(1)
+    number = cluster.nodes[0].submit(b"alone")
+    assert settled(cluster, 0, number) == "line 1"
+    assert cluster.markers.keys() == {0}
+
+    cluster = cluster_of(1, 1)
+    cluster.crash(1)
+    assert not cluster.nodes[0].has_quorum()
+    assert cluster.nodes[0].quorum_report().text == (
+        "ranks present 1 of 2, more than 1 needed; missing: node 1 (rank 1)"
+    )
+
+
+def test_a_node_that_left_joins_again() -> None:
+    cluster = cluster_of(1, 1, 1)
+    cluster.nodes[2].leave()
+    cluster.run(lambda: Left() in cluster.events[2])
+    cluster.crash(2)
+    cluster.nodes[0].submit(b"meanwhile")
+    cluster.start(2, members(1, 1, 1))
+    cluster.run(cluster.all_ready)
+    assert cluster.ledgers[2].lines == [b"meanwhile"]
+
+
+def test_without_memory_a_node_comes_back_with_everything() -> None:
+    cluster = cluster_of(1, 1, 1, compact_entries=10)
+    for n in range(40):
+        settled(cluster, 0, cluster.nodes[0].submit(b"%d" % n))
+    victim = cluster.leader()
+    cluster.crash(victim)
+    cluster.start(victim, members(1, 1, 1), compact_entries=10)
+    cluster.run(cluster.all_ready)
+    assert len(cluster.ledgers[victim].lines) == 40
+
+
+def test_when_all_have_crashed_they_found_anew() -> None:
+    cluster = cluster_of(1, 1, 1)
+    first = cluster.nodes[0].status().cluster
+    for node_id in range(3):
+        cluster.crash(node_id)
+    cluster.start(0, members(1, 1, 1))
+    cluster.start(1, members(1, 1, 1))
+    cluster.run(for_ms=5000)
+    assert cluster.nodes[0].status().phase == "asking"
+    assert "node 2" in cluster.nodes[0].status().waiting_for
+    cluster.start(2, members(1, 1, 1))
+    cluster.run(cluster.all_ready)
+    assert cluster.nodes[0].status().cluster not in (0, first)
+
+
+def test_an_operator_goes_on_with_what_is_left() -> None:
+    cluster = cluster_of(1, 1, 1)
+    settled(cluster, 0, cluster.nodes[0].submit(b"kept"))
+    cluster.run(lambda: cluster.ledgers[1].lines == [b"kept"])
+    cluster.crash(0)
+    cluster.crash(2)
+    assert "lost" in cluster.nodes[1].force_go_on()
+    assert settled(cluster, 1, cluster.nodes[1].submit(b"more")) == "line 2"
+
+
+def test_another_clusters_node_is_told_so() -> None:
+    cluster = cluster_of(1, 1, 1)
+    cluster.markers[2] = cluster.markers[2]._replace(cluster=999)
+    cluster.crash(2)
+    cluster.start(2, members(1, 1, 1))
+    cluster.run(lambda: any(isinstance(e, Refused) and e.reason == "cluster" for e in cluster.events[2]))
+
+
+def test_nobody_leaves_the_barrier_before_all_have_entered() -> None:
+    cluster = cluster_of(1, 1, 1)
+    first = [(i, cluster.nodes[i].submit_barrier()) for i in (0, 1)]
+    cluster.run(for_ms=1000)
+    assert all(number not in cluster.outcomes[i] for i, number in first)
+    last = cluster.nodes[2].submit_barrier()
+    for node_id, number in [*first, (2, last)]:
+        assert settled(cluster, node_id, number) is None
+
+
+def test_the_common_stop_waits_for_all_active_nodes_and_removes_the_markers() -> None:
+    cluster = cluster_of(1, 1, 1, 0)
+    cluster.crash(3)
+    for node_id in (0, 1):
+        cluster.nodes[node_id].submit_stop()
+    cluster.run(for_ms=500)
+    assert not any(isinstance(e, Stopped) for e in cluster.events[0])
+    cluster.nodes[2].submit_stop()
+    cluster.run(lambda: all(Stopped() in cluster.events[i] for i in range(3)))
+    assert cluster.markers.keys() == {3}
+    with pytest.raises(ClusterStoppedError):
+        cluster.nodes[0].submit(b"late")
+
+
+def test_the_first_verdict_counts() -> None:
+    cluster = cluster_of(1, 1, 1)
+    assert settled(cluster, 0, cluster.nodes[0].submit_verdict("op", False)) is False
+    assert settled(cluster, 1, cluster.nodes[1].submit_verdict("op", True)) is False
+    cluster.run(lambda: VerdictReached("op", False) in cluster.events[2])
+
+
+def test_what_never_left_the_node_can_be_withdrawn_for_good() -> None:
+    cluster = cluster_of(1, 1)
+    cluster.crash(1)
+    number = cluster.nodes[0].submit(b"nobody hears")
+    assert cluster.nodes[0].withdraw(number)
+    cluster.start(1, members(1, 1))
+    cluster.run(cluster.all_ready)
+    assert cluster.ledgers[0].lines == []
+
+
+def test_status_of_a_transaction_is_known_on_every_node() -> None:
+    cluster = cluster_of(1, 1, 1)
+    number = cluster.nodes[1].submit(b"x")
+    settled(cluster, 1, number)
+    origin = Origin(1, cluster.nodes[1].config.incarnation, number)
+    cluster.run(lambda: all(r.transaction_status(origin) == "committed" for r in cluster.nodes.values()))
+
+
+def test_a_rank_is_changed_by_both_lists() -> None:
+    cluster = cluster_of(1, 1, 1)
+    cluster.nodes[0].change_member(members(1, 1, 1)[2]._replace(rank=3))
+    cluster.run(lambda: all(r.quorum_report().total_rank == 5 for r in cluster.nodes.values()))
+    cluster.crash(0)
+    cluster.crash(1)
+    number = cluster.nodes[2].submit(b"enough alone")
+    assert settled(cluster, 2, number) == "line 1"
+
+
+def test_leadership_can_be_handed_over() -> None:
+    cluster = cluster_of(1, 1, 1)
+    old = cluster.leader()
+    to = (old + 1) % 3
+    cluster.nodes[old].transfer_leadership(to)
+    cluster.run(lambda: all(r.status().leader == to for r in cluster.nodes.values()))
+
+
+def test_a_quorum_callback_replaces_the_ranks() -> None:
+    cluster = Cluster()
+    for m in members(1, 1, 1):
+        with_zero = (lambda ids: True) if m.node_id == 0 else (lambda ids: 0 in ids)
+        cluster.start(m.node_id, members(1, 1, 1), with_zero)
+    cluster.run(cluster.all_ready)
+    cluster.crash(1)
+    cluster.crash(2)
+    assert settled(cluster, 0, cluster.nodes[0].submit(b"zero decides")) == "line 1"
+
+
+def test_too_many_unsettled_proposals_are_refused() -> None:
+    cluster = cluster_of(1, 1, max_outstanding=3)
+    cluster.crash(1)
+    for _ in range(3):
+        cluster.nodes[0].submit(b"")
+    with pytest.raises(OperationalError, match="unsettled"):
+        cluster.nodes[0].submit(b"")
+
+
+def test_a_linearizable_read_waits_for_what_was_committed_before() -> None:
+    cluster = cluster_of(1, 1, 1)
+    settled(cluster, 0, cluster.nodes[0].submit(b"seen"))
+    number = cluster.nodes[2].submit_read_mark()
+    assert settled(cluster, 2, number) is None
+    assert cluster.ledgers[2].lines == [b"seen"]
