@@ -10,6 +10,7 @@ is the outcome unknown, and the error says so (08007): look before you repeat it
 
 import itertools
 import threading
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, Final
@@ -20,7 +21,7 @@ from exdbsql.interface import DISCONNECTED, IDLE
 from exdbsql.protocol import PAGE_ROWS, Reply
 from exdbsql.remote_calls import RemoteCalls
 from exdbsql.result import Answer, Parameters, Result, Row, result_of
-from exdbsql.schema import codec
+from exdbsql.schema import codec, errors
 from exdbsql.schema import sqlstate as states
 from exdbsql.schema.errors import (
     Error,
@@ -45,6 +46,10 @@ def connect_remote(target: str) -> "RemoteSession":
     """
     parsed = parse_target(target)
     timeout_s = _timeout(parsed)
+    if parsed.password is not None:
+        warnings.warn(
+            "this version has no authentication: the password is neither sent nor checked", errors.Warning, stacklevel=3
+        )
     refusals: list[Error] = []
     for address in parsed.addresses:
         try:

@@ -37,7 +37,7 @@ class Database:
         self.statements = StatementCache(engine)
         self.replication = replication
         self._sessions: set[Session] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a forgotten connection may be collected, and forgets its session, inside it
         self._closed = False
 
     @property

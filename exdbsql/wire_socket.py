@@ -28,8 +28,8 @@ def open_socket(addresses: tuple[Address, ...], timeout_s: float) -> socket.sock
     for address in addresses:
         try:
             connected = socket.create_connection((address.host, address.port), timeout=timeout_s)
-        except OSError as error:
-            failures.append(f"{address}: {error.strerror or error}")
+        except (OSError, UnicodeError) as error:  # the latter for a name that cannot be one
+            failures.append(f"{address}: {getattr(error, 'strerror', None) or error}")
             continue
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -15,6 +15,7 @@ from exdbsql.client import connect_remote
 from exdbsql.connection import Connection
 from exdbsql.database import Database
 from exdbsql.protocol import LENGTH
+from exdbsql.schema import errors
 from exdbsql.schema.errors import InterfaceError, OperationalError, ProtocolError
 from exdbsql.service import SqlService
 
@@ -243,6 +244,17 @@ def test_the_first_host_that_answers_is_taken(service: SqlService) -> None:
         connect_remote(f"exdb://{closed}/?color=red")
     with pytest.raises(InterfaceError, match="connect_timeout"):
         connect_remote(f"exdb://{closed}/?connect_timeout=soon")
+
+
+def test_a_password_that_nobody_checks_is_told(service: SqlService) -> None:
+    with pytest.warns(errors.Warning, match="no authentication"):
+        connect_remote(f"exdb://ann:secret@{service.address}/").close()
+
+
+def test_a_host_name_that_cannot_be_one() -> None:
+    with pytest.raises(OperationalError) as caught:
+        connect_remote(f"exdb://{'x' * 80}.example:5500/")
+    assert caught.value.sqlstate == "08001"
 
 
 def test_what_answers_is_no_node(database: Database) -> None:
