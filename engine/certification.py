@@ -7,17 +7,20 @@ Rules of this module:
 3. It is void if one of its tables is gone or has another shape.
 4. It is void if a unique value that it claims belongs to another row *at this position*. That is as deterministic as a guard
    in the write set, and has no false conflicts.
+5. A SERIALIZABLE transaction is void if what it read was changed, by the log, after that position (:mod:`exdbsql.engine.guards`).
 
 What is looked at is the entry, the replicated tables and the memory of rule 1, which all follow from the log. Open transactions,
 LOCAL and DISTRIBUTED tables, clocks and orders of iteration that could differ between nodes are not.
-The method is that of "The Database State Machine Approach" (Pedone, Guerraoui, Schiper, 2003), with first-committer-wins in place of read sets.
+The method is that of "The Database State Machine Approach" (Pedone, Guerraoui, Schiper, 2003), with first-committer-wins in place of read
+sets below SERIALIZABLE.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from exdbsql.engine import constraints
+from exdbsql.engine.guards import check_guard
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.engine.write_set import WriteSet
@@ -36,6 +39,7 @@ class CertifiedTables(Protocol):
     """What certification needs of a database."""
 
     tables_by_id: dict[int, TableStore]
+    certification: "CertificationMemory"
 
 
 class CertificationMemory:
@@ -54,6 +58,15 @@ class CertificationMemory:
         for store, writes in changes:
             store.touched.update(dict.fromkeys(writes, mark))
         self.entries.append((position, origin, [(store, list(writes)) for store, writes in changes]))
+
+    def changed_since(self, table_id: int, position: int) -> Iterator[tuple[int, Iterable[Key]]]:
+        """(origin node, keys of the table) of entries above `position`, newest first."""
+        for changed_at, origin, changed in reversed(self.entries):
+            if changed_at <= position:
+                return
+            for store, keys in changed:
+                if store.definition.id == table_id:
+                    yield origin, keys
 
     def advance(self, position: int) -> None:
         """The log has come to `position`: forget what no snapshot that may still commit can ask for."""
@@ -87,6 +100,10 @@ def certify(database: CertifiedTables, position: int, write_set: WriteSet) -> Er
         violation = constraints.newest_violation(store, table.rows)
         if violation is not None:
             return violation
+    for guard in write_set.guards:
+        conflict = check_guard(guard, database.tables_by_id, database.certification, write_set.snapshot_position)
+        if conflict is not None:
+            return conflict
     return None
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exdbsql.engine import constraints
+from exdbsql.engine.read_set import ReadSet
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.transaction import Transaction
 from exdbsql.engine.versions import Key, Row
@@ -29,11 +30,13 @@ class PreparedCommit:
     Attributes:
         write_set: its part in replicated tables, to propose.
         local_changes: its part in LOCAL and DISTRIBUTED tables, set aside until the verdict.
+        local_reads: what a SERIALIZABLE one has read of those tables; nobody may change it until the verdict.
         is_open: whether the verdict is still to come.
     """
 
     write_set: WriteSet
     local_changes: Changes = field(default_factory=list)
+    local_reads: ReadSet | None = None
     is_open: bool = True
 
     def to_bytes(self) -> bytes:

@@ -56,6 +56,19 @@ def write_conflict(store: TableStore, key: Key, winner: int | None) -> ConflictE
     )
 
 
+def read_conflict(store: TableStore, key: Key, winner: int | None) -> ConflictError:
+    """Another transaction changed what a SERIALIZABLE one has read."""
+    named = key_text(store, key)
+    by = "" if winner is None else f" of node {winner}"
+    return ConflictError(
+        f"another transaction{by} changed {named} of table {store.name}, and this one has read what that changes",
+        hint="Run the transaction again.",
+        table=store.name,
+        key=named,
+        winner=winner,
+    )
+
+
 def pending_conflict(store: TableStore, named: str) -> ConflictError:
     """A prepared commit, whose outcome is not known yet, holds a key or value."""
     return ConflictError(

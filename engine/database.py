@@ -15,17 +15,27 @@ from exdbsql.engine.commits import Changes, PreparedCommit
 from exdbsql.engine.definitions import adopt, refuse_in_log
 from exdbsql.engine.distributed import Exchange
 from exdbsql.engine.dots import StoreDots, new_dots
+from exdbsql.engine.guards import guards_of
 from exdbsql.engine.interruption import finish_publication
 from exdbsql.engine.memory import refuse_growth
 from exdbsql.engine.overlay import Overlay
+from exdbsql.engine.read_set import ReadSet
 from exdbsql.engine.row_ids import RowIds
+from exdbsql.engine.serializable import (
+    SERIALIZABLE,
+    RecentChanges,
+    SerializableTransaction,
+    check_pending,
+    check_reads,
+    local_part,
+)
 from exdbsql.engine.snapshots import SnapshotRegistry
 from exdbsql.engine.table import TableStore
-from exdbsql.engine.transaction import REPEATABLE_READ, Transaction
+from exdbsql.engine.transaction import READ_COMMITTED, REPEATABLE_READ, Transaction
 from exdbsql.engine.write_set import WriteSet, write_set_of
 from exdbsql.schema.ddl_statements import DdlStatement
 from exdbsql.schema.dictionary import Dictionary
-from exdbsql.schema.errors import Error, InterfaceError, InternalError, ProgrammingError
+from exdbsql.schema.errors import Error, InterfaceError, InternalError, NotSupportedError, ProgrammingError
 from exdbsql.schema.sqlstate import UNDEFINED_TABLE
 from exdbsql.schema.table import TableKind
 
@@ -45,6 +55,8 @@ class Database:
         memory_used: rough bytes that they take; counted only where there is a limit.
         state_replaced_at: version at which another node's state was last taken in; 0 for never.
         exchange: the DISTRIBUTED tables, as the cluster sees them.
+        recent: what commits changed while a SERIALIZABLE transaction was open.
+        pending_reads: prepared SERIALIZABLE commits that have read LOCAL or DISTRIBUTED tables.
     """
 
     def __init__(
@@ -56,6 +68,8 @@ class Database:
         self.head: tuple[int, int] = (0, 0)
         self.snapshots = SnapshotRegistry()
         self.unpruned: dict[TableStore, None] = {}
+        self.recent = RecentChanges()
+        self.pending_reads: dict[PreparedCommit, ReadSet] = {}
         self.commit_lock = threading.Lock()
         self.node_id = node_id
         self.memory_limit = memory_limit
@@ -78,11 +92,18 @@ class Database:
 
         Raises:
             InterfaceError: the database is closed.
-            NotSupportedError: the isolation level is none of "read committed", "repeatable read".
+            NotSupportedError: the isolation level is none of "read committed", "repeatable read", "serializable".
         """
         if self._closed:
             raise InterfaceError("the database is closed")
-        return Transaction(self, read_only, isolation)
+        kind = Transaction
+        if isolation != REPEATABLE_READ and isolation != READ_COMMITTED:
+            if isolation != SERIALIZABLE:
+                raise NotSupportedError(f"isolation level {isolation} is not supported")
+            kind = Transaction if read_only else SerializableTransaction
+        transaction = kind(self, read_only, isolation)
+        transaction.open_snapshot()
+        return transaction
 
     def table(self, name: str) -> TableStore:
         """The table of that name; ProgrammingError 42P01 where there is none."""
@@ -132,6 +153,9 @@ class Database:
             if self.in_cluster and any(store.kind is TableKind.REPLICATED for store, _ in changes):
                 raise InternalError("a commit to replicated tables in a cluster has to go through the log")
             commits.check_commit(changes, transaction.snapshot, transaction)
+            if self.recent.entries is not None and isinstance(transaction, SerializableTransaction):
+                check_reads(self, transaction)
+                check_pending(self.pending_reads.values(), changes, None, transaction)
             if self.memory_limit is not None:
                 self._check_growth(changes, transaction.bytes_bound)
             self.publish(changes, self.head[1])
@@ -150,14 +174,23 @@ class Database:
         """
         changes = commits.changes_of(transaction)
         replicated, local = commits.split_by_kind(changes)
-        prepared = PreparedCommit(write_set_of(replicated, transaction.position), local)
+        if isinstance(transaction, SerializableTransaction):
+            guarded = write_set_of(replicated, transaction.position, guards_of(transaction.reads))
+            prepared = PreparedCommit(guarded, local, local_part(transaction.reads))
+        else:
+            prepared = PreparedCommit(write_set_of(replicated, transaction.position), local)
         try:
             with self.commit_lock:
                 if replicated and transaction.snapshot < self.state_replaced_at:
                     raise constraints.replaced_state_conflict()
                 commits.check_commit(changes, transaction.snapshot, prepared)
                 self._check_growth(changes, transaction.bytes_bound)
+                if isinstance(transaction, SerializableTransaction):
+                    check_reads(self, transaction)
+                    check_pending(self.pending_reads.values(), changes, prepared.local_reads, prepared)
                 commits.set_aside(local, prepared)
+                if prepared.local_reads:
+                    self.pending_reads[prepared] = prepared.local_reads
         finally:
             transaction.end()
         return prepared
@@ -184,6 +217,7 @@ class Database:
     def _close_prepared(self, prepared: PreparedCommit) -> None:
         if prepared.is_open:
             prepared.is_open = False
+            self.pending_reads.pop(prepared, None)
             commits.release(prepared.local_changes, prepared)
 
     def apply_write_set(
@@ -227,6 +261,8 @@ class Database:
         `dots` are those of changes that come from other nodes; changes made here get new ones.
         """
         version = self.head[0] + 1
+        if self.recent.entries is not None:
+            self.recent.note(version, changes)
         if dots is None:
             dots = new_dots(self.origin, changes)
         try:

@@ -16,7 +16,7 @@ from exdbsql.engine.overlay import ABSENT, Overlay
 from exdbsql.engine.reads import Reads
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
-from exdbsql.schema.errors import InterfaceError, NotSupportedError, OperationalError
+from exdbsql.schema.errors import InterfaceError, OperationalError
 from exdbsql.schema.sqlstate import NO_ACTIVE_SQL_TRANSACTION, READ_ONLY_SQL_TRANSACTION
 from exdbsql.schema.table import TableKind
 
@@ -38,7 +38,7 @@ class Transaction(Reads):
 
     Attributes:
         is_read_only: whether writes are refused.
-        isolation: "read committed" or "repeatable read".
+        isolation: "read committed", "repeatable read" or "serializable".
         bytes_bound: rough bytes of its writes, at most; counted where the database has a memory limit.
         is_open: whether it was neither committed nor rolled back.
     """
@@ -55,8 +55,6 @@ class Transaction(Reads):
     )
 
     def __init__(self, database: "Database", read_only: bool, isolation: str) -> None:
-        if isolation != REPEATABLE_READ and isolation != READ_COMMITTED:
-            raise NotSupportedError(f"isolation level {isolation} is not supported")
         self._database = database
         self.is_read_only = read_only
         self.isolation = isolation
@@ -67,7 +65,6 @@ class Transaction(Reads):
         self._statement_start = 0
         self._unique_written = False
         self.bytes_bound = 0
-        self._open_snapshot()
 
     def __repr__(self) -> str:
         state = "open" if self.is_open else "ended"
@@ -256,10 +253,14 @@ class Transaction(Reads):
     def _move_snapshot(self) -> None:
         holders = self._database.snapshots.holders
         del holders[self]
-        self._open_snapshot()
+        self.open_snapshot()
 
-    def _open_snapshot(self) -> None:
-        """Register, then read the version: :mod:`exdbsql.engine.snapshots` says why in this order."""
+    def open_snapshot(self) -> None:
+        """Register, then read the version: :mod:`exdbsql.engine.snapshots` says why in this order.
+
+        Not part of `__init__`: the interpreter may deliver an interrupt right after a constructor, and what it had registered
+        would stay for ever. After a plain method call it does not, before the caller has stored what was returned.
+        """
         database = self._database
         self.snapshot = -1
         database.snapshots.holders[self] = database.head[0]

@@ -1,13 +1,15 @@
 """The write set: what a transaction changed in replicated tables, as every node will certify and apply it.
 
 It holds keys and new rows only, never statements: a statement may read clocks or local tables. Tables are named by id
-and shape, so that an entry which overtook a DROP or an ALTER is recognised as void on every node alike (R2).
+and shape, so that an entry which overtook a DROP or an ALTER is recognised as void on every node alike (R2). That of a SERIALIZABLE
+transaction also has guards: what it read.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from exdbsql.engine.guards import TableGuard, guard_from_wire
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.codec import pack, unpack
@@ -30,26 +32,26 @@ class TableWrites:
 
 @dataclass(frozen=True, slots=True)
 class WriteSet:
-    """All changes of one transaction, and the log position of the snapshot that it read."""
+    """All changes of one transaction, the log position of the snapshot that it read, and the guards of what it read."""
 
     snapshot_position: int
     tables: tuple[TableWrites, ...]
+    guards: tuple[TableGuard, ...] = ()
 
     def to_bytes(self) -> bytes:
         """The write set as bytes for the log."""
-        return pack(
-            [
-                self.snapshot_position,
-                [[t.table_id, t.shape, list(t.rows), list(t.rows.values())] for t in self.tables],
-            ]
-        )
+        tables = [[t.table_id, t.shape, list(t.rows), list(t.rows.values())] for t in self.tables]
+        if self.guards:
+            return pack([self.snapshot_position, tables, [guard.to_wire() for guard in self.guards]])
+        return pack([self.snapshot_position, tables])
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> "WriteSet":
         """The write set that `to_bytes` gave; ProtocolError where `data` is none."""
         try:
-            position, tables = unpack(data)
-            return cls(int(position), tuple(_table_writes(table) for table in tables))
+            position, tables, *guards = unpack(data)
+            guarded = tuple(map(guard_from_wire, guards[0])) if guards else ()
+            return cls(int(position), tuple(_table_writes(table) for table in tables), guarded)
         except (TypeError, ValueError) as problem:
             raise ProtocolError(f"these bytes are no write set: {problem}") from problem
 
@@ -70,7 +72,11 @@ def _table_writes(packed: Any) -> TableWrites:
     return TableWrites(int(table_id), str(shape), dict(paired))
 
 
-def write_set_of(changes: Iterable[tuple[TableStore, Mapping[Key, Row | None]]], snapshot_position: int) -> WriteSet:
+def write_set_of(
+    changes: Iterable[tuple[TableStore, Mapping[Key, Row | None]]],
+    snapshot_position: int,
+    guards: tuple[TableGuard, ...] = (),
+) -> WriteSet:
     """The write set of changes to replicated tables."""
     tables = (TableWrites(store.definition.id, store.shape, writes) for store, writes in changes)
-    return WriteSet(snapshot_position, tuple(tables))
+    return WriteSet(snapshot_position, tuple(tables), guards)
