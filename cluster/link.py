@@ -112,11 +112,23 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._unsent: list[bytes] = []
         self._pings = 0
+        self._unsent_before = 0
 
     @property
     def is_open(self) -> bool:
         """Whether frames can be sent."""
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What the operating system has not taken yet."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    def has_drained(self) -> bool:
+        """Whether the peer has taken something of what waited since this was last asked: a sign of life, for pings and
+        their answers queue behind what waits."""
+        before, self._unsent_before = self._unsent_before, self.unsent_bytes
+        return self._unsent_before < before
 
     @property
     def peer_name(self) -> str:

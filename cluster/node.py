@@ -40,7 +40,7 @@ from exdbsql.schema.errors import (
 
 log = logging.getLogger("exdbsql.cluster")
 
-COMMAND_LIMIT = FRAME_LIMIT // 2
+COMMAND_LIMIT = FRAME_LIMIT // 4
 """Bytes of the largest command: it must fit into a frame, with what goes around it."""
 
 

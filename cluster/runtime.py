@@ -141,7 +141,7 @@ class Runtime:
             Error: why the node cannot take part.
         """
         loop = asyncio.get_running_loop()
-        self._transport = TcpTransport(self.node_id, self.addr, self.params.tcp, self)
+        self._transport = TcpTransport(self.node_id, self.addr, self.params.tcp, self, self.params.clusterSendBuf)
         try:
             await self._transport.start()
         except ClusterError as error:
@@ -303,7 +303,7 @@ class Runtime:
         try:
             for to, message in ready.messages:
                 channel = BULK if messages.is_bulk(message) else CONTROL
-                self._transport.send(to, [CONSENSUS, messages.to_wire(message)], channel)
+                self._transport.send(to, [CONSENSUS, messages.to_wire(message)], channel, may_drop=True)
         finally:
             self._transport.turn.let_go()
         self.proposals.settle(ready.outcomes)

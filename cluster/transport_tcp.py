@@ -42,6 +42,12 @@ log = logging.getLogger("exdbsql.cluster")
 BULK_FROM = 256 * 1024
 """Frames of so many bytes would hold up the heartbeats behind them."""
 
+SEND_BUFFER = 8 * 1024 * 1024
+"""Default of `send_buffer`."""
+
+MANY_WAITING = 100
+"""Frames that wait for a bulk connection to open."""
+
 POLL_S = 0.02
 """How often an open question about a taken node id is looked at, in s."""
 
@@ -91,13 +97,17 @@ class TcpTransport:
 
     Attributes:
         traffic: bytes sent and received on all connections.
+        send_buffer: bytes that may wait for one peer before what may be dropped is.
         turn: lets the owner send much at once, without waiting for the end of the loop's turn.
     """
 
-    def __init__(self, node_id: int, addr: str, parameters: TcpParameters, owner: TransportOwner) -> None:
+    def __init__(
+        self, node_id: int, addr: str, parameters: TcpParameters, owner: TransportOwner, send_buffer: int = 0
+    ) -> None:
         self.node_id = node_id
         self.addr = addr
         self.parameters = parameters
+        self.send_buffer = send_buffer or SEND_BUFFER
         self.traffic = Traffic()
         self.turn = Turn()
         self._owner = owner
@@ -176,10 +186,11 @@ class TcpTransport:
         """Ids of the nodes that are up, in order."""
         return sorted(node_id for node_id, peer in self._peers.items() if peer.up)
 
-    def send(self, node_id: int, frame: list[Any], channel: str = CONTROL) -> bool:
+    def send(self, node_id: int, frame: list[Any], channel: str = CONTROL, may_drop: bool = False) -> bool:
         """Send a frame; False if the node is not up, and the frame is dropped.
 
-        A large frame goes over the bulk connection, whatever was asked for.
+        A large frame goes over the bulk connection, whatever was asked for. One that may be dropped (its sender says it
+        again) is, while more than `send_buffer` bytes wait for the peer: repeating must not make a slow peer slower.
         """
         peer = self._peers.get(node_id)
         if peer is None or not peer.up:
@@ -187,8 +198,12 @@ class TcpTransport:
         data = encode_frame(frame, self.parameters.compressionLevel)
         link = peer.outgoing.get(CONTROL if channel == CONTROL and len(data) < BULK_FROM else BULK)
         if link is not None:
+            if may_drop and link.unsent_bytes > self.send_buffer:
+                return False
             link.send_encoded(data)
             return True
+        if may_drop and len(peer.waiting) > MANY_WAITING:
+            return False
         peer.waiting.append(data)
         self._keep_dialling(peer, BULK)
         return True
@@ -409,7 +424,7 @@ class TcpTransport:
         held_up = max(0.0, now - self._watch_due)
         for peer in self._peers.values():
             for link in peer.links():
-                link.last_heard = min(now, link.last_heard + held_up)
+                link.last_heard = now if link.has_drained() else min(now, link.last_heard + held_up)
                 self._watch_link(link, (now - link.last_heard) * 1000)
         self._watch_due = now + self._watch_interval
         self._loop.call_at(self._watch_due, self._watch)

@@ -1,5 +1,6 @@
 """Real processes, killed with SIGKILL: what was acknowledged stays, the rest goes on, and who returns is synchronised."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,6 +74,20 @@ def test_each_node_in_turn_is_killed_and_comes_back(tmp_path: Path) -> None:
             made.nodes[survivor].ask("put", f"turn{turn}", turn)
             made.start(doomed).ask("ready")
         assert made.same_values() == {f"turn{turn}": turn for turn in range(4)}
+
+
+def test_a_paused_leader_is_replaced_and_finds_its_place_again(tmp_path: Path) -> None:
+    with processes(tmp_path) as made:
+        leader = made.nodes[0].ask("leader")
+        other = (leader + 1) % 3
+        made.nodes[leader].process.send_signal(signal.SIGSTOP)
+        try:
+            made.nodes[other].ask("put", "without it", 1)
+            assert made.nodes[other].ask("leader") != leader
+        finally:
+            made.nodes[leader].process.send_signal(signal.SIGCONT)
+        made.nodes[leader].ask("put", "with it", 1)
+        assert made.same_values() == {"without it": 1, "with it": 1}
 
 
 def test_the_last_of_three_says_in_ranks_why_it_stopped(tmp_path: Path) -> None:

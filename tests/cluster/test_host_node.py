@@ -76,6 +76,15 @@ def test_many_writers_share_one_node(tmp_path: Path) -> None:
             hosted.node.window = 5  # type: ignore[assignment]
 
 
+def test_a_large_transaction_goes_beside_the_heartbeats(tmp_path: Path) -> None:
+    with cluster(tmp_path) as made:
+        for node_id, hosted in made.nodes.items():
+            hosted.put(f"large {node_id}", "x" * 3_000_000)
+        made.same_state()
+        with pytest.raises(OperationalError, match="larger than the limit"):
+            made.nodes[0].node.submit(bytes(70_000_000))
+
+
 def test_a_node_alone_is_a_cluster(tmp_path: Path) -> None:
     with cluster(tmp_path, (1,)) as made:
         made.nodes[0].put("k", 1)
