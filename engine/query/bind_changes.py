@@ -228,6 +228,8 @@ class ChangeBinder:
     def update(self, node: exp.Update) -> Update:
         """UPDATE ... SET ... [FROM ...] [WHERE ...]."""
         self.context.only(node, ("this", "expressions", "from_", "where", "returning"), "UPDATE")
+        if not node.expressions:
+            raise self.context.error(node, "UPDATE needs SET", sqlstate.SYNTAX_ERROR)
         table, target, scope, source = self._target(node, node.args.get("from_"))
         row = self._checked_row(table)
         binder = ExpressionBinder(self.context, scope, self.queries, "UPDATE")

@@ -125,6 +125,7 @@ class Join(Plan):
     """A join; `kind` is inner, left or full (right joins are turned around by the binder).
 
     `left_keys` and `right_keys` are filled in by the rules: equal expressions, for a hash join. `conditions` is the rest.
+    `right_unique`: no two rows of the right side have the same keys.
     """
 
     kind: str
@@ -133,6 +134,7 @@ class Join(Plan):
     conditions: tuple[Expr, ...]
     left_keys: tuple[Expr, ...] = ()
     right_keys: tuple[Expr, ...] = ()
+    right_unique: bool = False
 
 
 @dataclass(frozen=True, slots=True)

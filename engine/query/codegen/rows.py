@@ -43,6 +43,8 @@ class RowsCompiler:
                 return self._values(plan, frame)
             case Sort():
                 return self._sort(plan, frame)
+            case Distinct(on=None, child=Project(exprs=(only,)) as project):
+                return self._distinct_values(project, only, frame)
             case Distinct(on=None):
                 return f"list(dict.fromkeys({self.rows(plan.child, frame)}))"
             case Distinct():
@@ -70,6 +72,12 @@ class RowsCompiler:
         if not clauses:
             return f"[{element}]"
         return f"[{element} {self.streams.joined(clauses)}]"
+
+    def _distinct_values(self, plan: Project, only: Expr, frame: Frame) -> str:
+        """Distinct rows of one column: bare values are quicker to compare than tuples."""
+        clauses = self.streams.stream(plan.child, frame)
+        value = self.streams.expressions(frame).value(only)
+        return f"list(zip(dict.fromkeys([{value} {self.streams.joined(clauses)}])))"
 
     def _element(self, plan: Project, frame: Frame) -> str:
         """The output tuple; the row itself where the output is just all columns of one relation."""

@@ -226,6 +226,11 @@ class StreamCompiler:
             return left + self._dependent_left(plan, frame)
         found, pattern = self._gathered(plan, frame)
         conditions = self.conditions(plan.conditions, frame)
+        if _matches_one(plan):
+            if plan.kind == "left":
+                nulls = f"{self._nulls(plan.right)}[0]"
+                return [*left, f"for {pattern} in ({found.removesuffix(')')}, {nulls}),)"]
+            return [*left, f"for {pattern} in ({found},)", f"if {pattern} is not None", *conditions]
         if plan.kind == "inner":
             return [*left, f"for {pattern} in {found}", *conditions]
         if plan.left_keys and not conditions:
@@ -267,6 +272,12 @@ class StreamCompiler:
             if found is None:
                 found = self.module.name("rows_right")
                 place.add(f"{found} = [{_tuple(pattern)} {self.joined(clauses)}]")
+        elif _matches_one(plan):
+            table = self.module.name("hash_" + pattern)
+            key = self._key(plan.right_keys, compiler)
+            place.add(f"{table} = {{{key}: {pattern} {self.joined(clauses)}}}")
+            wanted = self._key(plan.left_keys, self.expressions(frame))
+            found = f"{table}.get({self.iterable(wanted, plan.left_keys, frame)})"
         else:
             table = self.module.name("hash_" + pattern.split(",")[0])
             self._fill(table, clauses, self._key(plan.right_keys, compiler), _tuple(pattern), place)
@@ -329,6 +340,11 @@ class StreamCompiler:
         body = Frame(self.module, [f"{p} = argument{i}" for i, p in enumerate(patterns) if "," in p])
         self.module.root.define(name, arguments, body, code)
         return name
+
+
+def _matches_one(plan: Join) -> bool:
+    """Whether the hash table of a join holds bare rows instead of lists: each key has one row at most."""
+    return plan.right_unique and (plan.kind == "inner" or not plan.conditions)
 
 
 def _tuple(pattern: str) -> str:

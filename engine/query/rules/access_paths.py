@@ -26,7 +26,7 @@ from exdbsql.engine.query.rules.join_keys import split_equality
 from exdbsql.engine.query.rules.join_order import estimate
 
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "=="}
-_LOOKUP_COST = 8.0
+_LOOKUP_COST = 3.0
 """How many rows of a hash table's making one look-up through the transaction is worth."""
 
 

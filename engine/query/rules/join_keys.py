@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from exdbsql.engine.query.expressions import Compare, Expr
-from exdbsql.engine.query.plan import Join, Plan, provided_rels, used_rels
+from exdbsql.engine.query.expressions import Column, Compare, Expr
+from exdbsql.engine.query.plan import Join, Plan, Scan, provided_rels, used_rels
 from exdbsql.engine.query.rules.common import Statistics, map_plans
 from exdbsql.schema.types import BOOLEAN
 
@@ -14,7 +14,10 @@ def apply(plan: Plan, statistics: Statistics) -> Plan:
     """Find the keys of every join."""
 
     def change(node: Plan) -> Plan:
-        return with_keys(node) if isinstance(node, Join) and not node.left_keys else node
+        if not isinstance(node, Join) or node.left_keys:
+            return node
+        joined = with_keys(node)
+        return replace(joined, right_unique=_is_unique(joined, statistics))
 
     changed: Plan = map_plans(plan, change)
     return changed
@@ -48,6 +51,15 @@ def split_equality(condition: Expr, left: frozenset[int], right: frozenset[int])
     if a and b and a <= right and b <= left:
         return condition.right, condition.left
     return None
+
+
+def _is_unique(join: Join, statistics: Statistics) -> bool:
+    """Whether the keys of the right side, a table, hold a unique key of it without NULLs."""
+    scan = join.right
+    if not isinstance(scan, Scan) or not join.right_keys:
+        return False
+    names = {k.name for k in join.right_keys if isinstance(k, Column) and k.rel == scan.rel and not k.nullable}
+    return any(set(key.columns) <= names for key in statistics.table(scan.table).unique_keys)
 
 
 def keys_as_conditions(join: Join) -> list[Expr]:

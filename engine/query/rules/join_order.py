@@ -47,8 +47,11 @@ def reordered(join: Join, statistics: Statistics) -> Plan:
         return join
     remaining = sorted(relations, key=lambda r: estimate(r, statistics))
     if len(remaining) == 2:
-        # the hash table is made of the right side: the larger one streams
-        plan: Plan = Join("inner", remaining[1], remaining[0], ())
+        # the hash table is made of the right side: the larger one streams, unless it has a unique key to look up by
+        small, large = remaining
+        if _joins_on_unique_key(large, conditions, statistics):
+            small, large = large, small
+        plan: Plan = Join("inner", large, small, ())
         return push(plan, conditions)
     plan = remaining.pop(0)
     have = set(own[id(plan)])
@@ -110,6 +113,14 @@ def _on_unique_key(condition: Expr, relation: Plan, statistics: Statistics) -> b
     single = {k.columns[0] for k in keys if k.columns in names}
     return any(
         isinstance(s, Column) and s.rel == relation.rel and s.name in single for s in (condition.left, condition.right)
+    )
+
+
+def _joins_on_unique_key(relation: Plan, conditions: list[Expr], statistics: Statistics) -> bool:
+    rels = provided_rels(relation)
+    return any(
+        isinstance(c, Compare) and c.op == "==" and used_rels(c) - rels and _on_unique_key(c, relation, statistics)
+        for c in conditions
     )
 
 
