@@ -9,8 +9,10 @@ ends with exit code 0, and leaves no process behind. Every line is the answer of
 what it should ends the demonstration with exit code 1.
 """
 
+import argparse
 import csv
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -204,7 +206,7 @@ def present_nodes(story: Story, node: int) -> set[int]:
     return {node_id for node_id, _, _, state, _ in result.rows if state.startswith("active")}
 
 
-def prepare_folder(folder: Path) -> LocalCluster:
+def prepare_folder(folder: Path, port: int | None) -> LocalCluster:
     """A fresh folder with three configurations and the schema of the sensors; node 0 gets rank 2."""
     if folder.exists():
         if not (folder / MARK).exists():
@@ -212,7 +214,7 @@ def prepare_folder(folder: Path) -> LocalCluster:
         shutil.rmtree(folder)
     folder.mkdir()
     (folder / MARK).touch()
-    sql_port, cluster_port = choose_ports()
+    sql_port, cluster_port = choose_ports() if port is None else (port, port + 3)
     init(folder, 3, sql_port, cluster_port)
     shutil.copy(SENSORS / "schema.sql", folder / "schema.sql")
     for config in folder.glob("node*.toml"):
@@ -239,8 +241,8 @@ def choose_ports() -> tuple[int, int]:
 
 
 @contextmanager
-def cluster_of_three(folder: Path) -> Iterator[LocalCluster]:
-    cluster = prepare_folder(folder)
+def cluster_of_three(folder: Path, port: int | None) -> Iterator[LocalCluster]:
+    cluster = prepare_folder(folder, port)
     print(f"configurations, schema and logs: {folder.absolute()}")
     try:
         for node in range(3):
@@ -263,8 +265,13 @@ def open_shell(cluster: LocalCluster) -> None:
 
 def main() -> int:
     """Tell the whole story; returns the exit code."""
+    parser = argparse.ArgumentParser(description="three nodes on this machine, and what they do")
+    parser.add_argument("--port", type=int, help="first of six neighbouring ports; default: 5500 and 5600 onwards")
+    arguments = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave nodes behind
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
-        with cluster_of_three(FOLDER) as cluster:
+        with cluster_of_three(FOLDER, arguments.port) as cluster:
             story = Story(cluster)
             for part in (load_and_replicate, conflict, local_table, scatter_and_gather, quorum, come_back):
                 part(story)

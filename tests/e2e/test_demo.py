@@ -3,15 +3,21 @@
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from conftest import contiguous_ports
 
 ROOT = Path(__file__).parent.parent.parent
-DEMO = [sys.executable, str(ROOT / "examples" / "demo.py")]
+
+
+def demo() -> list[str]:
+    """The command, on ports of its own: others may be using the default ones."""
+    return [sys.executable, str(ROOT / "examples" / "demo.py"), "--port", str(contiguous_ports(6))]
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -30,7 +36,7 @@ def processes_of(folder: Path) -> list[str]:
 @pytest.mark.timeout(300)
 def test_away_from_a_terminal_it_ends_by_itself(tmp_path: Path) -> None:
     done = subprocess.run(
-        DEMO, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280, check=False
+        demo(), cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     for part in (
@@ -50,7 +56,7 @@ def test_away_from_a_terminal_it_ends_by_itself(tmp_path: Path) -> None:
 @pytest.mark.timeout(300)
 def test_on_a_terminal_it_leaves_the_user_in_a_shell(tmp_path: Path) -> None:
     leader, follower = pty.openpty()
-    process = subprocess.Popen(DEMO, cwd=tmp_path, stdin=follower, stdout=follower, stderr=follower, close_fds=True)
+    process = subprocess.Popen(demo(), cwd=tmp_path, stdin=follower, stdout=follower, stderr=follower, close_fds=True)
     os.close(follower)
     try:
         seen = read_until(leader, b"Your turn", 280)
@@ -62,9 +68,22 @@ def test_on_a_terminal_it_leaves_the_user_in_a_shell(tmp_path: Path) -> None:
         assert process.wait(30) == 0, seen.decode(errors="replace")
         assert processes_of(tmp_path) == []
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()  # it ends its nodes, which kill() would leave behind
+        process.wait(60)
         os.close(leader)
+
+
+@pytest.mark.timeout(120)
+def test_a_closed_terminal_ends_the_nodes_too(tmp_path: Path) -> None:
+    process = subprocess.Popen(demo(), cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "started node 2" in line:
+            break
+    process.send_signal(signal.SIGHUP)
+    process.stdout.read()
+    assert process.wait(60) == 128 + signal.SIGHUP
+    assert processes_of(tmp_path) == []
 
 
 def read_until(descriptor: int, wanted: bytes, timeout_s: float) -> bytes:

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 import exdbsql
-from documents import Session, blocks_of, check_output, commands_of, session
+from documents import Block, Session, blocks_of, check_output, commands_of, session
+from local_cluster import ports_free
 
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DEFAULT_PORTS = [5500, 5501, 5502, 5600, 5601, 5602]
 SET_UP = {"make demo", "make test"}  # the demo has a test of its own; the tests cannot run themselves
 
 
@@ -16,6 +18,9 @@ SET_UP = {"make demo", "make test"}  # the demo has a test of its own; the tests
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_what_the_document_shows_is_what_happens(document: Path, tmp_path: Path) -> None:
     blocks = blocks_of(document)
+    assert ports_free(DEFAULT_PORTS) or not any("exdbsql serve" in block.text for block in blocks), (
+        f"something else uses one of the ports {DEFAULT_PORTS}, on which the documents' commands work"
+    )
     with session(tmp_path) as reader:
         database = exdbsql.connect()
         database.autocommit = True
@@ -33,7 +38,7 @@ def test_what_the_document_shows_is_what_happens(document: Path, tmp_path: Path)
         database.close()
 
 
-def run_console(reader: Session, block, where: str) -> None:
+def run_console(reader: Session, block: Block, where: str) -> None:
     for command, expected in commands_of(block):
         if command not in SET_UP:
             check_output(expected, reader.command(command), f"{where}: $ {command}")
