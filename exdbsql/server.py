@@ -7,6 +7,7 @@ that run are stopped, open transactions rolled back, clients told; then the node
 the others go on without waiting for a time-out.
 """
 
+import resource
 import signal
 import sys
 import threading
@@ -27,6 +28,9 @@ from exdbsql.service import SqlService
 SWITCH_INTERVAL_S: Final = 0.001
 """How long a statement's thread may hold the interpreter while the listener waits: the default, 5 ms, is much for a
 heartbeat or a commit of another node."""
+
+FILES_BESIDE_CLIENTS: Final = 256
+"""Open files that a node needs for itself: other nodes, logs, modules."""
 
 START_TIMEOUT_S: Final = 5.0
 """How long a client's first statement on a replicated table waits while the node is not a member yet."""
@@ -70,6 +74,7 @@ class NodeProcess:
     def run(self) -> None:
         """Serve until the end; see :func:`serve`."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        allow_files(self._config.sql.max_connections + FILES_BESIDE_CLIENTS)
         with _signals(self._stop_on_signal):
             self.service.start()
             self._greet()
@@ -133,6 +138,18 @@ def open_configured(config: NodeConfig, notify: Callable[[int, NodeInfo], None] 
     folder = None if state_dir is None else config.resolve(state_dir)
     params = config.cluster.parameters(notify)
     return Database(name, engine, join_cluster(engine, name, params, folder, start_timeout_s=START_TIMEOUT_S))
+
+
+def allow_files(wanted: int) -> int:
+    """Raise this process's limit of open files to `wanted`, as far as the system lets it; the limit then in force.
+
+    Each client takes one, and the usual limit of 1024 is below the usual `max_connections`.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return soft
 
 
 @contextmanager

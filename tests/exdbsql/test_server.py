@@ -1,6 +1,7 @@
 """A node's process: what it serves, how it ends, and why it does not start."""
 
 import os
+import resource
 import signal
 import socket
 import threading
@@ -12,7 +13,7 @@ import pytest
 import exdbsql as exdb
 from exdbsql.config import NodeConfig, load_config
 from exdbsql.initialize import InitPlan, write_cluster
-from exdbsql.server import NodeProcess, serve
+from exdbsql.server import NodeProcess, allow_files, serve
 
 
 def configured(folder: Path, *, nodes: int = 1, cluster: bool = True) -> NodeConfig:
@@ -98,6 +99,16 @@ def test_a_cluster_port_in_use_ends_the_process(tmp_path: Path) -> None:
         holder.listen()
         with pytest.raises(exdb.ClusterError, match="in use"):
             serve(config, say=lambda line: None)
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_it_goes() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+        assert allow_files(100) == min(soft, 512)
+        assert allow_files(513) == (513 if hard == resource.RLIM_INFINITY or hard >= 513 else hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_schema_with_a_mistake(tmp_path: Path) -> None:
