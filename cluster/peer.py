@@ -10,6 +10,7 @@ class Peer:
     """The connections with one node.
 
     Attributes:
+        wanted: the owner wants to be connected to it; else it is only dialled back while it is there itself.
         addr: where to dial it, or "" where that is not known.
         incarnation: of the process that the connections lead to; meaningless while there are none.
         up: what the owner was told last.
@@ -19,13 +20,14 @@ class Peer:
         dialling: by channel, the task that keeps the outgoing connection.
     """
 
-    __slots__ = ("addr", "dialling", "incarnation", "incoming", "node_id", "outgoing", "up", "waiting")
+    __slots__ = ("addr", "dialling", "incarnation", "incoming", "node_id", "outgoing", "up", "waiting", "wanted")
 
     def __init__(self, node_id: int) -> None:
         self.node_id = node_id
         self.addr = ""
         self.incarnation = 0
         self.up = False
+        self.wanted = False
         self.outgoing: dict[str, Link] = {}
         self.incoming: dict[str, Link] = {}
         self.waiting: list[bytes] = []

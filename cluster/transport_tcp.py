@@ -35,7 +35,7 @@ from exdbsql.cluster.parameters import TcpParameters, split_address
 from exdbsql.cluster.peer import Peer
 from exdbsql.cluster.wire import FRAME_LIMIT, Frame, encode_frame
 from exdbsql.schema import sqlstate
-from exdbsql.schema.errors import ClusterError, ProtocolError
+from exdbsql.schema.errors import ClusterError, InvalidParameterError, ProtocolError
 
 log = logging.getLogger("exdbsql.cluster")
 
@@ -156,26 +156,19 @@ class TcpTransport:
 
     def connect_to(self, node_id: int, addr: str) -> None:
         """Be connected to this node from now on, at this address."""
-        if node_id == self.node_id or not addr or self._closing:
+        if node_id == self.node_id or self._closing or not _can_be_dialled(addr):
             return
         peer = self._peer(node_id)
-        if peer.addr != addr:
-            peer.addr = addr
+        peer.wanted = True
+        peer.addr = addr
         self._keep_dialling(peer, CONTROL)
 
     def forget(self, node_id: int) -> None:
         """No longer connect to this node by ourselves; connections that are there stay until they end."""
         peer = self._peers.get(node_id)
         if peer is not None:
+            peer.wanted = False
             peer.stop_dialling()
-
-    def disconnect(self, node_id: int) -> None:
-        """Close all connections with this node."""
-        peer = self._peers.get(node_id)
-        if peer is not None:
-            peer.stop_dialling()
-            for link in peer.links():
-                link.abort()
 
     def is_up(self, node_id: int) -> bool:
         """Whether frames go through to this node."""
@@ -230,18 +223,18 @@ class TcpTransport:
 
     async def _dial_for_ever(self, peer: Peer, channel: str) -> None:
         while not self._closing:
-            link = await self._dial(peer.addr)
+            link = await self._dial(peer)
             if link is not None:
                 link.send(self._owner.own_hello(channel).to_frame())
                 link.node_id, link.channel = peer.node_id, channel
                 self._limit_handshake(link)
                 await link.closed
-            if channel == BULK and not peer.up:
+            if (channel == BULK and not peer.up) or not (peer.wanted or peer.links()):
                 return
             await asyncio.sleep(self.parameters.connectInterval / 1000)
 
-    async def _dial(self, addr: str) -> Link | None:
-        host, port = split_address(addr)
+    async def _dial(self, peer: Peer) -> Link | None:
+        host, port = split_address(peer.addr)
         make = self._loop.create_connection(self._dialled_link, host, port)
         try:
             _, link = await asyncio.wait_for(make, self.parameters.connectTimeout / 1000)
@@ -386,7 +379,8 @@ class TcpTransport:
             replaced.abort()
             self._mark_down(peer)
         if not link.dialled:
-            self.connect_to(hello.node_id, hello.addr)
+            peer.addr = hello.addr if _can_be_dialled(hello.addr) else peer.addr
+            self._keep_dialling(peer, CONTROL)
         self._owner.admitted(hello)
         self._update(peer)
 
@@ -435,6 +429,15 @@ class TcpTransport:
             link.abort()
         elif silent_ms >= self.parameters.keepAliveTime * 0.5:
             link.ping()
+
+
+def _can_be_dialled(addr: str) -> bool:
+    """Whether an address that another node told leads anywhere: a node may listen on all its addresses at once."""
+    try:
+        host, _ = split_address(addr)
+    except InvalidParameterError:
+        return False
+    return host not in ("0.0.0.0", "::")
 
 
 def _unusable_address(node_id: int, addr: str, error: OSError) -> ClusterError:

@@ -114,6 +114,32 @@ def test_one_address_is_enough_for_both_directions() -> None:
     play(scenario)
 
 
+def test_a_node_that_moved_is_dialled_where_it_is_now() -> None:
+    async def scenario(start: Callable[..., Awaitable[Owner]], ports: list[int]) -> None:
+        a = await start(0)
+        a.transport.connect_to(1, f"127.0.0.1:{ports[2]}")
+        moved = await start(1)
+        moved.transport.connect_to(0, a.addr)
+        await until(lambda: ("up", 1) in a.told and ("up", 0) in moved.told)
+
+    play(scenario)
+
+
+def test_an_address_that_leads_nowhere_is_not_dialled() -> None:
+    async def scenario(start: Callable[..., Awaitable[Owner]], ports: list[int]) -> None:
+        a = await start(0)
+        for addr in ("", "nonsense", "0.0.0.0:7", "[::]:7"):
+            a.transport.connect_to(1, addr)
+        assert not a.transport._tasks
+        stranger = await start(1)
+        stranger.addr = "nonsense"
+        stranger.transport.connect_to(0, a.addr)
+        await until(lambda: ("admitted", 1) in a.told)
+        assert not a.transport.is_up(1)
+
+    play(scenario)
+
+
 def test_bulk_frames_wait_for_their_own_connection() -> None:
     async def scenario(start: Callable[..., Awaitable[Owner]], ports: list[int]) -> None:
         a, b = await start(0, compressionLevel=6), await start(1)
