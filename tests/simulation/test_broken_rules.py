@@ -10,6 +10,9 @@ from exdbsim.world import Breaker
 @pytest.mark.parametrize(
     ("breaker", "says"),
     [
+        (broken.verdict_by_local_state, "differ"),
+        (broken.memory_of_own_length, "differ"),
+        (broken.half_is_enough, ""),
         (broken.no_duplicates_recognised, "applied twice"),
         (broken.votes_for_shorter_logs, "lacks the committed entry"),
         (broken.commits_what_one_holds, "committed"),

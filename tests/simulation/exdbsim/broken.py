@@ -1,11 +1,44 @@
 """Rules broken on purpose, one at a time: what the simulator must find."""
 
+from collections.abc import Collection
+
 from exdbsql.cluster.core.ballot import Ballot, Vote
 from exdbsql.cluster.core.messages import Confirmation, ConfirmRequest
 from exdbsql.cluster.core.messages import Vote as VoteMessage
 from exdbsql.cluster.core.phases import LEADER
-from exdbsql.cluster.core.quorum import QuorumRule
+from exdbsql.cluster.core.quorum import Member, QuorumRule
 from exdbsql.cluster.replica import Replica
+from exdbsql.cluster.state_machine import Origin
+
+
+def verdict_by_local_state(replica: Replica) -> None:
+    """R2: the verdict depends on what else this node has: node 0 forgets some of its rows now and then."""
+    machine = replica._machine
+    apply = machine.apply
+
+    def patched(index: int, origin: Origin, command: bytes) -> object:
+        if replica.core.id == 0 and index % 7 == 0:
+            machine.rows.clear()  # type: ignore[attr-defined]
+        return apply(index, origin, command)
+
+    machine.apply = patched  # type: ignore[method-assign]
+
+
+def memory_of_own_length(replica: Replica) -> None:
+    """R3: each node remembers as much as it likes."""
+    replica._machine.window -= 9 * replica.core.id  # type: ignore[attr-defined]
+
+
+def half_is_enough(replica: Replica) -> None:
+    """R9: exactly half of the ranks may go on."""
+    replica.core.rule = _Half(replica.core.id)
+
+
+class _Half(QuorumRule):
+    __slots__ = ()
+
+    def _in_one(self, members: tuple[Member, ...], ids: Collection[int]) -> bool:
+        return 2 * sum(m.rank for m in members if m.node_id in ids) >= sum(m.rank for m in members)
 
 
 def no_duplicates_recognised(replica: Replica) -> None:

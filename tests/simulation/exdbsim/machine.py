@@ -23,6 +23,7 @@ class Model:
         self.applied: set[Origin] = set()
         self.digest = 0
         self.position = 0
+        self.window = WINDOW
         self.calls: list[tuple[int, Origin, bool]] = []
         """What was applied since the checks looked last: (index, origin, took effect)."""
 
@@ -32,7 +33,7 @@ class Model:
         key, snapshot, value = marshal.loads(command)
         self.position = index
         self.applied.add(origin)
-        void = snapshot < index - WINDOW or (key in self.rows and self.rows[key][1] > snapshot)
+        void = snapshot < index - self.window or (key in self.rows and self.rows[key][1] > snapshot)
         if not void:
             self.rows[key] = (value, index)
         self.digest = crc32(command, self.digest ^ index ^ (void << 31))
