@@ -23,6 +23,7 @@ from exdbsql.engine.query.plan import (
     provided_rels,
     used_rels,
 )
+from exdbsql.schema.errors import NotSupportedError
 
 
 class RowsCompiler:
@@ -150,8 +151,9 @@ class RowsCompiler:
 
     def _with(self, plan: With, frame: Frame) -> str:
         for number, _, cte in plan.ctes:
-            place = frame if used_rels(cte) else self.module.root
-            place.add(f"cte_{number} = {self.rows(cte, place)}")
+            if used_rels(cte):
+                raise NotSupportedError("WITH that uses columns of an outer query is not supported")
+            self.module.root.add(f"cte_{number} = {self.rows(cte, self.module.root)}")
         return self.rows(plan.body, frame)
 
 

@@ -30,6 +30,7 @@ from exdbsql.engine.query.plan import (
     used_rels,
     walk,
 )
+from exdbsql.schema.errors import NotSupportedError
 
 if TYPE_CHECKING:
     from exdbsql.engine.query.codegen.rows import RowsCompiler
@@ -91,7 +92,7 @@ class StreamCompiler:
         rels = sorted(rel for rel in used_rels(parts) if rel in frame.env)
         name = self.module.name("matches")
         arguments = [frame.env[rel] for rel in rels]
-        self.module.root.define(name, arguments, Frame(self.module), code)
+        frame.define(name, arguments, Frame(self.module), code)
         return f"{name}({', '.join(arguments)})"
 
     # scans
@@ -239,7 +240,9 @@ class StreamCompiler:
         inner = f"[{_tuple(pattern)} for {pattern} in {found} {' '.join(conditions)}]"
         code = f"{inner} or {self._nulls(plan.right)}"
         parts = (plan.conditions, plan.left_keys)
-        left_frame = Frame(self.module, [], {r: v for r, v in frame.env.items() if r not in provided_rels(plan.right)})
+        left_frame = Frame(
+            self.module, frame.lines, {r: v for r, v in frame.env.items() if r not in provided_rels(plan.right)}
+        )
         return [*left, f"for {pattern} in {self.iterable(code, parts, left_frame)}"]
 
     def _key_conditions(self, plan: Join) -> list[Expr]:
@@ -254,7 +257,7 @@ class StreamCompiler:
         pattern = self.pattern(plan.right, frame)
         code = f"[{_tuple(pattern)} {' '.join([*right, *conditions])}] or {self._nulls(plan.right)}"
         parts = (plan.right, plan.conditions, plan.left_keys)
-        return [f"for {pattern} in {self.iterable(code, parts, Frame(self.module, [], outer))}"]
+        return [f"for {pattern} in {self.iterable(code, parts, Frame(self.module, frame.lines, outer))}"]
 
     def pattern(self, plan: Plan, frame: Frame) -> str:
         """The variables of a stream's relations, as a target of assignment."""
@@ -306,6 +309,9 @@ class StreamCompiler:
         return self.module.bind("NULLS_" + "_".join(str(len(r)) for r in rows), value)
 
     def _full_join(self, plan: Join, frame: Frame) -> list[str]:
+        own = provided_rels(plan)
+        if used_rels((plan.conditions, plan.left_keys, plan.right_keys)) - own:
+            raise NotSupportedError("FULL JOIN on a condition that uses an outer query is not supported")
         sides, lambdas = [], []
         for side, keys in ((plan.left, plan.left_keys), (plan.right, plan.right_keys)):
             clauses = self.stream(side, frame)
