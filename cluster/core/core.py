@@ -391,9 +391,13 @@ class Core:
         may be history of an earlier membership.)"""
         if not configuration.is_joint and self.phase == NORMAL and self.id not in configuration.ids():
             self.leading.flush_farewell()
-            self.remove_marker = True
-            self.events.append(Left())
-            self.enter(LEFT)
+            self.end_membership()
+
+    def end_membership(self) -> None:
+        """This node is off the list for good, in this incarnation."""
+        self.remove_marker = True
+        self.events.append(Left())
+        self.enter(LEFT)
 
     def restore(self, index: int, term: int, configuration: Configuration, pieces: Sequence[bytes]) -> None:
         """Take a snapshot in place of the log. May raise what the state machine raises; then nothing changed."""

@@ -85,7 +85,8 @@ class Membership:
                 if isinstance(wish, Join)
                 else wish.node_id not in members
             )
-            if not done or now.is_joint or now.log_index > self.core.commit:
+            own = isinstance(wish, Leave) and wish.node_id == self.core.id
+            if not done or own or now.is_joint or now.log_index > self.core.commit:
                 open_wishes.append(wish)
                 self._to_leader(wish)
         self._wishes = open_wishes
@@ -114,12 +115,22 @@ class Membership:
         self._note(sender, m)
 
     def on_leave(self, sender: int, m: Leave) -> None:
-        if self.core.role == LEADER:
-            self._note(sender, m)
+        c = self.core
+        if c.role != LEADER:
+            return
+        self._note(sender, m)
+        off = m.node_id not in c.configuration.ids() and c.configuration.log_index <= c.commit
+        if off and sender == m.node_id:
+            text = f"node {m.node_id} is not on the member list"
+            c.send(sender, JoinRefused(c.cluster, c.present.get(sender, 0), "removed", text))
 
     def on_join_refused(self, sender: int, m: JoinRefused) -> None:
         c = self.core
-        if m.incarnation == c.incarnation:
+        if m.incarnation != c.incarnation or (m.reason == "removed") != self.leaving:
+            return
+        if self.leaving:
+            c.end_membership()
+        else:
             c.events.append(Refused(m.reason, m.text))
             c.enter(LEFT)
 

@@ -1,4 +1,4 @@
-"""R6, diskless restart: the minimal schedules of the model check, played on the real core.
+"""R6, diskless restart: the minimal schedules of the model check, played on the real core (and one for R7).
 
 Each schedule breaks a weaker wording of the rule (a leader without a committed entry), and is harmless under the rule
 as it is. The first two are the model's ONE_CRASH and TWO_CRASHES.
@@ -22,7 +22,7 @@ from exdbsql.cluster.core.messages import (
 )
 from exdbsql.cluster.replica import Replica
 
-A, B, C, D = range(4)
+A, B, C, D, E = range(5)
 Breaker = Callable[[Replica], None]
 
 
@@ -110,7 +110,22 @@ def elected_by_the_forgetful(stage: Stage) -> None:
     elect(stage, B, C)
 
 
+def change_in_a_minority(stage: Stage) -> None:
+    """R7, ranks 1,1,1,1,1: two nodes take the other three off the list, who elect a leader of their own."""
+    elect(stage, A, B, C)
+    for _ in range(3):
+        stage.exchange(Append, AppendReply, A, B, C)
+    for node_id in (C, D, E):
+        stage.nodes[A].remove_member(node_id)
+    stage.collect(A)
+    for _ in range(4):
+        stage.exchange(Append, AppendReply, A, B)
+    elect(stage, C, D, E)
+    assert stage.leads(C, 2)
+
+
 SCHEDULES = [
+    (broken.counts_only_the_new_list, change_in_a_minority, (1, 1, 1, 1, 1)),
     (broken.leads_without_confirmation, one_crash, (2, 1, 1, 1)),
     (broken.leads_without_confirmation, two_crashes, (1, 1, 1, 1)),
     (broken.confirms_for_any_incarnation, one_crash, (2, 1, 1, 1)),

@@ -55,7 +55,7 @@ class Stage:
     def stand(self, node_id: int) -> None:
         """Its election time-out passes (and pre-votes went well)."""
         self.nodes[node_id].core.elections.stand()
-        self._collect(node_id)
+        self.collect(node_id)
 
     def crash(self, node_id: int) -> None:
         """It forgets everything but its marker, and asks."""
@@ -65,7 +65,7 @@ class Stage:
         for other in self.nodes:
             if other != node_id:
                 replica.core.recovery.ask(other)
-        self._collect(node_id)
+        self.collect(node_id)
 
     def arrive(self, kind: type[Any], sender: int, to: int, **fields: object) -> None:
         """The newest message of that kind (with these fields) between the two arrives."""
@@ -73,7 +73,7 @@ class Stage:
             fits = source == sender and target == to and type(message) is kind
             if fits and all(getattr(message, name) == value for name, value in fields.items()):
                 self.nodes[to].step(sender, message)
-                self._collect(to)
+                self.collect(to)
                 return
         raise AssertionError(f"no {kind.__name__} from {sender} to {to} was sent")
 
@@ -83,7 +83,8 @@ class Stage:
             self.arrive(question, asker, other)
             self.arrive(answer, other, asker)
 
-    def _collect(self, node_id: int) -> None:
+    def collect(self, node_id: int) -> None:
+        """Keep what the node has to send."""
         ready = self.nodes[node_id].ready()
         self.sent += [(node_id, to, message) for to, message in ready.messages]
 
