@@ -1,4 +1,4 @@
-"""DDL text to statements: CREATE TABLE, DROP TABLE, CREATE INDEX, DROP INDEX.
+"""DDL text to statements: CREATE and DROP of tables, indexes and enum types.
 
 A recursive-descent parser over the tokens. sqlglot parses only the expressions within (see
 :mod:`exdbsql.schema.expressions`): its own parser of DDL forgives and forgets a good deal (it falls back to an opaque
@@ -9,48 +9,74 @@ Refused by name: ALTER, views, sequences, schemas and the rest of PostgreSQL's D
 indexes. What a table may hold is in :mod:`exdbsql.schema.ddl_table`.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
 from exdbsql.schema import sqlstate
-from exdbsql.schema.ddl_statements import CreateIndex, CreateTable, DdlStatement, DropIndex, DropTable
+from exdbsql.schema.ddl_statements import (
+    CreateIndex,
+    CreateTable,
+    CreateType,
+    DdlStatement,
+    DropIndex,
+    DropTable,
+    DropType,
+)
 from exdbsql.schema.ddl_table import read_create_table, read_relation_name
+from exdbsql.schema.ddl_types import read_create_type
 from exdbsql.schema.errors import ProgrammingError
 from exdbsql.schema.statements import split_tokens
 from exdbsql.schema.table import IndexColumn, IndexDef
 from exdbsql.schema.table_rules import require_key_column
 from exdbsql.schema.token_reader import TokenReader
 from exdbsql.schema.tokens import tokenize
+from exdbsql.schema.types import SqlType
 
 __all__ = [
     "CreateIndex",
     "CreateTable",
+    "CreateType",
     "DdlStatement",
     "DropIndex",
     "DropTable",
+    "DropType",
     "is_ddl",
     "located_ddl",
     "parse_ddl",
 ]
 
+_NO_TYPES: Final[Mapping[str, SqlType]] = MappingProxyType({})
 _DDL_WORDS = frozenset({"CREATE", "DROP", "ALTER", "TRUNCATE", "COMMENT", "RENAME"})
 # Words that may stand between CREATE or DROP and the kind of thing: skipped to name the thing in the refusal.
 _MODIFIERS = ("or", "replace", "materialized", "recursive", "trusted", "procedural", "foreign", "event", "constraint")
 
 
-def parse_ddl(text: str) -> list[DdlStatement]:
+def parse_ddl(text: str, types: Mapping[str, SqlType] = _NO_TYPES) -> list[DdlStatement]:
     """The DDL statements of `text`, separated by semicolons.
+
+    `types`: the types that the dictionary has already (:attr:`exdbsql.schema.dictionary.Dictionary.types`); those that
+    `text` makes are known to the statements behind.
 
     Raises ProgrammingError (42601 and PostgreSQL's codes for wrong definitions), DataError (a default that does not
     fit) or NotSupportedError, each with `position` in `text`.
     """
-    return [stmt for stmt, _ in located_ddl(text)]
+    return [stmt for stmt, _ in located_ddl(text, types)]
 
 
-def located_ddl(text: str) -> list[tuple[DdlStatement, int]]:
+def located_ddl(text: str, types: Mapping[str, SqlType] = _NO_TYPES) -> list[tuple[DdlStatement, int]]:
     """As `parse_ddl`, each statement with the offset where it begins."""
-    located = []
+    located: list[tuple[DdlStatement, int]] = []
+    known = dict(types)
     for tokens in split_tokens(tokenize(text)):
-        reader = TokenReader(text, tokens, end=tokens[-1].end)
-        located.append((read_ddl(reader), tokens[0].start))
+        reader = TokenReader(text, tokens, end=tokens[-1].end, types=known)
+        stmt = read_ddl(reader)
         reader.expect_end()
+        located.append((stmt, tokens[0].start))
+        if isinstance(stmt, CreateType):
+            known[stmt.type.name] = stmt.type
+        elif isinstance(stmt, DropType):
+            known = {name: made for name, made in known.items() if name not in stmt.names}
     return located
 
 
@@ -65,6 +91,8 @@ def read_ddl(reader: TokenReader) -> DdlStatement:
     if reader.accept("create"):
         if reader.next_is("index") or reader.next_is("unique", "index"):
             return _read_create_index(reader)
+        if reader.accept("type"):
+            return read_create_type(reader)
         stmt = read_create_table(reader)
         if stmt is not None:
             return stmt
@@ -73,6 +101,8 @@ def read_ddl(reader: TokenReader) -> DdlStatement:
             return DropTable(*_read_drop(reader)[::-1])
         if reader.accept("index"):
             return DropIndex(*_read_drop(reader)[::-1])
+        if reader.accept("type"):
+            return DropType(*_read_drop(reader, may_cascade=False)[::-1])
     elif start is None or not start.is_word(*(word.lower() for word in _DDL_WORDS)):
         raise _not_ddl(reader)
     else:
@@ -84,12 +114,14 @@ def read_ddl(reader: TokenReader) -> DdlStatement:
 
 
 def _not_ddl(reader: TokenReader) -> ProgrammingError:
-    problem = reader.syntax_error(hint="Only CREATE TABLE, DROP TABLE, CREATE INDEX and DROP INDEX can be here.")
+    problem = reader.syntax_error(
+        hint="Only CREATE TABLE, DROP TABLE and other statements that define something can be here."
+    )
     problem.sqlstate = sqlstate.SYNTAX_ERROR
     return problem
 
 
-def _read_drop(reader: TokenReader) -> tuple[bool, tuple[str, ...]]:
+def _read_drop(reader: TokenReader, *, may_cascade: bool = True) -> tuple[bool, tuple[str, ...]]:
     if_exists, names = False, []
     if reader.next_is("concurrently"):
         raise reader.not_supported("CONCURRENTLY")
@@ -99,6 +131,8 @@ def _read_drop(reader: TokenReader) -> tuple[bool, tuple[str, ...]]:
     names.append(read_relation_name(reader))
     while reader.accept_symbol(","):
         names.append(read_relation_name(reader))
+    if not may_cascade and reader.next_is("cascade"):
+        raise reader.not_supported("CASCADE here", hint="Drop first what depends on it.")
     # Nothing but a table's own indexes can depend on it, so that both mean the same.
     reader.accept_one_of("cascade", "restrict")
     return if_exists, tuple(names)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from exdbsql.schema.table import IndexDef, Table
+from exdbsql.schema.types import SqlType
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +39,19 @@ class DropIndex:
     if_exists: bool = False
 
 
-DdlStatement: TypeAlias = CreateTable | DropTable | CreateIndex | DropIndex
+@dataclass(frozen=True, slots=True)
+class CreateType:
+    """``CREATE TYPE name AS ENUM (labels)``."""
+
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class DropType:
+    """``DROP TYPE a, b``."""
+
+    names: tuple[str, ...]
+    if_exists: bool = False
+
+
+DdlStatement: TypeAlias = CreateTable | DropTable | CreateIndex | DropIndex | CreateType | DropType

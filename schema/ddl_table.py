@@ -17,6 +17,7 @@ from exdbsql.schema.table_rules import (
     require_columns,
     require_key_column,
     require_new_column,
+    require_order,
 )
 from exdbsql.schema.token_reader import TokenReader
 from exdbsql.schema.tokens import Token
@@ -119,6 +120,7 @@ def _finish(reader: TokenReader, draft: TableDraft, kind: Token | None) -> Table
         for position, (column, token) in enumerate(parts):
             with reader.at(token):
                 require_key_column(column, names, [before for before, _ in parts[:position]])
+                require_order(column, draft.columns[names.index(column)].type)
     checks = []
     for name, start, end in draft.checks:
         with within(reader, start):

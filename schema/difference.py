@@ -1,21 +1,30 @@
 """What differs between two dictionaries, in lines for people: a node that may not join is told these."""
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from exdbsql.schema.printer import create_index_sql
+from exdbsql.schema.printer import create_index_sql, create_type_sql
 from exdbsql.schema.table import Column, IndexDef, Table, UniqueKey
+from exdbsql.schema.types import SqlType
 
 Named = TypeVar("Named")
 
 
-def differences(
-    mine: tuple[Mapping[str, Table], Mapping[str, IndexDef]],
-    theirs: tuple[Mapping[str, Table], Mapping[str, IndexDef]],
-) -> list[str]:
-    """A line per difference between tables and indexes here ("this side") and there ("the other side")."""
-    tables = _compare(mine[0], theirs[0], "table {}", _table_differences)
-    return tables + _compare(mine[1], theirs[1], "index {}", _index_differences)
+class Definitions(NamedTuple):
+    """What a dictionary defines, by name; the ids of tables set to 0."""
+
+    types: Mapping[str, SqlType]
+    tables: Mapping[str, Table]
+    indexes: Mapping[str, IndexDef]
+
+
+def differences(mine: Definitions, theirs: Definitions) -> list[str]:
+    """A line per difference between the definitions here ("this side") and there ("the other side")."""
+    return [
+        *_compare(mine.types, theirs.types, "type {}", _printed(create_type_sql)),
+        *_compare(mine.tables, theirs.tables, "table {}", _table_differences),
+        *_compare(mine.indexes, theirs.indexes, "index {}", _printed(create_index_sql)),
+    ]
 
 
 def _compare(
@@ -75,5 +84,5 @@ def _describe(column: Column) -> str:
     return f"{column.type}{default}{' not null' if column.not_null else ''}"
 
 
-def _index_differences(what: str, mine: IndexDef, theirs: IndexDef) -> list[str]:
-    return [f"{what}: {create_index_sql(mine)} on this side, {create_index_sql(theirs)} on the other"]
+def _printed(to_sql: Callable[[Named], str]) -> Callable[[str, Named, Named], list[str]]:
+    return lambda what, mine, theirs: [f"{what}: {to_sql(mine)} on this side, {to_sql(theirs)} on the other"]

@@ -57,6 +57,14 @@ def referenced_columns(expression: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_name(column.this) for column in _parse(expression).find_all(exp.Column, bfs=False)))
 
 
+@lru_cache(maxsize=1024)
+def referenced_types(expression: str) -> frozenset[str]:
+    """The types, other than built-in ones, that a canonical expression refers to in casts."""
+    kinds = [node.args.get("kind") for node in _parse(expression).find_all(exp.DataType)]
+    names = [kind.expression if isinstance(kind, exp.Dot) else kind for kind in kinds if kind is not None]
+    return frozenset(map(_name, names))
+
+
 def literal_value(node: exp.Expr) -> tuple[bool, Any]:
     """Whether the node is a plain literal, and its Python value: str, int, Decimal, bool or None."""
     if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) and not node.this.is_string:

@@ -6,8 +6,8 @@ in UTC, where a day has 24 hours. Python's calendar bounds the results: years 1 
 """
 
 from calendar import monthrange
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Final, TypeVar
+from datetime import date, datetime, time, timedelta
+from typing import Final
 
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import DataError
@@ -20,7 +20,6 @@ from exdbsql.schema.interval import (
 )
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-Moment = TypeVar("Moment", date, datetime)
 
 
 def add_interval(moment: date | datetime, interval: Interval) -> datetime:
@@ -28,7 +27,7 @@ def add_interval(moment: date | datetime, interval: Interval) -> datetime:
     start = moment if isinstance(moment, datetime) else datetime(moment.year, moment.month, moment.day)
     try:
         shifted = _add_months(start, interval.months)
-        return shifted + timedelta(days=interval.days) + timedelta(microseconds=interval.microseconds)
+        return shifted + timedelta(days=interval.days, microseconds=interval.microseconds)
     except (ValueError, OverflowError):
         raise DataError("timestamp out of range", sqlstate=sqlstate.DATETIME_FIELD_OVERFLOW) from None
 
@@ -128,17 +127,11 @@ def _same_sign(larger: int, smaller: int, unit: int) -> tuple[int, int]:
 
 def age(left: datetime, right: datetime) -> Interval:
     """``age(left, right)``: the difference in years, months and days of the calendar, as people count."""
-    if left < right:
-        return -_elapsed(right, left, borrow_from=right)
-    return _elapsed(left, right, borrow_from=right)
+    return -_elapsed(right, left) if left < right else _elapsed(left, right)
 
 
-def _elapsed(later: datetime, earlier: datetime, *, borrow_from: datetime) -> Interval:
-    """From `earlier` to `later`; a missing day is borrowed from the month of `borrow_from` (timestamp_age)."""
-    later, earlier = (
-        later.astimezone(UTC) if later.tzinfo else later,
-        earlier.astimezone(UTC) if earlier.tzinfo else earlier,
-    )
+def _elapsed(later: datetime, earlier: datetime) -> Interval:
+    """From `earlier` to `later`; days that are missing are borrowed from the earlier month (timestamp_age)."""
     months = (later.year - earlier.year) * MONTHS_PER_YEAR + later.month - earlier.month
     days = later.day - earlier.day
     microseconds = _since_midnight(later.time()) - _since_midnight(earlier.time())
@@ -146,6 +139,6 @@ def _elapsed(later: datetime, earlier: datetime, *, borrow_from: datetime) -> In
         microseconds += MICROSECONDS_PER_DAY
         days -= 1
     while days < 0:
-        days += monthrange(borrow_from.year, borrow_from.month)[1]
+        days += monthrange(earlier.year, earlier.month)[1]
         months -= 1
     return Interval(months, days, microseconds)

@@ -21,7 +21,7 @@ from typing import Any, Final, NoReturn
 
 from exdbsql.schema import sqlstate
 from exdbsql.schema.conversion import mismatch, shortened
-from exdbsql.schema.errors import DataError
+from exdbsql.schema.errors import DatabaseError, DataError
 from exdbsql.schema.number_types import format_double, format_numeric, parse_json_number
 
 MAX_DEPTH: Final = 256
@@ -108,7 +108,7 @@ class Jsonb:
         if isinstance(other, (dict, list)):
             try:
                 return self._order() == Jsonb(other)._order()
-            except (DataError, TypeError):
+            except DatabaseError:  # no JSON
                 return False
         return NotImplemented
 

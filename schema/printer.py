@@ -6,9 +6,10 @@ constraint's name only where it is not the one that the dictionary would choose.
 
 from collections.abc import Iterable
 
-from exdbsql.schema.identifiers import combined_name, quote_name, quote_names
+from exdbsql.schema.identifiers import combined_name, quote_name, quote_names, quote_text
 from exdbsql.schema.table import Column, IndexColumn, IndexDef, Table, TableKind
 from exdbsql.schema.table_rules import default_check_name
+from exdbsql.schema.types import SqlType
 
 
 def create_table_sql(table: Table, indexes: Iterable[IndexDef] = ()) -> str:
@@ -18,6 +19,11 @@ def create_table_sql(table: Table, indexes: Iterable[IndexDef] = ()) -> str:
     body = ",\n    ".join(lines)
     statements = [f"CREATE {kind}TABLE {quote_name(table.name)} (\n    {body}\n);"]
     return "\n".join(statements + [f"{create_index_sql(index)};" for index in indexes])
+
+
+def create_type_sql(enum: SqlType) -> str:
+    """``CREATE TYPE name AS ENUM (labels)``, without a semicolon."""
+    return f"CREATE TYPE {quote_name(enum.name)} AS ENUM ({', '.join(map(quote_text, enum.labels or ()))})"
 
 
 def create_index_sql(index: IndexDef) -> str:

@@ -5,7 +5,7 @@ The single rules are functions of their own, so that the parser can apply each w
 Error codes are PostgreSQL's for the same mistakes.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +14,7 @@ from exdbsql.schema.errors import ProgrammingError
 from exdbsql.schema.expressions import referenced_columns
 from exdbsql.schema.identifiers import check_name, combined_name, did_you_mean
 from exdbsql.schema.table import Check, IndexDef, Table, UniqueKey
+from exdbsql.schema.types import JSON, SqlType
 
 MAX_COLUMNS: Final = 1600
 MAX_KEY_COLUMNS: Final = 32
@@ -37,6 +38,14 @@ def require_key_column(name: str, known: Collection[str], before: Collection[str
         raise ProgrammingError(f'column "{name}" appears twice in the key', sqlstate=sqlstate.DUPLICATE_COLUMN)
     if len(before) >= MAX_KEY_COLUMNS:
         raise ProgrammingError(f"a key can have at most {MAX_KEY_COLUMNS} columns", sqlstate=sqlstate.TOO_MANY_COLUMNS)
+
+
+def require_order(name: str, sql_type: SqlType) -> None:
+    """A key's values can be compared (42704, as PostgreSQL puts it)."""
+    if not sql_type.has_order:
+        message = f'column "{name}" cannot be part of a key: the type {sql_type} has no order'
+        hint = "Use jsonb." if sql_type == JSON else None
+        raise ProgrammingError(message, sqlstate=sqlstate.UNDEFINED_OBJECT, hint=hint)
 
 
 def require_single_primary_key(table: str, *, exists: bool) -> None:
@@ -67,12 +76,12 @@ def complete_table(table: Table, taken: Collection[str]) -> Table:
     """
     check_name(table.name)
     require_columns(table.columns)
-    names: list[str] = []
+    types: dict[str, SqlType] = {}
     for column in table.columns:
-        require_new_column(column.name, names)
-        names.append(column.name)
+        require_new_column(column.name, types)
+        types[column.name] = column.type
     for key in table.unique_keys:
-        _check_key(key.columns, names)
+        _check_key(key.columns, types)
     primary = table.primary_key.columns if table.primary_key else ()
     columns = tuple(replace(c, not_null=True) if c.name in primary else c for c in table.columns)
     return _name_constraints(replace(table, columns=columns), taken)
@@ -80,7 +89,7 @@ def complete_table(table: Table, taken: Collection[str]) -> Table:
 
 def complete_index(index: IndexDef, table: Table, taken: Collection[str]) -> IndexDef:
     """`index` with the rules checked and a name."""
-    _check_key(index.column_names, table.column_names)
+    _check_key(index.column_names, {column.name: column.type for column in table.columns})
     if not index.name:
         return replace(index, name=combined_name(index.table, index.column_names, "idx", taken))
     check_name(index.name)
@@ -100,11 +109,12 @@ def default_check_name(table: str, expression: str, taken: Collection[str] = ())
     return combined_name(table, columns if len(columns) == 1 else (), "check", taken)
 
 
-def _check_key(columns: tuple[str, ...], known: Collection[str]) -> None:
+def _check_key(columns: tuple[str, ...], known: Mapping[str, SqlType]) -> None:
     if not columns:
         raise ProgrammingError("a key needs at least one column", sqlstate=sqlstate.INVALID_TABLE_DEFINITION)
     for position, name in enumerate(columns):
         require_key_column(name, known, columns[:position])
+        require_order(name, known[name])
 
 
 def _name_constraints(table: Table, taken: Collection[str]) -> Table:

@@ -1,22 +1,32 @@
 """Reads tokens in order, for a recursive-descent parser: expects, accepts, and says where something is wrong."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import Error, NotSupportedError, ProgrammingError
 from exdbsql.schema.identifiers import NOT_A_NAME, check_name
 from exdbsql.schema.tokens import Token, TokenKind
+from exdbsql.schema.types import SqlType
 
 
 class TokenReader:
     """A position in the tokens of one statement.
 
-    `text` is the whole text that the tokens' offsets point into, `end` where the statement ends in it.
+    `text` is the whole text that the tokens' offsets point into, `end` where the statement ends in it, `types` the types by
+    name that CREATE TYPE made.
     """
 
-    def __init__(self, text: str, tokens: Sequence[Token], end: int | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        tokens: Sequence[Token],
+        end: int | None = None,
+        types: Mapping[str, SqlType] = MappingProxyType({}),
+    ) -> None:
         self.text = text
+        self.types = types
         self._tokens = tokens
         self._next = 0
         self._end = len(text) if end is None else end

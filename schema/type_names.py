@@ -3,6 +3,8 @@
 The names are data (`_SIMPLE`, `_MISSING`); the grammar handles what takes words or parameters after the name.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from exdbsql.schema import sqlstate
@@ -13,7 +15,7 @@ from exdbsql.schema.number_types import NUMERIC_MAX_PRECISION, NUMERIC_MAX_SCALE
 from exdbsql.schema.text_types import MAX_LENGTH
 from exdbsql.schema.token_reader import TokenReader
 from exdbsql.schema.tokens import Token, TokenKind, tokenize
-from exdbsql.schema.types import SqlType
+from exdbsql.schema.types import SqlType, array_of
 
 _SIMPLE: Final[dict[str, SqlType]] = {
     "bool": t.BOOLEAN,
@@ -32,17 +34,18 @@ _SIMPLE: Final[dict[str, SqlType]] = {
     "bytea": t.BYTEA,
     "date": t.DATE,
     "uuid": t.UUID,
+    "json": t.JSON,
+    "jsonb": t.JSONB,
 }
 _NUMERIC: Final = ("numeric", "decimal", "dec")
 _TEXT_WITH_LENGTH: Final = ("varchar", "character", "char", "bpchar")
 _TEMPORAL: Final = ("time", "timestamp", "timestamptz")
-_KNOWN: Final = (*_SIMPLE, *_NUMERIC, *_TEXT_WITH_LENGTH, *_TEMPORAL, "double precision", "float")
+_INTERVAL_FIELDS: Final = ("year", "month", "day", "hour", "minute", "second")
+_NO_TYPES: Final[Mapping[str, SqlType]] = MappingProxyType({})
+_KNOWN: Final = (*_SIMPLE, *_NUMERIC, *_TEXT_WITH_LENGTH, *_TEMPORAL, "interval", "double precision", "float")
 
 # Types of PostgreSQL, and habits from other databases, with what to use instead.
 _MISSING: Final[dict[str, str | None]] = {
-    "interval": None,
-    "json": "Use text.",
-    "jsonb": "Use text.",
     "timetz": "Use timestamptz.",
     "money": "Use numeric(p,s).",
     "serial": "Use integer, and give the values from your program.",
@@ -80,13 +83,20 @@ _ELSEWHERE: Final[dict[str, str]] = {
 }
 
 
-def parse_type(text: str) -> SqlType:
-    """The type that `text` names, e.g. ``varchar(20)``, ``double precision``, ``timestamp(3) with time zone``.
+def is_built_in(name: str) -> bool:
+    """Whether a folded name means a type that every database has, or one of PostgreSQL's that we lack."""
+    return name in _KNOWN or name in _MISSING
+
+
+def parse_type(text: str, types: Mapping[str, SqlType] = _NO_TYPES) -> SqlType:
+    """The type that `text` names, e.g. ``varchar(20)``, ``timestamp(3) with time zone``, ``integer[]``.
+
+    `types`: those that CREATE TYPE made, by name (:attr:`exdbsql.schema.dictionary.Dictionary.types`).
 
     Raises ProgrammingError 42704 (no such type, with a hint) or 42601, 22023 (bad parameters), and
     NotSupportedError for types of PostgreSQL that we lack.
     """
-    reader = TokenReader(text, tokenize(text))
+    reader = TokenReader(text, tokenize(text), types=types)
     found = read_type(reader)
     reader.expect_end()
     return found
@@ -97,13 +107,36 @@ def read_type(reader: TokenReader) -> SqlType:
     token = reader.peek()
     if token is None or token.kind not in (TokenKind.WORD, TokenKind.QUOTED_NAME):
         raise reader.syntax_error(expected="a type")
-    if token.is_word("pg_catalog") and (dot := reader.peek(1)) is not None and dot.is_symbol("."):
-        reader.take()
-        reader.take()
-        token = reader.peek() or token
+    schema = _read_schema(reader, token)
+    token = reader.peek() or token
     with reader.at(token):
-        found = _read_plain_type(reader, reader.take())
-    _refuse_array(reader)
+        name = reader.take()
+        made = reader.types.get(name.value)
+        if made is None or schema == "pg_catalog" or (schema is None and is_built_in(name.value)):
+            found = _read_plain_type(reader, name)
+        else:
+            found = made
+    return array_of(found) if _read_array_suffix(reader) else found
+
+
+def _read_schema(reader: TokenReader, token: Token) -> str | None:
+    """Consumes ``pg_catalog.`` or ``public.``, and gives it."""
+    dot = reader.peek(1)
+    if dot is None or not dot.is_symbol(".") or token.value not in ("pg_catalog", "public"):
+        return None
+    reader.take()
+    reader.take()
+    return token.value
+
+
+def _read_array_suffix(reader: TokenReader) -> bool:
+    """Consumes ``[]``, ``[3]``, ``[][]``, ``ARRAY``, ``ARRAY[3]``; PostgreSQL ignores the numbers too."""
+    found = reader.accept("array")
+    while reader.accept_symbol("["):
+        found = True
+        if not reader.accept_symbol("]"):
+            reader.integer("a size or a closing bracket")
+            reader.expect_symbol("]")
     return found
 
 
@@ -117,6 +150,8 @@ def _read_plain_type(reader: TokenReader, token: Token) -> SqlType:
         return _text_with_length(reader, name)
     if name in _TEMPORAL:
         return _temporal(reader, name)
+    if name == "interval":
+        return _interval(reader)
     if name == "double" and reader.accept("precision"):
         return t.DOUBLE
     if name == "float":
@@ -161,6 +196,17 @@ def _temporal(reader: TokenReader, name: str) -> SqlType:
     return SqlType(f"timestamp {'with' if zoned else 'without'} time zone", precision=precision)
 
 
+def _interval(reader: TokenReader) -> SqlType:
+    following = reader.peek()
+    if following is not None and following.is_word(*_INTERVAL_FIELDS):
+        raise reader.not_supported(f"an interval of certain fields ({following.value.upper()} ...)")
+    if not reader.accept_symbol("("):
+        return t.INTERVAL
+    precision = _bounded(reader, "interval precision", 0, 6)
+    reader.expect_symbol(")")
+    return SqlType("interval", precision=precision)
+
+
 def _float(reader: TokenReader) -> SqlType:
     """``float(p)``: p counts bits; up to 24 real, up to 53 double precision."""
     if not reader.accept_symbol("("):
@@ -180,12 +226,6 @@ def _bounded(reader: TokenReader, what: str, low: int, high: int) -> int:
     return value
 
 
-def _refuse_array(reader: TokenReader) -> None:
-    token = reader.peek()
-    if token is not None and (token.is_symbol("[") or token.is_word("array")):
-        raise reader.not_supported("an array type")
-
-
 def _unknown(reader: TokenReader, token: Token) -> Exception:
     name = token.value
     if name in _MISSING:
@@ -193,5 +233,5 @@ def _unknown(reader: TokenReader, token: Token) -> Exception:
     following = reader.peek()
     if following is not None and following.is_symbol("."):
         return reader.not_supported(f"a type in a schema ({quote_name(name)}. ...)", at=token)
-    hint = f'Did you mean "{_ELSEWHERE[name]}"?' if name in _ELSEWHERE else did_you_mean(name, _KNOWN)
+    hint = f'Did you mean "{_ELSEWHERE[name]}"?' if name in _ELSEWHERE else did_you_mean(name, (*_KNOWN, *reader.types))
     return ProgrammingError(f'type "{name}" does not exist', sqlstate=sqlstate.UNDEFINED_OBJECT, hint=hint)

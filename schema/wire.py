@@ -1,13 +1,15 @@
-"""Tables and indexes as lists that the codec packs, and back.
+"""Types, tables and indexes as lists that the codec packs, and back.
 
 Types travel as their DDL text, so that a type has one spelling everywhere. A malformed list raises KeyError, TypeError,
 ValueError or ProgrammingError; :func:`exdbsql.schema.dictionary.dictionary_from_wire` turns these into ProtocolError.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from exdbsql.schema.table import Check, Column, IndexColumn, IndexDef, Table, TableKind, UniqueKey
 from exdbsql.schema.type_names import parse_type
+from exdbsql.schema.types import SqlType, enum_type
 
 
 def table_to_wire(table: Table) -> list[Any]:
@@ -23,14 +25,25 @@ def table_to_wire(table: Table) -> list[Any]:
     ]
 
 
-def table_from_wire(packed: Any) -> Table:
-    """The table that `table_to_wire` gave."""
+def type_to_wire(enum: SqlType) -> list[Any]:
+    """name, labels of an enum type."""
+    return [enum.name, list(enum.labels or ())]
+
+
+def type_from_wire(packed: Any) -> SqlType:
+    """The enum type that `type_to_wire` gave."""
+    name, labels = packed
+    return enum_type(_text(name), map(_text, labels))
+
+
+def table_from_wire(packed: Any, types: Mapping[str, SqlType]) -> Table:
+    """The table that `table_to_wire` gave; `types` are those of its dictionary."""
     table_id, name, kind, columns, primary_key, uniques, checks = packed
     return Table(
         id=int(table_id),
         name=_text(name),
         kind=TableKind(kind),
-        columns=tuple(_column_from_wire(column) for column in columns),
+        columns=tuple(_column_from_wire(column, types) for column in columns),
         primary_key=None if primary_key is None else _key_from_wire(primary_key),
         uniques=tuple(_key_from_wire(key) for key in uniques),
         checks=tuple(Check(_text(check_name), _text(expression)) for check_name, expression in checks),
@@ -58,10 +71,10 @@ def _key_from_wire(packed: Any) -> UniqueKey:
     return UniqueKey(_text(name), tuple(map(_text, columns)))
 
 
-def _column_from_wire(packed: Any) -> Column:
+def _column_from_wire(packed: Any, types: Mapping[str, SqlType]) -> Column:
     name, type_text, not_null, default = packed
     return Column(
-        _text(name), parse_type(_text(type_text)), bool(not_null), None if default is None else _text(default)
+        _text(name), parse_type(_text(type_text), types), bool(not_null), None if default is None else _text(default)
     )
 
 

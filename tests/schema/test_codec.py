@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exdbsql.schema.array import Array
 from exdbsql.schema.codec import pack, pack_rows, unpack, unpack_rows
+from exdbsql.schema.enum_value import EnumValue
 from exdbsql.schema.errors import InternalError, ProtocolError
+from exdbsql.schema.interval import Interval
+from exdbsql.schema.jsonb import Jsonb
 
 SCALARS = st.one_of(
     st.none(),
@@ -27,6 +31,13 @@ SCALARS = st.one_of(
     st.datetimes(),
     st.datetimes(timezones=st.just(UTC)),
     st.uuids(),
+    st.builds(Interval, *[st.integers(-(1 << 31), (1 << 31) - 1)] * 3),
+    st.recursive(st.none() | st.decimals(allow_nan=False, allow_infinity=False, places=2), st.lists, max_leaves=4).map(
+        Jsonb
+    ),
+    st.lists(st.none() | st.integers() | st.dates() | st.builds(Interval, st.integers(0, 9)), max_size=3).map(Array),
+    st.lists(st.lists(st.text(), min_size=2, max_size=2), max_size=3).map(Array),
+    st.builds(EnumValue, st.text(), st.integers(0, 5)),
 )
 
 
@@ -83,8 +94,12 @@ def test_extension_numbers_are_fixed() -> None:
         datetime.now(UTC),
         UUID(int=0),
         1 << 64,
+        Interval(),
+        Jsonb({}),
+        Array([]),
+        EnumValue("a", 0),
     ]
-    assert [msgpack.unpackb(pack(value)).code for value in values] == [1, 2, 3, 4, 5, 6, 7]
+    assert [msgpack.unpackb(pack(value)).code for value in values] == list(range(1, 12))
 
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, timedelta(1), 1j, 1 << 1_000_000], ids=type)
@@ -119,8 +134,16 @@ def test_garbage_gives_a_value_or_a_protocol_error(data: bytes) -> None:
         msgpack.packb(msgpack.ExtType(4, b"\x7f" * 8)),
         msgpack.packb(msgpack.ExtType(6, b"short")),
         msgpack.packb(msgpack.ExtType(7, bytes(70_000))),
+        msgpack.packb(msgpack.ExtType(8, b"short")),
+        msgpack.packb(msgpack.ExtType(9, b"{")),
+        msgpack.packb(msgpack.ExtType(9, b"\xff")),
+        msgpack.packb(msgpack.ExtType(10, b"\x01")),
+        msgpack.packb(msgpack.ExtType(10, b"\x91\x91\x01")),  # a plain list among the elements
+        msgpack.packb(msgpack.ExtType(10, pack([Array([1]), 2]))),  # of no shape
+        msgpack.packb(msgpack.ExtType(11, b"\x92\x01\x02")),
+        msgpack.packb(msgpack.ExtType(11, b"\x01")),
     ],
-    ids=range(14),
+    ids=range(22),
 )
 def test_malformed_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(ProtocolError):

@@ -162,7 +162,6 @@ UNSUPPORTED = [
     ("create table t (a int ^generated always as identity)", "generated or identity"),
     ("create table t (a text ^collate \"C\")", "COLLATE"),
     ("create table t (a ^serial)", "the type serial"),
-    ("create table t (a int^[])", "an array type"),
     ("create table t (a int unique ^deferrable)", "a deferrable constraint"),
     ("create table t (a int unique ^nulls not distinct)", "NULLS NOT DISTINCT"),
     ("create table t (a int, ^exclude using gist (a with =))", "an EXCLUDE constraint"),

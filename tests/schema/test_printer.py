@@ -21,7 +21,7 @@ NAMES = st.one_of(
 )
 TYPES = st.sampled_from(
     [t.INTEGER, t.TEXT, t.varchar(9), t.char(2), t.numeric(5, 2), t.numeric(3, -1), t.DOUBLE, t.TIMESTAMPTZ,
-     t.TIME, SqlType("timestamp without time zone", precision=0), t.BOOLEAN, t.UUID, t.BYTEA]
+     t.TIME, SqlType("timestamp without time zone", precision=0), t.BOOLEAN, t.UUID, t.BYTEA, t.INTERVAL, t.JSONB, t.array_of(t.varchar(3)), SqlType("interval", precision=1)]
 )  # fmt: skip
 OPTIONAL_NAMES = st.one_of(st.just(""), NAMES)
 

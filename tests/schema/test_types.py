@@ -11,13 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exdbsql.schema import types as t
+from exdbsql.schema.array import Array
+from exdbsql.schema.enum_value import EnumValue
 from exdbsql.schema.errors import DataError, Error, InternalError, ProgrammingError
+from exdbsql.schema.interval import Interval
+from exdbsql.schema.jsonb import Jsonb
 from exdbsql.schema.types import SqlType
 
 ALL_TYPES = [
     t.BOOLEAN, t.SMALLINT, t.INTEGER, t.BIGINT, t.NUMERIC, t.REAL, t.DOUBLE, t.TEXT, t.VARCHAR, t.BYTEA, t.DATE, t.TIME,
     t.TIMESTAMP, t.TIMESTAMPTZ, t.UUID, t.varchar(4), t.char(4), t.numeric(6, 2), SqlType("time without time zone", precision=2),
-    SqlType("timestamp with time zone", precision=0),
+    SqlType("timestamp with time zone", precision=0), t.INTERVAL, SqlType("interval", precision=1), t.JSON, t.JSONB,
+    t.array_of(t.INTEGER), t.array_of(t.TEXT), t.array_of(t.JSONB), t.enum_type("mood", ("sad", "ok")),
 ]  # fmt: skip
 MOMENT = datetime(2024, 2, 29, 13, 14, 15, 678901)
 CANDIDATES = st.one_of(
@@ -34,6 +39,13 @@ CANDIDATES = st.one_of(
     st.datetimes(),
     st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=2))])),
     st.uuids(),
+    st.timedeltas(),
+    st.builds(Interval, st.integers(-30, 30), st.integers(-99, 99), st.integers(-(10**12), 10**12)),
+    st.lists(st.none() | st.integers(0, 9) | st.text(max_size=2), max_size=3),
+    st.lists(st.none() | st.integers(0, 9) | st.booleans(), max_size=3).map(Array),
+    st.dictionaries(st.text(max_size=2), st.none() | st.integers(), max_size=2),
+    st.integers().map(Jsonb),
+    st.sampled_from(["sad", "{1,NULL}", '{"a": 1.50}', "1 mon 2 days", EnumValue("ok", 7)]),
 )
 
 
@@ -221,5 +233,7 @@ def test_type_of_a_python_value() -> None:
         t.TIMESTAMPTZ,
     ]
     assert [t.type_of_value(value) for value in values] == found
+    assert t.type_of_value(timedelta(1)) is t.type_of_value(Interval()) is t.INTERVAL
+    assert t.type_of_value(Jsonb(1)) is t.JSONB
     assert t.type_of_value(None) is None
     assert t.type_of_value(object()) is None
