@@ -177,7 +177,7 @@ class Founding:
             for i, f in self.facts.items()
             if f.hello.phase in STATELESS and f.round == self.round and i in everyone
         }
-        holds_state = any(f.hello.phase in IN_CLUSTER and f.hello.cluster == c.cluster for f in self.facts.values())
+        holds_state = any(f.hello.phase in IN_CLUSTER for f in self.facts.values())
         if holds_state or everyone - {c.id} - stateless.keys():
             return
         incarnations = {i: f.hello.incarnation for i, f in stateless.items()}
