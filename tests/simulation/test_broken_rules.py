@@ -16,7 +16,6 @@ from exdbsim.world import Breaker
         (broken.no_duplicates_recognised, "applied twice"),
         (broken.votes_for_shorter_logs, "lacks the committed entry"),
         (broken.commits_what_one_holds, "committed"),
-        (broken.recovered_at_once, ""),
         (broken.founds_without_the_others, ""),
     ],
     ids=lambda value: getattr(value, "__name__", None),
