@@ -28,6 +28,7 @@ from exdbsql.dbapi import (
     threadsafety,
 )
 from exdbsql.result import ColumnInfo, Result
+from exdbsql.row_factories import RowFactory, dict_row, namedtuple_row, tuple_row
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import (
     BusyError,
@@ -107,6 +108,7 @@ __all__ = [
     "ProtocolError",
     "QuorumReport",
     "Result",
+    "RowFactory",
     "SyncError",
     "Time",
     "TimeFromTicks",
@@ -115,10 +117,13 @@ __all__ = [
     "Warning",
     "apilevel",
     "connect",
+    "dict_row",
     "discover",
     "init_runtime",
     "load_dictionary",
+    "namedtuple_row",
     "open_database",
     "paramstyle",
     "threadsafety",
+    "tuple_row",
 ]

@@ -18,8 +18,10 @@ from exdbsql.cluster.parameters import ClusterParams, ClusterWindow
 from exdbsql.cursor import Cursor
 from exdbsql.interface import DISCONNECTED, ClusterCalls, SessionInterface
 from exdbsql.result import Parameters
+from exdbsql.row_factories import RowFactory, tuple_row
 from exdbsql.schema import errors
 from exdbsql.schema.errors import InterfaceError
+from exdbsql.shaped_cursor import ShapedCursor
 
 
 class Connection:
@@ -27,6 +29,7 @@ class Connection:
 
     Attributes:
         session: what lies below, for shells and tools: ``session.execute(sql)`` gives a whole result with names.
+        row_factory: how new cursors show rows: `tuple_row` (the rule), `dict_row`, `namedtuple_row`, or one of your own.
     """
 
     Warning = errors.Warning
@@ -43,6 +46,7 @@ class Connection:
     def __init__(self, session: SessionInterface) -> None:
         self._closed = False
         self._session = session
+        self.row_factory: RowFactory = tuple_row
 
     @property
     def session(self) -> SessionInterface:
@@ -59,10 +63,15 @@ class Connection:
         """Whether `close` was called."""
         return self._closed
 
-    def cursor(self) -> Cursor:
-        """A new cursor; all cursors of a connection share its transaction."""
+    def cursor(self, row_factory: RowFactory | None = None) -> Cursor:
+        """A new cursor; all cursors of a connection share its transaction.
+
+        Args:
+            row_factory: how it shows rows; the connection's where not given.
+        """
         self._check_open()
-        return Cursor(self)
+        factory = row_factory or self.row_factory
+        return Cursor(self) if factory is tuple_row else ShapedCursor(self, factory)
 
     def execute(self, sql: str, parameters: Parameters = None) -> Cursor:
         """Run one statement on a new cursor, and return that; see :meth:`Cursor.execute`."""
@@ -91,7 +100,15 @@ class Connection:
         self._session.rollback()
 
     def close(self) -> None:
-        """Roll back what is open, and end the session. Closing twice is no error."""
+        """Roll back what is open, and end the session.
+
+        Raises:
+            InterfaceError: the connection is closed already; PEP 249 wants an error of any call that comes after.
+        """
+        self._check_open()
+        self._end()
+
+    def _end(self) -> None:
         if not self._closed:
             self._closed = True
             self._session.close()
@@ -99,7 +116,7 @@ class Connection:
     def __del__(self) -> None:
         """A connection that was forgotten must not keep its snapshot, nor its place at the server."""
         with contextlib.suppress(Exception):
-            self.close()
+            self._end()
 
     def cancel(self) -> None:
         """Stop the statement that runs now, from another thread: there it raises OperationalError (57014)."""
@@ -144,7 +161,7 @@ class Connection:
                 else:
                     self._session.rollback()
         finally:
-            self.close()
+            self._end()
 
     # --- the cluster -------------------------------------------------------------------------------------------------
 

@@ -1,34 +1,23 @@
 """The cursor of PEP 249, for embedded and remote connections alike.
 
-Made for the embedded case, where a statement costs about a microsecond: `execute` is one call into the session and a
-handful of assignments, description and row count are worked out when somebody asks, and rows are handed on as the
-tuples that the engine gave.
+Made for the embedded case, where a statement costs about a microsecond: `execute` is one call into the session, whose answer
+is kept as it came; description, row count and iterator are worked out when somebody asks, and rows are handed on
+as the tuples that the engine gave.
 """
 
 from collections.abc import Iterator, Sequence
-from operator import length_hint
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
-from exdbsql.result import NextPage, Parameters, Row, Shape
-from exdbsql.schema.errors import InterfaceError, NotSupportedError
+from exdbsql.result import Answer, Parameters, Row
+from exdbsql.schema.errors import InterfaceError
+from exdbsql.schema.identifiers import quote_name
 
 if TYPE_CHECKING:
     from exdbsql.connection import Connection
 
 
-class _NoRows:
-    """Stands in the place of the rows where the last statement gave none."""
-
-    def __iter__(self) -> Iterator[Row]:
-        return self
-
-    def __next__(self) -> Row:
-        raise InterfaceError(
-            "there is no result to fetch from", hint="execute a statement that gives rows first, a SELECT for example"
-        )
-
-
-_NO_ROWS = _NoRows()
+_NOTHING: Final[tuple[None, None, int, None]] = (None, None, -1, None)
+"""In the place of an answer where no statement has given one."""
 
 
 class Cursor:
@@ -43,7 +32,7 @@ class Cursor:
     arraysize: int = 1
     lastrowid: None = None
 
-    __slots__ = ("__dict__", "__weakref__", "_count", "_iterator", "_more", "_rows", "_run", "_shape", "connection")
+    __slots__ = ("__dict__", "__weakref__", "_answer", "_iterator", "_run", "connection")
 
     def __init__(self, connection: "Connection") -> None:
         self.connection = connection
@@ -51,13 +40,10 @@ class Cursor:
         self._forget()
 
     def _forget(self) -> None:
-        self._shape: Shape | None = None
-        self._rows: list[Row] | None = None
-        self._iterator: Iterator[Row] = _NO_ROWS
-        self._count = -1
-        self._more: NextPage | None = None
+        self._answer: Answer | tuple[None, None, int, None] = _NOTHING
+        self._iterator: Iterator[Row] | None = None
 
-    def execute(self, sql: str, parameters: Parameters = None) -> "Cursor":
+    def execute(self, sql: str, parameters: Parameters = None) -> Self:
         """Run one statement.
 
         Args:
@@ -70,16 +56,15 @@ class Cursor:
         Raises:
             Error: what is wrong; see the tree in :mod:`exdbsql.schema.errors`.
         """
-        self._iterator = _NO_ROWS
-        self._shape = self._more = None
-        self._count = -1
-        self._shape, rows, self._count, self._more = self._run(sql, parameters)
-        self._rows = rows
-        if rows is not None:
-            self._iterator = iter(rows)
+        try:
+            self._answer = self._run(sql, parameters)
+        except BaseException:
+            self._forget()
+            raise
+        self._iterator = None
         return self
 
-    def executemany(self, sql: str, parameters: Sequence[Any]) -> "Cursor":
+    def executemany(self, sql: str, parameters: Sequence[Any]) -> Self:
         """Run one statement for each row of parameters, as one: all of them or none. The fast way to load rows.
 
         Raises:
@@ -88,25 +73,43 @@ class Cursor:
         self._check_open()
         self._forget()
         rows = parameters if isinstance(parameters, (list, tuple)) else list(parameters)
-        self._shape, self._rows, self._count, self._more = self.connection._session.run_many(sql, rows)
+        self._answer = self.connection._session.run_many(sql, rows)
         return self
 
     def fetchone(self) -> Row | None:
         """The next row, or None after the last."""
-        if self.connection._closed:
-            self._check_open()
-        row = next(self._iterator, None)
-        if row is None and self._more is not None:
+        iterator = self._iterator
+        if iterator is None or self.connection._closed:
+            iterator = self._begin()
+        row = next(iterator, None)
+        if row is None and self._answer[3] is not None:
             return self._first_of_next_page()
         return row
 
+    def _begin(self) -> Iterator[Row]:
+        """The iterator of the rows, made when the first is fetched."""
+        self._check_open()
+        if self._iterator is None:
+            rows = self._answer[1]
+            if rows is None:
+                raise InterfaceError(
+                    "there is no result to fetch from",
+                    hint="execute a statement that gives rows first, a SELECT for example",
+                )
+            self._iterator = iter(rows)
+        return self._iterator
+
+    def _next_page(self) -> list[Row] | None:
+        shape, rows, count, more = self._answer
+        page = None if more is None else more()
+        if page is None and shape is not None:
+            self._answer = shape, rows, count, None
+        return page
+
     def _first_of_next_page(self) -> Row | None:
-        while self._more is not None:
-            page = self._more()
-            if page is None:
-                self._more = None
-            elif page:
-                self._rows, self._iterator = page, iter(page)
+        while (page := self._next_page()) is not None:
+            if page:
+                self._iterator = iter(page)
                 return next(self._iterator)
         return None
 
@@ -124,23 +127,14 @@ class Cursor:
         return rows
 
     def fetchall(self) -> list[Row]:
-        """All rows that were not fetched yet."""
-        self._check_open()
-        rows = self._rest_of_page()
-        while self._more is not None:
-            page = self._more()
-            if page is None:
-                self._more = None
-            else:
-                rows += page
-        return rows
-
-    def _rest_of_page(self) -> list[Row]:
-        """The rows as they came, without a copy, where none was taken: the common case, and the large one."""
-        rows = self._rows
-        if rows is None or length_hint(self._iterator) != len(rows):
-            return list(self._iterator)
-        self._rows, self._iterator = [], iter(())
+        """All rows that were not fetched yet; the list as it came, without a copy, where none was."""
+        _, rows, _, more = self._answer
+        if self._iterator is None and rows is not None and more is None and not self.connection._closed:
+            self._iterator = iter(())
+            return rows
+        rows = list(self._begin())
+        while (page := self._next_page()) is not None:
+            rows += page
         return rows
 
     def __iter__(self) -> Iterator[Row]:
@@ -155,25 +149,35 @@ class Cursor:
     @property
     def description(self) -> list[tuple[str, str, None, int | None, int | None, int | None, None]] | None:
         """Name, type, and sizes of each column of the result; None where there is none."""
-        return None if self._shape is None else self._shape.description
+        shape = self._answer[0]
+        return None if shape is None else shape.description
 
     @property
     def rowcount(self) -> int:
         """Rows given or changed by the last statement; -1 where there was none, or it does not count."""
-        return self._count
+        return self._answer[2]
 
     @property
     def statusmessage(self) -> str | None:
         """PostgreSQL's command tag of the last statement, ``INSERT 0 1`` for example."""
-        return None if self._shape is None else self._shape.tag(max(self._count, 0))
+        shape, _, count, _ = self._answer
+        return None if shape is None else shape.tag(max(count, 0))
 
-    def callproc(self, name: str, parameters: Sequence[Any] = ()) -> NoReturn:
-        """PEP 249's optional call of a stored procedure; there are none.
+    def callproc(self, name: str, parameters: Sequence[Any] = ()) -> Sequence[Any]:
+        """PEP 249's optional call of a stored procedure, which is a function here: its value is the result to fetch.
+
+        Args:
+            name: a function's name, built in or made by the program.
+            parameters: its arguments.
+
+        Returns:
+            The parameters as they were: functions change none.
 
         Raises:
-            NotSupportedError: always.
+            Error: as `execute`; ProgrammingError (42883) where there is no such function for these arguments.
         """
-        raise NotSupportedError("stored procedures are not supported")
+        self.execute(f"SELECT {quote_name(name)}({', '.join('?' * len(parameters))})", parameters)
+        return parameters
 
     def nextset(self) -> None:
         """PEP 249's optional step to the next result of the same statement; there is never one."""
@@ -197,21 +201,12 @@ class Cursor:
         """Let the rows go. The cursor cannot be used afterwards; closing twice is no error."""
         self._forget()
         self._run = _closed
-        self._iterator = iter(_Closed())
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-class _Closed:
-    def __iter__(self) -> Iterator[Row]:
-        return self
-
-    def __next__(self) -> Row:
-        raise InterfaceError("the cursor is closed")
 
 
 def _closed(sql: str, parameters: Parameters = None) -> NoReturn:

@@ -60,7 +60,8 @@ def connect(request: pytest.FixtureRequest, database: Database) -> Iterator[Conn
 
     yield make
     for con in made:
-        con.close()
+        if not con.closed:
+            con.close()
 
 
 @pytest.fixture
