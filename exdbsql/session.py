@@ -20,12 +20,21 @@ from typing import TYPE_CHECKING, Any
 
 from exdbsql.cancellation import BUSY, ENDED, Cancellation, StatementCancelled
 from exdbsql.cluster_calls import NodeCalls
-from exdbsql.control import Commit, Control, Rollback, RollbackTo
+from exdbsql.control import READ_COMMITTED, Commit, Control, Rollback, RollbackTo
+from exdbsql.engine.transaction import REPEATABLE_READ
 from exdbsql.interface import DISCONNECTED, FAILED, IDLE, OPEN
 from exdbsql.own_statements import run_own
+from exdbsql.read_committed import ATTEMPTS, pause
 from exdbsql.result import Answer, Parameters, Result, result_of
 from exdbsql.schema import sqlstate as states
-from exdbsql.schema.errors import Error, InterfaceError, InternalError, OperationalError, ProgrammingError
+from exdbsql.schema.errors import (
+    ConflictError,
+    Error,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
 from exdbsql.settings import Settings
 from exdbsql.statement_cache import DdlText, PlannedStatement
 from exdbsql.transaction_block import TransactionBlock
@@ -116,9 +125,27 @@ class Session:
         return result_of(self.run(sql, params), tuple(self.take_notices()))
 
     def run(self, sql: str, parameters: Parameters = None) -> Answer:
-        """Run one statement."""
+        """Run one statement.
+
+        A small query that was run before has a shortcut, where its snapshot is plain to see: that of a transaction that
+        has written nothing and keeps no account of what it reads, or the newest where the query is alone.
+        """
         planned = self._planned.get(sql)
-        if planned is None or planned.dictionary is not self._engine.dictionary:
+        if planned is not None and planned.dictionary is self._engine.dictionary:
+            read = planned.read
+            if read is not None and not self._running.thread:
+                block = self.block
+                transaction = block.transaction
+                if transaction is not None:
+                    if transaction.isolation == REPEATABLE_READ and not (transaction.by_table or block.failed):
+                        rows = read(planned.literals, parameters, transaction.snapshot)
+                        if rows is not None:
+                            return planned.shape, rows, len(rows), None
+                elif block.alone:
+                    rows = read(planned.literals, parameters, self._engine.head[0])
+                    if rows is not None:
+                        return planned.shape, rows, len(rows), None
+        else:
             found = self._prepare(sql)
             if not isinstance(found, PlannedStatement):
                 return self._run_own(found, parameters)
@@ -137,7 +164,10 @@ class Session:
             else:
                 transaction = block.enter()
                 running.thread = get_ident()
-                outcome = planned.run(transaction, values)
+                if block.log is None:
+                    outcome = planned.run(transaction, values)
+                else:
+                    outcome = block.log.run(planned, planned.run, values)
         except (Error, KeyboardInterrupt):
             block.fail()
             raise
@@ -147,13 +177,16 @@ class Session:
         finally:
             running.thread = 0
             if running.requested:
-                running.settle()
+                try:
+                    running.settle()
+                except StatementCancelled:  # it came too late: the statement has ended
+                    running.settle()
         if planned.gives_rows:
             return planned.shape, outcome, len(outcome), None
         return planned.shape, None, outcome, None
 
-    def _run_alone(self, planned: PlannedStatement, values: tuple[Any, ...]) -> Any:
-        """One statement as a transaction of its own."""
+    def _run_alone(self, planned: PlannedStatement, values: tuple[Any, ...], attempt: int = 1) -> Any:
+        """One statement as a transaction of its own; under READ COMMITTED, again where another commit came first."""
         modes, running = self.block.modes, self._running
         transaction = self._engine.begin(read_only=modes.read_only, isolation=modes.isolation)
         try:
@@ -161,14 +194,22 @@ class Session:
             outcome = planned.run(transaction, values)
             running.shield()
         except BaseException:
-            running.shield()
-            transaction.rollback()
+            try:
+                running.shield()
+            finally:  # the request to stop may arrive only now
+                transaction.rollback()
             raise
-        if planned.writes:
-            self._database.commit(transaction)
-        else:
+        if not planned.writes:
             transaction.rollback()
-        return outcome
+            return outcome
+        try:
+            self._database.commit(transaction)
+            return outcome
+        except ConflictError:
+            if modes.isolation != READ_COMMITTED or attempt == ATTEMPTS:
+                raise
+        pause(attempt)
+        return self._run_alone(planned, values, attempt + 1)
 
     def run_many(self, sql: str, rows: Sequence[Any]) -> Answer:
         """Run one statement for each row of parameters, as one statement: all or nothing."""
@@ -182,24 +223,29 @@ class Session:
         alone = self.block.alone
         try:
             self._check_may_run(planned)
-            transaction = self.block.enter()
+            transaction, log = self.block.enter(), self.block.log
             running.thread = get_ident()
-            count = planned.run_many(transaction, rows)
+            count = planned.run_many(transaction, rows) if log is None else log.run(planned, planned.run_many, rows)
             running.shield()
             if alone:
                 self._commit_block()
         except BaseException as problem:
-            running.shield()
-            if alone:
-                self.block.rollback()
-            self.block.fail()
+            try:
+                running.shield()
+            finally:  # the request to stop may arrive only now
+                if alone:
+                    self.block.rollback()
+                self.block.fail()
             if isinstance(problem, (Error, KeyboardInterrupt)):
                 raise
             raise _as_error(problem) from problem
         finally:
             running.thread = 0
             if running.requested:
-                running.settle()
+                try:
+                    running.settle()
+                except StatementCancelled:  # it came too late: the statement has ended
+                    running.settle()
         return planned.shape, None, count, None
 
     def _prepare(self, sql: str) -> PlannedStatement | Control | DdlText:
@@ -262,7 +308,14 @@ class Session:
 
     def _commit_block(self) -> None:
         self._running.thread = BUSY
-        transaction = self.block.take()
+        block = self.block
+        if block.log is not None:
+            try:
+                block.log.commit(self._database.commit)
+            finally:
+                block.rollback()
+            return
+        transaction = block.take()
         if transaction is not None:
             self._database.commit(transaction)
 

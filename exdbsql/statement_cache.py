@@ -14,9 +14,10 @@ from exdbsql.binding import fast_binder
 from exdbsql.bulk import run_inserts
 from exdbsql.control import Control, parse_control
 from exdbsql.engine.database import Database as Engine
+from exdbsql.engine.query.codegen.read_shortcut import ReadShortcut
 from exdbsql.engine.query.prepare import Bound, Planner
 from exdbsql.engine.transaction import Transaction
-from exdbsql.result import ColumnInfo, Shape
+from exdbsql.result import ColumnInfo, Row, Shape
 from exdbsql.schema import sqlstate as states
 from exdbsql.schema.ddl import is_ddl, parse_ddl
 from exdbsql.schema.ddl_statements import CreateIndex, CreateTable, DdlStatement, DropIndex, DropTable
@@ -42,20 +43,27 @@ class PlannedStatement:
         dictionary: the dictionary it was planned for; it is stale once the engine has another.
         run: the compiled statement, called with a transaction and its values.
         bind: the user's parameters to those values.
+        read: the shortcut of a small query: rows from the user's parameters and a snapshot, or None; none on the first run.
+        literals: what `read` wants to know of the text.
         shape: kind and columns.
         gives_rows: whether `run` gives rows rather than a count.
         writes: whether it changes rows.
+        tables: names of the tables that it touches.
         uses_replicated: whether it touches a replicated table.
         writes_replicated: whether it changes one.
     """
 
     __slots__ = (
         "_call",
+        "_lazy_read",
         "bind",
         "dictionary",
         "gives_rows",
+        "literals",
+        "read",
         "run",
         "shape",
+        "tables",
         "uses_replicated",
         "writes",
         "writes_replicated",
@@ -66,14 +74,23 @@ class PlannedStatement:
         columns = statement.columns
         self.dictionary = dictionary
         self.bind = fast_binder(bound)
+        self.literals = bound.literals
+        self.read: ReadShortcut | None = self._first_read if columns is not None and not statement.writes else None
+        self._lazy_read = statement.read
         self._call: Callable[[Any, tuple[Any, ...]], Any] = statement.call
         self.run: Callable[[Transaction, tuple[Any, ...]], Any] = statement.run if statement.writes else statement.call
         self.shape = Shape(statement.kind.upper(), None if columns is None else tuple(map(_column_info, columns)))
         self.gives_rows = columns is not None
         self.writes = statement.writes
+        self.tables = frozenset(statement.tables)
         self.uses_replicated = TableKind.REPLICATED in statement.kinds
         written = statement.written_table
         self.writes_replicated = written is not None and dictionary.tables[written].kind is TableKind.REPLICATED
+
+    def _first_read(self, literals: tuple[Any, ...], parameters: Any, snapshot: int) -> list[Row] | None:
+        """Stands in the place of the shortcut until a text comes again: then it is worth compiling."""
+        self.read = self._lazy_read.get()
+        return None if self.read is None else self.read(literals, parameters, snapshot)
 
     def run_many(self, transaction: Transaction, rows: Sequence[Any]) -> int:
         """Run it for each row of parameters; how many rows changed."""

@@ -15,11 +15,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from exdbsql.engine.database import Database
 from exdbsql.engine.query.bind_statement import bind_statement
 from exdbsql.engine.query.codegen.function import compile_statement
+from exdbsql.engine.query.codegen.read_shortcut import LazyRead, compile_read
 from exdbsql.engine.query.context import StatementContext
 from exdbsql.engine.query.explain import plan_lines
 from exdbsql.engine.query.lexical import LiftedText, Literal, lift_literals
@@ -60,6 +62,7 @@ class PreparedStatement:
         tables: names of the tables it touches.
         kinds: the kinds of these tables.
         written_table: the table that it changes, or None.
+        read: the shortcut of a small query.
     """
 
     kind: str
@@ -74,6 +77,7 @@ class PreparedStatement:
     converters: tuple[Converter | None, ...] = field(repr=False)
     literal_types: tuple[SqlType | None, ...] = field(repr=False)
     call: Callable[[Any, tuple[Any, ...]], Any] = field(repr=False)
+    read: LazyRead = field(repr=False, default=LazyRead(None))  # a value that never changes
 
     def run(self, txn: Transaction, params: tuple[Any, ...]) -> list[tuple[Any, ...]] | int:
         """Run it: the rows of a query (or of RETURNING), else the count of rows changed.
@@ -188,6 +192,7 @@ class Planner:
             converters=tuple(converter(slot) for slot in context.slots[count:]),
             literal_types=tuple(slot.type for slot in context.slots[:count]),
             call=function.call,
+            read=LazyRead(partial(compile_read, bound.query, parsed.placeholders, context.slots, count, self.database)),
         )
         return statement, {i for i in range(count) if context.slots[i].pinned}
 

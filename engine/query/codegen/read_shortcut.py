@@ -33,6 +33,24 @@ ReadShortcut = Callable[[tuple[Any, ...], Any, int], list[tuple[Any, ...]] | Non
 _HARMLESS: Final = (Column, Param, Const, Compare, Logical, Not, IsNull)
 
 
+class LazyRead:
+    """The shortcut of a statement, compiled when it is first asked for: a statement that runs once never pays for it."""
+
+    __slots__ = ("_make", "_read")
+
+    def __init__(self, make: Callable[[], ReadShortcut | None] | None) -> None:
+        self._make = make
+        self._read: ReadShortcut | None = None
+
+    def get(self) -> ReadShortcut | None:
+        """The function, or None where the statement has no shortcut."""
+        make = self._make
+        if make is not None:
+            self._read = make()
+            self._make = None
+        return self._read
+
+
 def compile_read(
     plan: Plan | None, placeholders: Placeholders, slots: Sequence[Slot], literals: int, database: Database
 ) -> ReadShortcut | None:
@@ -73,7 +91,9 @@ def guard_of(slot: Slot, variable: str) -> str | None:
     if t is None:
         return ""
     if slot.mode == COMPARE and t.is_numeric:
-        return f"type({variable}) is {'int' if t.is_integer else 'float' if t.is_float else 'Decimal'}"
+        if t.is_integer:
+            return f"type({variable}) is int"
+        return f"type({variable}) is {'float' if t.is_float else 'Decimal'} and {variable} == {variable}"
     return t.guard(variable)
 
 
@@ -132,7 +152,9 @@ class _ShortcutWriter:
     def _many_rows(self) -> str:
         element = self._element()
         filters = [f" if {self.compiler.true(f)}" for f in self.scan.filters]
-        return "rows" if element == self.row and not filters else f"[{element} for {self.row} in rows{''.join(filters)}]"
+        return (
+            "rows" if element == self.row and not filters else f"[{element} for {self.row} in rows{''.join(filters)}]"
+        )
 
     def _seek(self, access: SeekAccess) -> list[str]:
         index = self.module.index(self.scan.table, access.index)
