@@ -260,6 +260,7 @@ def cluster_of_three(folder: Path, port: int | None) -> Iterator[LocalCluster]:
 def open_shell(cluster: LocalCluster) -> None:
     heading("Your turn: a shell on node 0, with the cluster running (\\? for help, \\q to end everything)")
     print(f"the other nodes, from other terminals: {', '.join(cluster.address(node) for node in (1, 2))}", flush=True)
+    signal.signal(signal.SIGINT, lambda number, frame: None)  # Ctrl-C cancels the shell's statement, not this program
     subprocess.run([EXDBSQL, "shell", cluster.address(0)], check=False)
 
 
