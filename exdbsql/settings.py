@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 from exdbsql.control import READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE
 from exdbsql.schema import sqlstate as states
-from exdbsql.schema.errors import NotSupportedError, ProgrammingError
+from exdbsql.schema.errors import ProgrammingError
 
 SERVER_VERSION = version("exdbsql")
 
@@ -21,15 +21,9 @@ def check_isolation(level: str) -> str:
 
     Raises:
         ProgrammingError: no isolation level (22023).
-        NotSupportedError: SERIALIZABLE, which must not be promised before it is checked.
     """
-    if level == SERIALIZABLE:
-        raise NotSupportedError(
-            "the isolation level SERIALIZABLE is not supported yet",
-            hint="REPEATABLE READ is a snapshot; it is the default",
-        )
-    if level not in (READ_COMMITTED, REPEATABLE_READ):
-        raise _bad_value("transaction_isolation", level, f"{READ_COMMITTED}, {REPEATABLE_READ}")
+    if level not in (READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE):
+        raise _bad_value("transaction_isolation", level, f"{READ_COMMITTED}, {REPEATABLE_READ}, {SERIALIZABLE}")
     return level
 
 

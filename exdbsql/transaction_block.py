@@ -5,15 +5,26 @@ transaction, and with it the snapshot, begins with the first statement of the bl
 block may have none yet. After an error the block is *failed*: only a rollback, whole or to a savepoint, helps.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from exdbsql.control import READ_COMMITTED, Modes
 from exdbsql.engine.database import Database as Engine
-from exdbsql.engine.transaction import Transaction
+from exdbsql.engine.transaction import Mark, Transaction
+from exdbsql.read_committed import StatementLog
 from exdbsql.schema import sqlstate as states
 from exdbsql.schema.errors import OperationalError, ProgrammingError
 from exdbsql.settings import Settings
 from exdbsql.transaction_modes import TransactionModes
+
+
+@dataclass(slots=True)
+class Savepoint:
+    """A savepoint: its name, its place in the transaction, and how many statements the log had then."""
+
+    name: str
+    mark: Mark
+    statements: int
 
 
 class TransactionBlock:
@@ -24,15 +35,17 @@ class TransactionBlock:
         alone: each statement is a transaction of its own: autocommit, and no BEGIN. Kept, because every statement asks.
         failed: a statement failed.
         modes: isolation level and read-only mode.
+        log: under READ COMMITTED, what the transaction has run; else None.
     """
 
-    __slots__ = ("_autocommit", "_engine", "_explicit", "_savepoints", "alone", "failed", "modes", "transaction")
+    __slots__ = ("_autocommit", "_engine", "_explicit", "_savepoints", "alone", "failed", "log", "modes", "transaction")
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._autocommit = False
         self._explicit = False
-        self._savepoints: list[tuple[str, Any]] = []
+        self._savepoints: list[Savepoint] = []
+        self.log: StatementLog | None = None
         self.transaction: Transaction | None = None
         self.alone = False
         self.failed = False
@@ -80,12 +93,20 @@ class TransactionBlock:
         return self._engine.begin(read_only=self.modes.read_only, isolation=self.modes.isolation)
 
     def enter(self) -> Transaction:
-        """The block's transaction for its next statement: begun now if it was not; a new snapshot if the level says so."""
+        """The block's transaction for its next statement, begun now if it was not."""
         if self.transaction is None:
             self.transaction = self.start()
-        elif self.modes.isolation == READ_COMMITTED:
-            self.transaction.refresh()
+            if self.modes.isolation == READ_COMMITTED:
+                self.log = StatementLog(self, lambda: self._engine.dictionary)
         return self.transaction
+
+    def replace(self, transaction: Transaction, marks: Sequence[Mark]) -> None:
+        """Go on with another transaction in which the statements of the log ran again; `marks` lie between them."""
+        old, self.transaction = self.transaction, transaction
+        for savepoint in self._savepoints:
+            savepoint.mark = marks[savepoint.statements]
+        if old is not None:
+            old.rollback()
 
     def begin(self, modes: Modes) -> None:
         """BEGIN: make the block explicit.
@@ -100,7 +121,7 @@ class TransactionBlock:
     def take(self) -> Transaction | None:
         """End the block, and hand its transaction to whoever commits it or rolls it back."""
         transaction = self.transaction
-        self.transaction = None
+        self.transaction = self.log = None
         self._explicit = self.failed = False
         self.alone = self._autocommit
         self._savepoints.clear()
@@ -165,7 +186,8 @@ class TransactionBlock:
         """
         if self.alone:
             raise _no_block("SAVEPOINT")
-        self._savepoints.append((name, self.enter().savepoint()))
+        mark = self.enter().savepoint()
+        self._savepoints.append(Savepoint(name, mark, 0 if self.log is None else len(self.log)))
 
     def release(self, name: str) -> None:
         """RELEASE: forget the savepoint and all later ones.
@@ -182,7 +204,10 @@ class TransactionBlock:
             ProgrammingError: there is none of that name (3B001).
         """
         position = self._find(name)
-        self.enter().rollback_to(self._savepoints[position][1])
+        savepoint = self._savepoints[position]
+        self.enter().rollback_to(savepoint.mark)
+        if self.log is not None:
+            self.log.forget_from(savepoint.statements)
         del self._savepoints[position + 1 :]
         self.failed = False
 
@@ -190,7 +215,7 @@ class TransactionBlock:
         if self.alone:
             raise _no_block("a savepoint")
         for position in range(len(self._savepoints) - 1, -1, -1):
-            if self._savepoints[position][0] == name:
+            if self._savepoints[position].name == name:
                 return position
         raise ProgrammingError(f'savepoint "{name}" does not exist', sqlstate=states.INVALID_SAVEPOINT)
 

@@ -10,7 +10,6 @@ from exdbsql.schema.errors import (
     ConflictError,
     Error,
     IntegrityError,
-    NotSupportedError,
     OperationalError,
     ProgrammingError,
 )
@@ -178,9 +177,26 @@ def test_set_transaction_comes_first(con: Connection) -> None:
     assert failing(con, "SET TRANSACTION READ WRITE").sqlstate == "25001"
 
 
-def test_serializable_is_not_promised(con: Connection) -> None:
-    failing(con, "BEGIN ISOLATION LEVEL SERIALIZABLE", NotSupportedError)
-    failing(con, "SET default_transaction_isolation = serializable", NotSupportedError)
+def test_serializable_refuses_write_skew(connect: Connect, query: Query) -> None:
+    one, two = connect(), connect()
+    one.execute("INSERT INTO t (id, price) VALUES (1, 1), (2, 1)")
+    one.commit()
+    for con, mine in ((one, 1), (two, 2)):
+        con.execute("BEGIN ISOLATION LEVEL SERIALIZABLE")
+        assert query(con, "SHOW transaction_isolation") == [("serializable",)]
+        assert query(con, "SELECT sum(price) FROM t") == [(2,)]
+        con.execute("UPDATE t SET price = 0 WHERE id = ?", (mine,))
+    one.commit()
+    with pytest.raises(ConflictError) as caught:
+        two.commit()
+    assert (caught.value.sqlstate, caught.value.retryable, two.transaction_state) == ("40001", True, "idle")
+    two.execute("SET default_transaction_isolation = 'serializable'")
+    assert query(two, "SELECT sum(price) FROM t") == [(1,)]
+
+
+def test_an_unknown_level_is_an_error(con: Connection) -> None:
+    assert failing(con, "BEGIN ISOLATION LEVEL CHAOS", ProgrammingError).sqlstate == "42601"
+    assert failing(con, "SET default_transaction_isolation = chaos", ProgrammingError).sqlstate == "22023"
 
 
 def test_settings(con: Connection, query: Query) -> None:
