@@ -81,7 +81,7 @@ class Membership:
         open_wishes: list[Join | Leave] = []
         for wish in self._wishes:
             done = (
-                members.get(wish.member.node_id) == wish.member
+                members.get(wish.member.node_id) in (wish.member, None)
                 if isinstance(wish, Join)
                 else wish.node_id not in members
             )
@@ -142,6 +142,8 @@ class Membership:
             if m.node_id in members:
                 self.goers.add(m.node_id)
         elif members.get(m.member.node_id) != m.member:
+            if sender != m.member.node_id and m.member.node_id not in members:
+                return  # an operator changes members; to become one is a node's own wish
             self.goers.discard(m.member.node_id)
             self.joiners[m.member.node_id] = (m.member, m.incarnation)
             c.leading.sync_members()
