@@ -9,19 +9,22 @@ rolls back and raises, where PostgreSQL's COMMIT would answer ROLLBACK and most 
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from exdbsql.cluster.information import ClusterInfo, ExchangeReport, NodeInfo
 from exdbsql.cluster.parameters import ClusterParams, ClusterWindow
 from exdbsql.cursor import Cursor
 from exdbsql.interface import DISCONNECTED, ClusterCalls, SessionInterface
 from exdbsql.result import Parameters
+from exdbsql.retry import check_arguments, pauses, run_transaction
 from exdbsql.row_factories import RowFactory, tuple_row
 from exdbsql.schema import errors
 from exdbsql.schema.errors import InterfaceError
 from exdbsql.shaped_cursor import ShapedCursor
+
+T = TypeVar("T")
 
 
 class Connection:
@@ -124,6 +127,38 @@ class Connection:
         self._session.cancel()
 
     interrupt = cancel
+
+    def run_transaction(
+        self,
+        work: Callable[[Self], T],
+        *,
+        retries: int = 10,
+        isolation: str | None = None,
+        first_pause_s: float = 0.002,
+        longest_pause_s: float = 1.0,
+    ) -> T:
+        """Run a function as one transaction, and commit it; again from its start where another try may succeed.
+
+        Args:
+            work: called with this connection. It must not commit, and what it does besides the database may happen more
+                than once.
+            retries: how many more times, after the first.
+            isolation: "read committed", "repeatable read" or "serializable"; None: what the session has.
+            first_pause_s, longest_pause_s: seconds between tries; each pause is about twice the one before.
+
+        Returns:
+            What `work` returned, of the run that was committed.
+
+        Raises:
+            ProgrammingError: a transaction is open already (25001).
+            InterfaceError: a wrong argument.
+            CommitOutcomeUnknownError: it cannot be known yet, also not after the pauses.
+            Error: the last error that was retryable, or one that is not; whatever else `work` raised. Rolled back.
+        """
+        self._check_open()
+        check_arguments(work, retries, isolation, first_pause_s, longest_pause_s)
+        waits = pauses(retries, first_pause_s, longest_pause_s)
+        return run_transaction(self, lambda: work(self), isolation, waits)
 
     @property
     def autocommit(self) -> bool:
