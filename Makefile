@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint types layers unit soak bench clean help
+.PHONY: demo test lint types layers unit soak bench bench-cluster clean help
 
 help:
 	@echo "make demo   a three-node cluster from a schema file: SQL, replication, scatter and gather, shown"
 	@echo "make test   lint, types, layers, unit tests, golden scripts, simulator, end-to-end tests"
 	@echo "make soak   simulator seeds until stopped (Ctrl-C)"
 	@echo "make bench  the embedded engine beside sqlite3, as ratios of one run"
+	@echo "make bench-cluster   commits per second of three nodes, beside other replicated stores"
 	@echo "make clean  removes .venv and caches"
 
 $(INSTALLED): pyproject.toml
@@ -45,6 +46,10 @@ soak: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/embedded.py
+
+bench-cluster: $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python benchmarks/cluster.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

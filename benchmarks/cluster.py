@@ -1,0 +1,187 @@
+"""Commits per second of a three-node cluster on loopback, in memory, beside what a user would take instead, in one run.
+
+    make bench-cluster                 writes benchmarks/RESULTS-CLUSTER.md
+    python benchmarks/cluster.py --seconds 1 --no-write
+
+Peers: PySyncObj (`pip install -e '.[bench]'`), and Mnesia where Erlang is installed (erlang-mnesia). Three processes each;
+rounds of the systems alternate, so that what else the machine does hits all alike. Writers are threads, or Erlang processes, of
+a node. PySyncObj runs with the settings that were fastest among those tried (each command sent at once, a tick of half a
+millisecond), though it then logs that state may have diverged.
+"""
+
+import argparse
+import json
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "RESULTS-CLUSTER.md"
+NODES = 3
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Cluster(Protocol):
+    """Three nodes of one system."""
+
+    name: str
+
+    def run(self, writers: Sequence[int], seconds: float, rows: int) -> list[dict[str, Any]]: ...
+    def close(self) -> None: ...
+
+
+class Processes:
+    """Node processes that take orders on standard input: see cluster_node.py."""
+
+    def __init__(self, name: str, commands: Sequence[Sequence[str]]) -> None:
+        self.name = name
+        self.nodes = [
+            subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            )
+            for command in commands
+        ]
+        for node in self.nodes:
+            self._read(node)
+
+    @staticmethod
+    def _read(node: subprocess.Popen[str]) -> dict[str, Any]:
+        assert node.stdout is not None
+        line = node.stdout.readline()
+        if not line:
+            raise RuntimeError(f"a node ended with code {node.wait()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def run(self, writers: Sequence[int], seconds: float, rows: int) -> list[dict[str, Any]]:
+        """Writers per node, all at the same time; the answers of the nodes that had any."""
+        busy = [(node, count) for node, count in zip(self.nodes, writers, strict=True) if count]
+        for node, count in busy:
+            assert node.stdin is not None
+            node.stdin.write(json.dumps({"writers": count, "seconds": seconds, "rows": rows}) + "\n")
+            node.stdin.flush()
+        return [self._read(node) for node, _ in busy]
+
+    def close(self) -> None:
+        for node in self.nodes:
+            node.kill()
+            node.wait()
+
+
+def python_cluster(name: str, folder: str) -> Processes:
+    ports = ",".join(map(str, free_ports(NODES)))
+    return Processes(
+        name,
+        [
+            [sys.executable, str(HERE / "cluster_node.py"), name, str(node), ports, f"{folder}/{name}{node}"]
+            for node in range(NODES)
+        ],
+    )
+
+
+def mnesia_cluster(folder: str) -> Processes:
+    names = ",".join(f"bench{node}@localhost" for node in range(NODES))
+    return Processes(
+        "mnesia", [["escript", str(HERE / "mnesia_node.escript"), str(node), names, folder] for node in range(NODES)]
+    )
+
+
+def available(folder: str) -> list[Cluster]:
+    clusters: list[Cluster] = [python_cluster("exdbsql", folder)]
+    try:
+        import pysyncobj  # noqa: F401
+
+        clusters.append(python_cluster("pysyncobj", folder))
+    except ImportError:
+        print("PySyncObj is not installed: pip install pysyncobj")
+    if shutil.which("escript"):
+        clusters.append(mnesia_cluster(folder))
+    return clusters
+
+
+def summary(answers: Sequence[dict[str, Any]]) -> tuple[float, float, float]:
+    """Commits per second over all nodes, and the worst node's median and 99th percentile in microseconds."""
+    rate = sum(answer["commits"] / answer["seconds"] for answer in answers)
+    return rate, max(a["p50_us"] or 0 for a in answers), max(a["p99_us"] or 0 for a in answers)
+
+
+STEPS = [
+    ("1 writer on one node", (1, 0, 0), 1),
+    ("4 writers on one node", (4, 0, 0), 1),
+    ("16 writers on one node", (16, 0, 0), 1),
+    ("64 writers on one node", (64, 0, 0), 1),
+    ("1 writer on each node", (1, 1, 1), 1),
+    ("4 writers on each node", (4, 4, 4), 1),
+    ("16 writers on each node", (16, 16, 16), 1),
+    ("64 writers on each node", (64, 64, 64), 1),
+    ("1 writer, 100 rows a commit", (1, 0, 0), 100),
+    ("1 writer, 10,000 rows a commit", (1, 0, 0), 10_000),
+]
+
+
+def best_of(
+    clusters: Sequence[Cluster], writers: Sequence[int], rows: int, seconds: float, rounds: int
+) -> dict[str, Any]:
+    """The best round of each system, in alternating rounds."""
+    best: dict[str, tuple[float, float, float]] = {}
+    for _ in range(rounds):
+        for cluster in clusters:
+            found = summary(cluster.run(writers, seconds, rows))
+            if found > best.get(cluster.name, (0.0, 0.0, 0.0)):
+                best[cluster.name] = found
+    return best
+
+
+def main() -> None:
+    """Measure, print, and write the table."""
+    parser = argparse.ArgumentParser(description="exdbsql's cluster beside others")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each round")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--no-write", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        clusters = available(folder)
+        for cluster in clusters:
+            stack.callback(cluster.close)
+        peers = [cluster.name for cluster in clusters[1:]]
+        lines = [
+            "# exdbsql's cluster beside others: commits per second, three nodes on loopback, in memory",
+            "",
+            f"Written by `make bench-cluster` on {date.today().isoformat()}: Python {platform.python_version()}, "
+            + f"{platform.system()} {platform.machine()}. The ratio is to the best peer of the line.",
+            "",
+            "| work | exdbsql | p50 | p99 | " + " | ".join(peers) + " | ratio |",
+            "|---|---|---|---|" + "---|" * (len(peers) + 1),
+        ]
+        print("\n".join(lines[4:]))
+        for name, writers, rows in STEPS:
+            best = best_of(clusters, writers, rows, arguments.seconds, arguments.rounds)
+            rate, p50, p99 = best["exdbsql"]
+            others = [best[peer][0] for peer in peers]
+            ratio = f"{rate / max(others):.1f}" if others else "-"
+            cells = [f"{rate:,.0f}", f"{p50:,.0f} µs", f"{p99:,.0f} µs", *(f"{other:,.0f}" for other in others), ratio]
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+            print(lines[-1], flush=True)
+    if not arguments.no_write:
+        RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""One node process of the cluster benchmark: a member with writers in it, told what to do over standard input.
+
+Protocol with the driver (:mod:`cluster`): one JSON object per line. In: ``{"writers": n, "seconds": s, "rows": r}`` runs
+n writer threads for s seconds, each commit changing r rows; ``{}`` ends. Out: ``{"ready": true}``, then per run the
+commits and the percentiles of their latency in microseconds. Every writer changes rows of its own, so that what is
+measured is the commit and not the retry.
+"""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+Commit = Callable[[], None]
+
+
+class System(Protocol):
+    """What is measured: makes one committing function per writer thread."""
+
+    def writer(self, number: int, rows: int) -> Commit: ...
+    def close(self) -> None: ...
+
+
+class Exdbsql:
+    """A node in this process, through the embedded API."""
+
+    def __init__(self, node: int, ports: list[int], state_dir: str) -> None:
+        import exdbsql as exdb
+
+        self.node = node
+        exdb.init_runtime(is_disk=False, tmgr="mvcc", cluster=True)
+        members = [exdb.ClusterNodeParams(f"127.0.0.1:{port}") for port in ports]
+        self.db = exdb.open_database(
+            dbname=f"bench{node}",
+            dictionary=exdb.load_dictionary("CREATE TABLE counter (id integer PRIMARY KEY, value integer NOT NULL)"),
+            clusterParams=exdb.ClusterParams(nwtype="TCP", nodeId=node, nodes=members),
+            state_dir=state_dir,
+        )
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
+        with self.db.connect() as con:
+            con.cursor().execute("SELECT count(*) FROM counter")
+
+    def _listen(self) -> None:
+        con = self.db.connect()
+        con.listen()
+
+    def writer(self, number: int, rows: int) -> Commit:
+        con = self.db.connect()
+        cursor = con.cursor()
+        first = (self.node * 1000 + number) * 100_000
+        keys = [(first + i,) for i in range(rows)]
+        cursor.executemany("INSERT INTO counter VALUES (?, 0) ON CONFLICT (id) DO NOTHING", keys)
+        con.commit()
+        update = "UPDATE counter SET value = value + 1 WHERE id = ?"
+
+        def commit_one() -> None:
+            cursor.execute(update, keys[0])
+            con.commit()
+
+        def commit_many() -> None:
+            cursor.executemany(update, keys)
+            con.commit()
+
+        return commit_one if rows == 1 else commit_many
+
+    def close(self) -> None:
+        self.db.close()
+
+
+class PySyncObj:
+    """The same with PySyncObj: a replicated dictionary, each commit one synchronous replicated call."""
+
+    def __init__(self, node: int, ports: list[int], state_dir: str) -> None:
+        import pysyncobj
+
+        class Counters(pysyncobj.SyncObj):  # type: ignore[misc]
+            def __init__(self, own: str, others: list[str]) -> None:
+                conf = pysyncobj.SyncObjConf(
+                    commandsWaitLeader=True,
+                    autoTickPeriod=0.0005,
+                    appendEntriesPeriod=0.01,
+                    appendEntriesUseBatch=False,
+                )  # the fastest of what was tried
+                super().__init__(own, others, conf)
+                self.values: dict[int, int] = {}
+
+            @pysyncobj.replicated
+            def increment(self, first: int, rows: int) -> None:
+                for key in range(first, first + rows):
+                    self.values[key] = self.values.get(key, 0) + 1
+
+        addresses = [f"127.0.0.1:{port}" for port in ports]
+        self.node = node
+        self.counters = Counters(addresses.pop(node), addresses)
+        while not self.counters.isReady():
+            time.sleep(0.02)
+
+    def writer(self, number: int, rows: int) -> Commit:
+        first = (self.node * 1000 + number) * 100_000
+        return lambda: self.counters.increment(first, rows, sync=True, timeout=30)
+
+    def close(self) -> None:
+        self.counters.destroy()
+
+
+SYSTEMS: dict[str, Callable[[int, list[int], str], System]] = {"exdbsql": Exdbsql, "pysyncobj": PySyncObj}
+
+
+def measure(system: System, writers: int, seconds: float, rows: int) -> dict[str, Any]:
+    """Commit from `writers` threads for `seconds`."""
+    commits = [system.writer(number, rows) for number in range(writers)]
+    latencies: list[list[float]] = [[] for _ in commits]
+    start = threading.Barrier(writers + 1)
+    end = threading.Event()
+
+    def work(commit: Commit, taken: list[float]) -> None:
+        start.wait()
+        clock = time.perf_counter
+        while not end.is_set():
+            began = clock()
+            commit()
+            taken.append(clock() - began)
+
+    threads = [
+        threading.Thread(target=work, args=(commit, taken)) for commit, taken in zip(commits, latencies, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    began = time.perf_counter()
+    end.wait(seconds)
+    end.set()
+    for thread in threads:
+        thread.join()
+    elapsed = time.perf_counter() - began
+    every = sorted(latency for taken in latencies for latency in taken)
+    return {
+        "commits": len(every),
+        "seconds": elapsed,
+        "p50_us": every[len(every) // 2] * 1e6 if every else None,
+        "p99_us": every[len(every) * 99 // 100] * 1e6 if every else None,
+    }
+
+
+def main(name: str, node: int, ports: list[int], state_dir: str) -> None:
+    """Serve the driver until it says enough."""
+    system = SYSTEMS[name](node, ports, state_dir)
+    print(json.dumps({"ready": True}), flush=True)
+    for line in sys.stdin:
+        order = json.loads(line)
+        if not order:
+            break
+        print(json.dumps(measure(system, order["writers"], order["seconds"], order["rows"])), flush=True)
+    system.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), [int(port) for port in sys.argv[3].split(",")], sys.argv[4])
