@@ -1,46 +1,66 @@
-"""DDL text to statements: CREATE and DROP of tables, indexes and enum types.
+"""DDL text to statements, and where each of them is read.
 
 A recursive-descent parser over the tokens. sqlglot parses only the expressions within (see
 :mod:`exdbsql.schema.expressions`): its own parser of DDL forgives and forgets a good deal (it falls back to an opaque
 command, it drops positions), and a schema must be taken exactly or refused with the place of the mistake. It knows our
 kinds of tables in both spellings, ``CREATE DISTRIBUTED TABLE t (...)`` and ``CREATE TABLE t (...) DISTRIBUTED``.
 
-Refused by name: ALTER, views, sequences, schemas and the rest of PostgreSQL's DDL; partial, expression and covering
-indexes. What a table may hold is in :mod:`exdbsql.schema.ddl_table`.
+Each kind of statement has a module of its own (``ddl_table``, ``ddl_alter``, ``ddl_indexes`` ...). The rest of PostgreSQL's
+DDL is refused by name, and so is what :mod:`exdbsql.schema.features` lists.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from exdbsql.schema import sqlstate
+from exdbsql.schema.ddl_alter import read_alter_table
+from exdbsql.schema.ddl_comments import read_comment
+from exdbsql.schema.ddl_indexes import read_create_index
+from exdbsql.schema.ddl_names import read_if_exists, read_relation_name
+from exdbsql.schema.ddl_sequences import read_sequence_name, read_sequence_options
 from exdbsql.schema.ddl_statements import (
+    AlterSequence,
+    AlterTable,
+    CommentOn,
     CreateIndex,
+    CreateSequence,
     CreateTable,
     CreateType,
+    CreateView,
     DdlStatement,
     DropIndex,
+    DropSequence,
     DropTable,
     DropType,
+    DropView,
+    command_tag,
 )
-from exdbsql.schema.ddl_table import read_create_table, read_relation_name
+from exdbsql.schema.ddl_table import read_create_table
 from exdbsql.schema.ddl_types import read_create_type
+from exdbsql.schema.ddl_views import read_create_view
 from exdbsql.schema.errors import ProgrammingError
+from exdbsql.schema.features import Feature, require_feature
 from exdbsql.schema.statements import split_tokens
-from exdbsql.schema.table import IndexColumn, IndexDef
-from exdbsql.schema.table_rules import require_key_column
 from exdbsql.schema.token_reader import TokenReader
-from exdbsql.schema.tokens import tokenize
+from exdbsql.schema.tokens import Token, tokenize
 from exdbsql.schema.types import SqlType
 
 __all__ = [
+    "AlterSequence",
+    "AlterTable",
+    "CommentOn",
     "CreateIndex",
+    "CreateSequence",
     "CreateTable",
     "CreateType",
+    "CreateView",
     "DdlStatement",
     "DropIndex",
+    "DropSequence",
     "DropTable",
     "DropType",
+    "DropView",
+    "command_tag",
     "is_ddl",
     "located_ddl",
     "parse_ddl",
@@ -88,25 +108,13 @@ def is_ddl(keywords: tuple[str, ...]) -> bool:
 def read_ddl(reader: TokenReader) -> DdlStatement:
     """One statement, consumed up to its end or to the first token that it cannot have."""
     start = reader.peek()
-    if reader.accept("create"):
-        if reader.next_is("index") or reader.next_is("unique", "index"):
-            return _read_create_index(reader)
-        if reader.accept("type"):
-            return read_create_type(reader)
-        stmt = read_create_table(reader)
-        if stmt is not None:
-            return stmt
-    elif reader.accept("drop"):
-        if reader.accept("table"):
-            return DropTable(*_read_drop(reader)[::-1])
-        if reader.accept("index"):
-            return DropIndex(*_read_drop(reader)[::-1])
-        if reader.accept("type"):
-            return DropType(*_read_drop(reader, may_cascade=False)[::-1])
-    elif start is None or not start.is_word(*(word.lower() for word in _DDL_WORDS)):
+    if start is None or not start.is_word(*(word.lower() for word in _DDL_WORDS)):
         raise _not_ddl(reader)
-    else:
-        reader.take()
+    reader.take()
+    read = {"create": _read_create, "drop": _read_drop, "alter": _read_alter, "comment": _read_comment}.get(start.value)
+    stmt = read(reader, start) if read is not None else None
+    if stmt is not None:
+        return stmt
     while reader.accept_one_of(*_MODIFIERS):
         pass
     thing = reader.peek()
@@ -114,92 +122,80 @@ def read_ddl(reader: TokenReader) -> DdlStatement:
 
 
 def _not_ddl(reader: TokenReader) -> ProgrammingError:
-    problem = reader.syntax_error(
+    return reader.syntax_error(
         hint="Only CREATE TABLE, DROP TABLE and other statements that define something can be here."
     )
-    problem.sqlstate = sqlstate.SYNTAX_ERROR
-    return problem
 
 
-def _read_drop(reader: TokenReader, *, may_cascade: bool = True) -> tuple[bool, tuple[str, ...]]:
-    if_exists, names = False, []
+def _read_create(reader: TokenReader, start: Token) -> DdlStatement | None:
+    if reader.next_is("index") or reader.next_is("unique", "index"):
+        return read_create_index(reader)
+    or_replace = reader.next_is("or", "replace", "view")
+    if or_replace or reader.next_is("view"):
+        require_feature(Feature.VIEW, reader, called="CREATE VIEW", at=start)
+        reader.accept("or", "replace")
+        reader.take()
+        return read_create_view(reader, or_replace=or_replace)
+    if reader.accept("type"):
+        require_feature(Feature.ENUM_TYPE, reader, at=start)
+        return read_create_type(reader)
+    if reader.accept("sequence"):
+        require_feature(Feature.SEQUENCE, reader, called="CREATE SEQUENCE", at=start)
+        name, if_not_exists = read_sequence_name(reader, new=True)
+        return CreateSequence(name, read_sequence_options(reader), if_not_exists)
+    return read_create_table(reader)
+
+
+def _read_alter(reader: TokenReader, start: Token) -> DdlStatement | None:
+    if reader.next_is("table"):
+        require_feature(Feature.ALTER_TABLE, reader, at=start)
+        reader.take()
+        return read_alter_table(reader)
+    if reader.next_is("sequence"):
+        require_feature(Feature.SEQUENCE, reader, called="ALTER SEQUENCE", at=start)
+        reader.take()
+        name, if_exists = read_sequence_name(reader, new=False)
+        return AlterSequence(name, read_sequence_options(reader, altering=True), if_exists)
+    return None
+
+
+def _read_comment(reader: TokenReader, start: Token) -> DdlStatement:
+    require_feature(Feature.COMMENT, reader, at=start)
+    return read_comment(reader)
+
+
+def _read_drop(reader: TokenReader, start: Token) -> DdlStatement | None:
+    if reader.accept("table"):
+        names, if_exists, cascade = _read_dropped(reader)
+        return DropTable(names, if_exists, cascade)
+    if reader.accept("index"):
+        names, if_exists, _ = _read_dropped(reader)  # nothing depends on an index
+        return DropIndex(names, if_exists)
+    if reader.accept("type"):
+        require_feature(Feature.ENUM_TYPE, reader, called="DROP TYPE", at=start)
+        names, if_exists, _ = _read_dropped(reader, may_cascade=False)
+        return DropType(names, if_exists)
+    if reader.next_is("sequence"):
+        require_feature(Feature.SEQUENCE, reader, called="DROP SEQUENCE", at=start)
+        reader.take()
+        names, if_exists, _ = _read_dropped(reader, may_cascade=False)
+        return DropSequence(names, if_exists)
+    if reader.next_is("view"):
+        require_feature(Feature.VIEW, reader, called="DROP VIEW", at=start)
+        reader.take()
+        return DropView(*_read_dropped(reader))
+    return None
+
+
+def _read_dropped(reader: TokenReader, *, may_cascade: bool = True) -> tuple[tuple[str, ...], bool, bool]:
+    """The names, whether IF EXISTS stands before them, and whether CASCADE stands behind."""
     if reader.next_is("concurrently"):
         raise reader.not_supported("CONCURRENTLY")
-    if reader.accept("if"):
-        reader.expect("exists")
-        if_exists = True
-    names.append(read_relation_name(reader))
+    if_exists = read_if_exists(reader)
+    names = [read_relation_name(reader)]
     while reader.accept_symbol(","):
         names.append(read_relation_name(reader))
     if not may_cascade and reader.next_is("cascade"):
         raise reader.not_supported("CASCADE here", hint="Drop first what depends on it.")
-    # Nothing but a table's own indexes can depend on it, so that both mean the same.
-    reader.accept_one_of("cascade", "restrict")
-    return if_exists, tuple(names)
-
-
-def _read_create_index(reader: TokenReader) -> CreateIndex:
-    unique = reader.accept("unique")
-    reader.expect("index")
-    if reader.next_is("concurrently"):
-        raise reader.not_supported("CONCURRENTLY")
-    if_not_exists = reader.accept("if")
-    if if_not_exists:
-        reader.expect("not", "exists")
-    name = "" if reader.next_is("on") and not if_not_exists else reader.name("a name of an index")
-    reader.expect("on")
-    if reader.next_is("only"):
-        raise reader.not_supported("ON ONLY")
-    table = read_relation_name(reader)
-    if reader.accept("using") and not reader.accept_one_of("btree", "hash"):
-        raise reader.not_supported("this index method", hint="Leave USING out: an index serves equality and ranges.")
-    index = IndexDef(name, table, _read_index_columns(reader), unique)
-    _refuse_index_options(reader)
-    return CreateIndex(index, if_not_exists)
-
-
-def _read_index_columns(reader: TokenReader) -> tuple[IndexColumn, ...]:
-    columns: list[IndexColumn] = []
-    reader.expect_symbol("(")
-    while True:
-        columns.append(_read_index_column(reader, columns))
-        if not reader.accept_symbol(","):
-            break
-    reader.expect_symbol(")")
-    return tuple(columns)
-
-
-def _read_index_column(reader: TokenReader, before: list[IndexColumn]) -> IndexColumn:
-    token, following = reader.peek(), reader.peek(1)
-    if token is not None and (token.is_symbol("(") or (following is not None and following.is_symbol("("))):
-        raise reader.not_supported("an expression in an index", hint="Only columns can be indexed.")
-    name = reader.name("a column")
-    with reader.at(token):
-        # Whether the column exists is for the dictionary to say; that it comes once is seen here.
-        require_key_column(name, (name,), [column.name for column in before])
-    direction = reader.accept_one_of("asc", "desc")
-    descending = direction is not None and direction.value == "desc"
-    if reader.next_is("nulls"):
-        default = ("nulls", "first") if descending else ("nulls", "last")
-        if not reader.accept(*default):
-            raise reader.not_supported("an index with NULLs at the other end", hint="Leave NULLS FIRST or LAST out.")
-    elif (option := reader.peek()) is not None and not option.is_symbol(",", ")"):
-        raise (
-            reader.not_supported("a collation or operator class in an index")
-            if direction is None
-            else (reader.syntax_error())
-        )
-    return IndexColumn(name, descending)
-
-
-def _refuse_index_options(reader: TokenReader) -> None:
-    """Raises for what may follow the columns in PostgreSQL."""
-    for words, what in (
-        (("where",), "a partial index"),
-        (("include",), "INCLUDE"),
-        (("nulls", "not", "distinct"), "NULLS NOT DISTINCT"),
-        (("with",), "WITH (...)"),
-        (("tablespace",), "TABLESPACE"),
-    ):
-        if reader.next_is(*words):
-            raise reader.not_supported(what)
+    behaviour = reader.accept_one_of("cascade", "restrict")
+    return tuple(names), if_exists, behaviour is not None and behaviour.value == "cascade"

@@ -8,9 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from exdbsql.schema import sqlstate
+from exdbsql.schema.ddl_foreign_keys import read_references
+from exdbsql.schema.ddl_names import read_column_names
+from exdbsql.schema.ddl_sequences import read_sequence_options
 from exdbsql.schema.errors import Error, ProgrammingError
 from exdbsql.schema.expressions import default_expression
-from exdbsql.schema.table import Column, UniqueKey
+from exdbsql.schema.features import Feature, require_feature
+from exdbsql.schema.sequences import SequenceOptions
+from exdbsql.schema.table import Column, ForeignKey, Identity, UniqueKey
 from exdbsql.schema.table_rules import require_new_constraint, require_single_primary_key
 from exdbsql.schema.token_reader import TokenReader
 from exdbsql.schema.tokens import Token
@@ -21,8 +26,6 @@ _AFTER_DEFAULT: Final = (
     "deferrable", "initially",
 )  # fmt: skip
 _REFUSED_COLUMN_OPTIONS: Final = {
-    "references": "a foreign key (REFERENCES)",
-    "generated": "a generated or identity column",
     "collate": "COLLATE",
     "storage": "STORAGE",
     "compression": "COMPRESSION",
@@ -37,6 +40,8 @@ class TableDraft:
         checks: name, and the offsets between which the expression stands.
         key_columns: of each key of the table, the columns and the tokens that name them.
         constraint_names: those that were written, keys and checks.
+        generated: of each generated column, its name and the offsets between which the expression stands.
+        sequences: of each serial or identity column, its name and the options of its sequence.
     """
 
     name: str
@@ -46,6 +51,9 @@ class TableDraft:
     checks: list[tuple[str, int, int]] = field(default_factory=list)
     key_columns: list[list[tuple[str, Token | None]]] = field(default_factory=list)
     constraint_names: list[str] = field(default_factory=list)
+    foreign_keys: list[ForeignKey] = field(default_factory=list)
+    generated: list[tuple[str, int, int]] = field(default_factory=list)
+    sequences: list[tuple[str, SequenceOptions]] = field(default_factory=list)
 
     def add_key(self, key: UniqueKey, *, primary: bool) -> None:
         """Takes a PRIMARY KEY or UNIQUE constraint; ProgrammingError 42P16 for a second primary key."""
@@ -69,8 +77,6 @@ def _read_constraint_name(reader: TokenReader, draft: TableDraft) -> str:
 
 def read_table_constraint(reader: TokenReader, draft: TableDraft) -> bool:
     """Consumes a constraint of the table, if one comes next."""
-    if reader.next_is("foreign", "key"):
-        raise reader.not_supported("a foreign key (FOREIGN KEY)")
     if reader.next_is("like"):
         raise reader.not_supported("LIKE in CREATE TABLE")
     following = reader.peek(1)
@@ -78,10 +84,13 @@ def read_table_constraint(reader: TokenReader, draft: TableDraft) -> bool:
         raise reader.not_supported("an EXCLUDE constraint")
     named = reader.next_is("constraint")
     name = _read_constraint_name(reader, draft)
-    if reader.next_is("foreign"):
-        raise reader.not_supported("a foreign key (FOREIGN KEY)")
     token = reader.peek()
-    if reader.accept("check"):
+    if reader.accept("foreign", "key"):
+        require_feature(Feature.FOREIGN_KEY, reader, at=token)
+        columns = tuple(column for column, _ in read_column_names(reader))
+        reader.expect("references")
+        draft.foreign_keys.append(read_references(reader, name, columns))
+    elif reader.accept("check"):
         draft.checks.append((name, *reader.inside_parentheses()))
         _refuse_no_inherit(reader)
     elif reader.accept("primary"):
@@ -91,7 +100,7 @@ def read_table_constraint(reader: TokenReader, draft: TableDraft) -> bool:
         _refuse_nulls_not_distinct(reader)
         _read_table_key(reader, draft, name, primary=False, at=token)
     elif named:
-        raise reader.syntax_error(expected="PRIMARY KEY, UNIQUE or CHECK")
+        raise reader.syntax_error(expected="PRIMARY KEY, UNIQUE, CHECK or FOREIGN KEY")
     else:
         return False
     _read_constraint_timing(reader)
@@ -101,14 +110,7 @@ def read_table_constraint(reader: TokenReader, draft: TableDraft) -> bool:
 def _read_table_key(reader: TokenReader, draft: TableDraft, name: str, *, primary: bool, at: Token | None) -> None:
     if reader.next_is("using"):
         raise reader.not_supported("USING INDEX")
-    reader.expect_symbol("(")
-    parts: list[tuple[str, Token | None]] = []
-    while True:
-        token = reader.peek()
-        parts.append((reader.name("a column"), token))
-        if not reader.accept_symbol(","):
-            break
-    reader.expect_symbol(")")
+    parts = read_column_names(reader)
     draft.key_columns.append(parts)
     with reader.at(at):
         draft.add_key(UniqueKey(name, tuple(column for column, _ in parts)), primary=primary)
@@ -135,6 +137,8 @@ def read_column_constraint(reader: TokenReader, draft: TableDraft, seen: set[str
                 message = f'multiple default values specified for column "{column.name}"'
                 raise ProgrammingError(message, sqlstate=sqlstate.SYNTAX_ERROR)
         seen.add("default")
+        with reader.at(token):
+            _refuse_second_value(column, draft)
         draft.columns[-1] = replace(column, default=_read_default(reader, column))
     elif reader.accept("primary"):
         reader.expect("key")
@@ -147,11 +151,48 @@ def read_column_constraint(reader: TokenReader, draft: TableDraft, seen: set[str
     elif reader.accept("check"):
         draft.checks.append((name, *reader.inside_parentheses()))
         _refuse_no_inherit(reader)
+    elif reader.accept("references"):
+        require_feature(Feature.FOREIGN_KEY, reader, at=token)
+        draft.foreign_keys.append(read_references(reader, name, (column.name,)))
+    elif reader.accept("generated"):
+        require_feature(Feature.GENERATED_COLUMN, reader, at=token)
+        with reader.at(token):
+            _refuse_second_value(column, draft)
+        _read_generated(reader, draft)
     elif named:
-        raise reader.syntax_error(expected="NOT NULL, DEFAULT, PRIMARY KEY, UNIQUE or CHECK")
+        raise reader.syntax_error(expected="NOT NULL, DEFAULT, PRIMARY KEY, UNIQUE, CHECK or REFERENCES")
     else:
         return _read_constraint_timing(reader) or _expect_column_end(reader)
     return True
+
+
+def _refuse_second_value(column: Column, draft: TableDraft) -> None:
+    """A column has a default, or is generated, or takes from a sequence: one of these (42601)."""
+    if column.default is not None or column.generated is not None or any(n == column.name for n, _ in draft.sequences):
+        message = f'both default and generation expression specified for column "{column.name}"'
+        raise ProgrammingError(message, sqlstate=sqlstate.SYNTAX_ERROR)
+
+
+def _read_generated(reader: TokenReader, draft: TableDraft) -> None:
+    """What follows GENERATED: an expression that is STORED, or IDENTITY with options of its sequence."""
+    column = draft.columns[-1]
+    always = reader.accept("always")
+    if not always:
+        reader.expect("by", "default")
+    reader.expect("as")
+    if reader.accept("identity"):
+        if not column.type.is_integer:
+            raise reader.syntax_error(hint="An identity column is smallint, integer or bigint.")
+        options = read_sequence_options(reader, in_parentheses=True)
+        draft.sequences.append((column.name, replace(options, type=column.type)))
+        identity = Identity.ALWAYS if always else Identity.BY_DEFAULT
+        draft.columns[-1] = replace(column, not_null=True, identity=identity)
+        return
+    if not always:
+        raise reader.syntax_error(expected="IDENTITY")
+    draft.generated.append((column.name, *reader.inside_parentheses()))
+    draft.columns[-1] = replace(column, generated="")  # the text comes once all columns are known
+    reader.expect("stored")
 
 
 def _once(reader: TokenReader, token: Token | None, seen: set[str], what: str, *, against: str, column: Column) -> None:
@@ -174,7 +215,13 @@ def _expect_column_end(reader: TokenReader) -> bool:
 
 
 def _read_default(reader: TokenReader, column: Column) -> str | None:
-    """The expression up to the next constraint, comma or closing parenthesis."""
+    start, end = skip_expression(reader)
+    with within(reader, start):
+        return default_expression(reader.slice(start, end), column.type)
+
+
+def skip_expression(reader: TokenReader) -> tuple[int, int]:
+    """Consumes an expression up to the next constraint, comma or closing parenthesis; gives its offsets."""
     start, depth, cases, first = reader.offset, 0, 0, True
     previous = None
     while (token := reader.peek()) is not None:
@@ -188,8 +235,7 @@ def _read_default(reader: TokenReader, column: Column) -> str | None:
         previous, first = reader.take(), False
     if first:
         raise reader.syntax_error(expected="an expression")
-    with within(reader, start):
-        return default_expression(reader.slice(start, reader.previous_end()), column.type)
+    return start, reader.previous_end()
 
 
 class within:

@@ -1,7 +1,7 @@
 """CREATE TABLE: kinds, columns, options; the constraints are in :mod:`exdbsql.schema.ddl_constraints`.
 
-Refused by name: foreign keys, generated and identity columns, collations, deferrable constraints, temporary and
-partitioned tables, inheritance, storage options, CREATE TABLE AS.
+Refused by name: collations, deferrable keys, temporary and partitioned tables, inheritance, storage options, CREATE TABLE AS,
+and what :mod:`exdbsql.schema.features` lists.
 """
 
 from dataclasses import replace
@@ -9,9 +9,12 @@ from typing import Final
 
 from exdbsql.schema import sqlstate
 from exdbsql.schema.ddl_constraints import TableDraft, read_column_constraint, read_table_constraint, within
+from exdbsql.schema.ddl_names import read_if_not_exists, read_relation_name
 from exdbsql.schema.ddl_statements import CreateTable
 from exdbsql.schema.errors import ProgrammingError
-from exdbsql.schema.expressions import check_expression
+from exdbsql.schema.expressions import check_expression, generated_expression
+from exdbsql.schema.features import Feature, require_feature
+from exdbsql.schema.sequences import SequenceOptions
 from exdbsql.schema.table import Check, Column, Table, TableKind
 from exdbsql.schema.table_rules import (
     require_columns,
@@ -20,10 +23,19 @@ from exdbsql.schema.table_rules import (
     require_order,
 )
 from exdbsql.schema.token_reader import TokenReader
-from exdbsql.schema.tokens import Token
+from exdbsql.schema.tokens import Token, TokenKind
 from exdbsql.schema.type_names import read_type
+from exdbsql.schema.types import BIGINT, INTEGER, SMALLINT, SqlType
 
 _KIND_WORDS: Final = tuple(kind.value.lower() for kind in TableKind)
+_SERIAL: Final = {
+    "serial": INTEGER,
+    "serial4": INTEGER,
+    "bigserial": BIGINT,
+    "serial8": BIGINT,
+    "smallserial": SMALLINT,
+    "serial2": SMALLINT,
+}
 _REFUSED_TABLE_OPTIONS: Final = {
     "inherits": "INHERITS",
     "partition": "PARTITION BY",
@@ -34,17 +46,6 @@ _REFUSED_TABLE_OPTIONS: Final = {
     "using": "USING",
     "as": "CREATE TABLE AS",
 }
-
-
-def read_relation_name(reader: TokenReader) -> str:
-    """A name of a table or an index; ``public.`` before it is allowed, as we have just that schema."""
-    token = reader.peek()
-    name = reader.name("a name")
-    if reader.accept_symbol("."):
-        if name != "public":
-            raise reader.not_supported(f'a schema other than public ("{name}")', at=token)
-        name = reader.name("a name")
-    return name
 
 
 def read_create_table(reader: TokenReader) -> CreateTable | None:
@@ -59,13 +60,11 @@ def read_create_table(reader: TokenReader) -> CreateTable | None:
         if kind is None:
             return None
         raise reader.syntax_error(expected="TABLE")
-    if_not_exists = reader.accept("if")
-    if if_not_exists:
-        reader.expect("not", "exists")
+    if_not_exists = read_if_not_exists(reader)
     draft = TableDraft(read_relation_name(reader))
     _read_elements(reader, draft)
     kind = _read_options(reader, kind)
-    return CreateTable(_finish(reader, draft, kind), if_not_exists)
+    return CreateTable(_finish(reader, draft, kind), if_not_exists, tuple(draft.sequences))
 
 
 def _read_options(reader: TokenReader, kind: Token | None) -> Token | None:
@@ -95,21 +94,37 @@ def _read_elements(reader: TokenReader, draft: TableDraft) -> None:
             require_columns(())
     while True:
         if not read_table_constraint(reader, draft):
-            _read_column(reader, draft)
+            read_column(reader, draft)
         if not reader.accept_symbol(","):
             break
     reader.expect_symbol(")")
 
 
-def _read_column(reader: TokenReader, draft: TableDraft) -> None:
+def read_column(reader: TokenReader, draft: TableDraft) -> None:
+    """A column with its constraints, consumed into the draft."""
     token = reader.peek()
     name = reader.name("a name of a column")
     with reader.at(token):
         require_new_column(name, [column.name for column in draft.columns])
-    draft.columns.append(Column(name, read_type(reader)))
+    draft.columns.append(Column(name, _read_column_type(reader, draft, name)))
     seen: set[str] = set()
+    if draft.sequences and draft.sequences[-1][0] == name:  # serial
+        draft.columns[-1] = replace(draft.columns[-1], not_null=True)
+        seen.add("not null")
     while read_column_constraint(reader, draft, seen):
         pass
+
+
+def _read_column_type(reader: TokenReader, draft: TableDraft, name: str) -> SqlType:
+    token = reader.peek()
+    serial = _SERIAL.get(token.value) if token is not None and token.kind is TokenKind.WORD else None
+    if token is None or serial is None:
+        return read_type(reader)
+    hint = f"Use {serial}, and give the values from your program."
+    require_feature(Feature.SERIAL, reader, called=f"the type {token.value}", hint=hint)
+    reader.take()
+    draft.sequences.append((name, SequenceOptions(type=serial, serial=True)))
+    return serial
 
 
 def _finish(reader: TokenReader, draft: TableDraft, kind: Token | None) -> Table:
@@ -125,6 +140,12 @@ def _finish(reader: TokenReader, draft: TableDraft, kind: Token | None) -> Table
     for name, start, end in draft.checks:
         with within(reader, start):
             checks.append(Check(name, check_expression(reader.slice(start, end), draft.name, names)))
+    generated = [name for name, _, _ in draft.generated]
+    for name, start, end in draft.generated:
+        with within(reader, start):
+            text = generated_expression(reader.slice(start, end), draft.name, names, generated)
+        position = names.index(name)
+        draft.columns[position] = replace(draft.columns[position], generated=text)
     primary = draft.primary_key.columns if draft.primary_key else ()
     return Table(
         id=0,
@@ -134,4 +155,5 @@ def _finish(reader: TokenReader, draft: TableDraft, kind: Token | None) -> Table
         primary_key=draft.primary_key,
         uniques=tuple(draft.uniques),
         checks=tuple(checks),
+        foreign_keys=tuple(draft.foreign_keys),
     )

@@ -1,7 +1,7 @@
 """CREATE TYPE ... AS ENUM. PostgreSQL's other kinds of types (composite, range, base) and ALTER TYPE are refused by name."""
 
+from exdbsql.schema.ddl_names import read_relation_name
 from exdbsql.schema.ddl_statements import CreateType
-from exdbsql.schema.ddl_table import read_relation_name
 from exdbsql.schema.enum_types import check_labels
 from exdbsql.schema.token_reader import TokenReader
 from exdbsql.schema.tokens import TokenKind

@@ -1,4 +1,4 @@
-"""The dictionary: all tables, indexes and enum types of a database, as one immutable value.
+"""The dictionary: all definitions of a database, as one immutable value.
 
 A DDL statement makes a new dictionary from the old one, so whoever holds one sees a consistent set of definitions, and
 compares versions to learn of a change. All nodes of a cluster execute the same statements in the same order and so come
@@ -7,66 +7,107 @@ dropped and made again is another table to whoever remembers the id.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from exdbsql.schema import sqlstate
+from exdbsql.schema.alter_changes import alter_table
 from exdbsql.schema.ddl_statements import (
+    AlterSequence,
+    AlterTable,
+    CommentOn,
     CreateIndex,
+    CreateSequence,
     CreateTable,
     CreateType,
+    CreateView,
     DdlStatement,
     DropIndex,
+    DropSequence,
     DropTable,
     DropType,
+    DropView,
 )
 from exdbsql.schema.difference import Definitions, differences
 from exdbsql.schema.errors import ProgrammingError, ProtocolError
 from exdbsql.schema.identifiers import did_you_mean
-from exdbsql.schema.printer import create_table_sql, create_type_sql
-from exdbsql.schema.table import Check, Column, IndexColumn, IndexDef, Table, TableKind, UniqueKey
-from exdbsql.schema.table_rules import complete_index, complete_table, require_new_relation
-from exdbsql.schema.type_rules import require_new_type, require_types, require_unused, type_missing
+from exdbsql.schema.index_changes import create_index, drop_indexes
+from exdbsql.schema.object_changes import (
+    alter_sequence,
+    comment_on,
+    create_sequence,
+    create_type,
+    create_view,
+    drop_sequences,
+    drop_types,
+    drop_views,
+    has_object,
+)
+from exdbsql.schema.script import dictionary_sql
+from exdbsql.schema.table import (
+    Check,
+    Column,
+    CommentKey,
+    ForeignKey,
+    IndexColumn,
+    IndexDef,
+    Sequence,
+    Table,
+    TableKind,
+    UniqueKey,
+    View,
+)
+from exdbsql.schema.table_changes import create_table, drop_tables
 from exdbsql.schema.types import SqlType
 from exdbsql.schema.wire import (
     index_from_wire,
     index_to_wire,
+    sequence_from_wire,
+    sequence_to_wire,
     table_from_wire,
     table_to_wire,
     type_from_wire,
     type_to_wire,
+    view_from_wire,
 )
 
 __all__ = [
     "Check",
     "Column",
+    "CommentKey",
     "Dictionary",
+    "ForeignKey",
     "IndexColumn",
     "IndexDef",
+    "Sequence",
     "Table",
     "TableKind",
     "UniqueKey",
+    "View",
     "dictionary_from_wire",
     "dictionary_to_wire",
 ]
 
 
-def _empty() -> Mapping[str, Any]:
+def _empty() -> Mapping[Any, Any]:
     return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Dictionary:
-    """Tables, indexes and types by name. ``Dictionary()`` is empty.
+    """Definitions by name. ``Dictionary()`` is empty.
 
     Attributes:
         tables: by name.
         indexes: made by CREATE INDEX, by name; tables, indexes and keys share one space of names.
         version: grows by one with every statement that changed something.
-        next_table_id: the id that the next table gets, from 1.
+        next_table_id: the id that the next table or sequence gets, from 1.
         types: the enum types that CREATE TYPE made, by name.
+        sequences: by name, those of serial and identity columns included.
+        views: by name.
+        comments: texts by what they are about.
     """
 
     tables: Mapping[str, Table] = field(default_factory=_empty)
@@ -74,25 +115,16 @@ class Dictionary:
     version: int = 0
     next_table_id: int = 1
     types: Mapping[str, SqlType] = field(default_factory=_empty)
+    sequences: Mapping[str, Sequence] = field(default_factory=_empty)
+    views: Mapping[str, View] = field(default_factory=_empty)
+    comments: Mapping[CommentKey, str] = field(default_factory=_empty)
 
     def with_ddl(self, stmt: DdlStatement) -> "Dictionary":
         """The dictionary after `stmt`; `self` itself where IF [NOT] EXISTS makes the statement do nothing.
 
         Raises ProgrammingError: 42P07, 42P01, 42704, 42701, 42703, 42710, 42P16, 54011, 2BP01.
         """
-        match stmt:
-            case CreateTable():
-                return self._create_table(stmt)
-            case DropTable():
-                return self._drop_tables(stmt)
-            case CreateIndex():
-                return self._create_index(stmt)
-            case DropIndex():
-                return self._drop_indexes(stmt)
-            case CreateType():
-                return self._create_type(stmt)
-            case DropType():
-                return self._drop_types(stmt)
+        return _CHANGES[type(stmt)](self, stmt)
 
     def with_all(self, statements: Iterable[DdlStatement]) -> "Dictionary":
         """The dictionary after several statements; all or none."""
@@ -118,11 +150,8 @@ class Dictionary:
         return sorted((i for i in self.indexes.values() if i.table == table), key=lambda i: i.name)
 
     def to_sql(self) -> str:
-        """Canonical DDL that makes the same: types by name, then tables by name, each followed by its indexes."""
-        types = [f"{create_type_sql(made)};" for _, made in sorted(self.types.items())]
-        return "\n\n".join(
-            types + [create_table_sql(t, self.indexes_of(t.name)) for _, t in sorted(self.tables.items())]
-        )
+        """Canonical DDL that makes the same, in an order in which it can be executed."""
+        return "\n\n".join(dictionary_sql(self))
 
     def digest(self) -> str:
         """Hexadecimal SHA-256 of the canonical DDL: equal where tables and indexes are equal, ids and version aside."""
@@ -134,84 +163,46 @@ class Dictionary:
 
     def _definitions(self) -> Definitions:
         without_ids = {name: replace(table, id=0) for name, table in self.tables.items()}
-        return Definitions(self.types, without_ids, self.indexes)
+        sequences = {name: replace(made, id=0) for name, made in self.sequences.items()}
+        return Definitions(self.types, without_ids, self.indexes, sequences, self.views, self.comments)
 
-    def _relation_names(self) -> set[str]:
+    def relation_names(self) -> set[str]:
+        """What shares one space of names: tables, indexes, keys, sequences and views."""
         keys = (key.name for table in self.tables.values() for key in table.unique_keys)
-        return {*self.tables, *self.indexes, *keys}
+        return {*self.tables, *self.indexes, *self.sequences, *self.views, *keys}
 
-    def _changed(self, **parts: Any) -> "Dictionary":
-        """The dictionary with some of its parts replaced, and the next version."""
+    def kind_of_relation(self, name: str) -> str:
+        """TABLE, INDEX, SEQUENCE or VIEW; CONSTRAINT for any other name."""
+        holders = {"TABLE": self.tables, "INDEX": self.indexes, "SEQUENCE": self.sequences, "VIEW": self.views}
+        return next((kind for kind, held in holders.items() if name in held), "CONSTRAINT")
+
+    def changed(self, **parts: Any) -> "Dictionary":
+        """The dictionary with some of its parts replaced and the next version; comments on what is gone go too."""
         frozen: dict[str, Any] = {
             name: MappingProxyType(dict(part)) if isinstance(part, Mapping) else part for name, part in parts.items()
         }
-        return replace(self, version=self.version + 1, **frozen)
+        made = replace(self, version=self.version + 1, **frozen)
+        if all(has_object(made, key) for key in made.comments):
+            return made
+        kept = {key: text for key, text in made.comments.items() if has_object(made, key)}
+        return replace(made, comments=MappingProxyType(kept))
 
-    def _create_table(self, stmt: CreateTable) -> "Dictionary":
-        taken = self._relation_names()
-        if stmt.if_not_exists and stmt.table.name in taken:
-            return self
-        require_new_relation(stmt.table.name, taken)
-        require_new_type(stmt.table.name, self.types)
-        require_types(stmt.table, self.types)
-        table = replace(complete_table(stmt.table, taken), id=self.next_table_id)
-        return self._changed(tables={**self.tables, table.name: table}, next_table_id=self.next_table_id + 1)
 
-    def _drop_tables(self, stmt: DropTable) -> "Dictionary":
-        gone = {name for name in stmt.names if name in self.tables}
-        for name in stmt.names:
-            if name not in gone and name in self._relation_names():
-                hint = "Use DROP INDEX to remove an index." if name in self.indexes else None
-                raise ProgrammingError(f'"{name}" is not a table', sqlstate=sqlstate.WRONG_OBJECT_TYPE, hint=hint)
-            if name not in gone and not stmt.if_exists:
-                message = f'table "{name}" does not exist'
-                raise ProgrammingError(message, sqlstate=sqlstate.UNDEFINED_TABLE, hint=did_you_mean(name, self.tables))
-        if not gone:
-            return self
-        return self._changed(
-            tables={name: table for name, table in self.tables.items() if name not in gone},
-            indexes={name: index for name, index in self.indexes.items() if index.table not in gone},
-        )
-
-    def _create_index(self, stmt: CreateIndex) -> "Dictionary":
-        taken = self._relation_names()
-        if stmt.if_not_exists and stmt.index.name in taken:
-            return self
-        index = complete_index(stmt.index, self.table(stmt.index.table), taken)
-        return self._changed(indexes={**self.indexes, index.name: index})
-
-    def _drop_indexes(self, stmt: DropIndex) -> "Dictionary":
-        for name in stmt.names:
-            if name not in self.indexes:
-                self._refuse_index_drop(name, if_exists=stmt.if_exists)
-        kept = {name: index for name, index in self.indexes.items() if name not in stmt.names}
-        return self._changed(indexes=kept) if len(kept) < len(self.indexes) else self
-
-    def _refuse_index_drop(self, name: str, *, if_exists: bool) -> None:
-        """Raises unless the index simply does not exist and need not."""
-        if name in self.tables:
-            hint = "Use DROP TABLE to remove a table."
-            raise ProgrammingError(f'"{name}" is not an index', sqlstate=sqlstate.WRONG_OBJECT_TYPE, hint=hint)
-        for table in self.tables.values():
-            if any(key.name == name for key in table.unique_keys):
-                message = f"cannot drop index {name} because constraint {name} on table {table.name} requires it"
-                raise ProgrammingError(message, sqlstate=sqlstate.DEPENDENT_OBJECTS_STILL_EXIST)
-        if not if_exists:
-            message = f'index "{name}" does not exist'
-            raise ProgrammingError(message, sqlstate=sqlstate.UNDEFINED_OBJECT, hint=did_you_mean(name, self.indexes))
-
-    def _create_type(self, stmt: CreateType) -> "Dictionary":
-        made = stmt.type
-        require_new_type(made.name, {*self.types, *self.tables})
-        return self._changed(types={**self.types, made.name: made})
-
-    def _drop_types(self, stmt: DropType) -> "Dictionary":
-        for name in stmt.names:
-            if name not in self.types and not stmt.if_exists:
-                raise type_missing(name, self.types)
-            require_unused(name, self.tables.values())
-        kept = {name: made for name, made in self.types.items() if name not in stmt.names}
-        return self._changed(types=kept) if len(kept) < len(self.types) else self
+_CHANGES: Final[dict[type[DdlStatement], Callable[[Dictionary, Any], Dictionary]]] = {
+    CreateTable: create_table,
+    DropTable: drop_tables,
+    AlterTable: alter_table,
+    CreateIndex: create_index,
+    DropIndex: drop_indexes,
+    CreateType: create_type,
+    DropType: drop_types,
+    CreateSequence: create_sequence,
+    AlterSequence: alter_sequence,
+    DropSequence: drop_sequences,
+    CreateView: create_view,
+    DropView: drop_views,
+    CommentOn: comment_on,
+}
 
 
 def dictionary_to_wire(dictionary: Dictionary) -> dict[str, Any]:
@@ -222,6 +213,9 @@ def dictionary_to_wire(dictionary: Dictionary) -> dict[str, Any]:
         "types": [type_to_wire(made) for _, made in sorted(dictionary.types.items())],
         "tables": [table_to_wire(table) for _, table in sorted(dictionary.tables.items())],
         "indexes": [index_to_wire(index) for _, index in sorted(dictionary.indexes.items())],
+        "sequences": [sequence_to_wire(made) for _, made in sorted(dictionary.sequences.items())],
+        "views": [[view.name, view.query, list(view.columns)] for _, view in sorted(dictionary.views.items())],
+        "comments": sorted([key.kind, key.name, key.part, text] for key, text in dictionary.comments.items()),
     }
 
 
@@ -231,12 +225,17 @@ def dictionary_from_wire(packed: Any) -> Dictionary:
         types = {made.name: made for made in map(type_from_wire, packed["types"])}
         tables = [table_from_wire(table, types) for table in packed["tables"]]
         indexes = [index_from_wire(index) for index in packed["indexes"]]
+        sequences = [sequence_from_wire(made) for made in packed["sequences"]]
+        views = [view_from_wire(view) for view in packed["views"]]
         return Dictionary(
             tables=MappingProxyType({table.name: table for table in tables}),
             indexes=MappingProxyType({index.name: index for index in indexes}),
             version=int(packed["version"]),
             next_table_id=int(packed["next_table_id"]),
             types=MappingProxyType(types),
+            sequences=MappingProxyType({made.name: made for made in sequences}),
+            views=MappingProxyType({view.name: view for view in views}),
+            comments=MappingProxyType({CommentKey(*map(str, key)): str(text) for *key, text in packed["comments"]}),
         )
     except (KeyError, TypeError, ValueError, ProgrammingError) as problem:
         raise ProtocolError(f"these bytes are no dictionary: {problem}") from problem

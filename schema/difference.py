@@ -3,19 +3,28 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
-from exdbsql.schema.printer import create_index_sql, create_type_sql
-from exdbsql.schema.table import Column, IndexDef, Table, UniqueKey
+from exdbsql.schema.printer import (
+    create_index_sql,
+    create_sequence_sql,
+    create_type_sql,
+    create_view_sql,
+    foreign_key_sql,
+)
+from exdbsql.schema.table import Column, CommentKey, IndexDef, Sequence, Table, UniqueKey, View
 from exdbsql.schema.types import SqlType
 
 Named = TypeVar("Named")
 
 
 class Definitions(NamedTuple):
-    """What a dictionary defines, by name; the ids of tables set to 0."""
+    """What a dictionary defines, by name; the ids of tables and sequences set to 0."""
 
     types: Mapping[str, SqlType]
     tables: Mapping[str, Table]
     indexes: Mapping[str, IndexDef]
+    sequences: Mapping[str, Sequence]
+    views: Mapping[str, View]
+    comments: Mapping[CommentKey, str]
 
 
 def differences(mine: Definitions, theirs: Definitions) -> list[str]:
@@ -24,6 +33,9 @@ def differences(mine: Definitions, theirs: Definitions) -> list[str]:
         *_compare(mine.types, theirs.types, "type {}", _printed(create_type_sql)),
         *_compare(mine.tables, theirs.tables, "table {}", _table_differences),
         *_compare(mine.indexes, theirs.indexes, "index {}", _printed(create_index_sql)),
+        *_compare(mine.sequences, theirs.sequences, "sequence {}", _printed(_sequence)),
+        *_compare(mine.views, theirs.views, "view {}", _printed(create_view_sql)),
+        *_compare(_comments(mine), _comments(theirs), "comment on {}", _printed(repr)),
     ]
 
 
@@ -72,7 +84,17 @@ def _table_differences(what: str, mine: Table, theirs: Table) -> list[str]:
 
 def _constraints(table: Table) -> dict[str, str]:
     uniques = {key.name: f"UNIQUE ({', '.join(key.columns)})" for key in table.uniques}
-    return uniques | {check.name: f"CHECK ({check.expression})" for check in table.checks}
+    checks = {check.name: f"CHECK ({check.expression})" for check in table.checks}
+    return uniques | checks | {key.name: foreign_key_sql(key) for key in table.foreign_keys}
+
+
+def _sequence(sequence: Sequence) -> str:
+    owner = f" OWNED BY {'.'.join(sequence.owned_by)}" if sequence.owned_by else ""
+    return create_sequence_sql(sequence) + owner
+
+
+def _comments(made: Definitions) -> dict[str, str]:
+    return {f"{key.kind.lower()} {key.name}{'.' if key.part else ''}{key.part}": t for key, t in made.comments.items()}
 
 
 def _key(key: UniqueKey | None) -> str:
@@ -81,7 +103,9 @@ def _key(key: UniqueKey | None) -> str:
 
 def _describe(column: Column) -> str:
     default = f" default {column.default}" if column.default is not None else ""
-    return f"{column.type}{default}{' not null' if column.not_null else ''}"
+    generated = f" generated always as ({column.generated}) stored" if column.generated is not None else ""
+    identity = f" generated {column.identity.value.lower()} as identity" if column.identity else ""
+    return f"{column.type}{default}{generated}{identity}{' not null' if column.not_null else ''}"
 
 
 def _printed(to_sql: Callable[[Named], str]) -> Callable[[str, Named, Named], list[str]]:

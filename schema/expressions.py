@@ -17,26 +17,30 @@ from sqlglot.errors import ParseError, SqlglotError
 
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import NotSupportedError, ProgrammingError
-from exdbsql.schema.identifiers import did_you_mean, fold
+from exdbsql.schema.identifiers import did_you_mean, fold, quote_name
 from exdbsql.schema.types import SqlType
 
 # Nodes that are whole statements, or that only a statement gives a meaning to.
 _NOT_EXPRESSIONS: Final = (exp.Alias, exp.Command, exp.DDL, exp.DML, exp.Star, exp.Tuple, exp.Drop)
 
 
-def check_expression(text: str, table: str, columns: Collection[str]) -> str:
-    """The condition of a CHECK constraint, canonical. Raises ProgrammingError or NotSupportedError with a position."""
+def check_expression(text: str, table: str, columns: Collection[str] | None, place: str = "check constraints") -> str:
+    """An expression over a row's columns, canonical: the condition of a CHECK or of a partial index, a generated value ...
+
+    `columns`: those of the table, or None where they are not known yet. `place` names the construct in errors, which are
+    ProgrammingError or NotSupportedError with a position.
+    """
     root = _parse(text)
-    _refuse(root, text, "check constraints")
+    _refuse(root, text, place)
     for column in root.find_all(exp.Column):
         _check_column(column, text, table, columns)
-    return _canonical(root)
+    return canonical_text(root)
 
 
-def default_expression(text: str, column_type: SqlType) -> str | None:
+def default_expression(text: str, column_type: SqlType | None) -> str | None:
     """The expression of a DEFAULT, canonical; None for NULL, which is the same as no default.
 
-    Plain literals must fit the column's type: raises DataError or ProgrammingError 42804 as an INSERT would.
+    `column_type` is None where it is not known yet. Plain literals must fit the column's type: raises DataError or ProgrammingError 42804 as an INSERT would.
     """
     root = _parse(text)
     _refuse(root, text, "DEFAULT expressions")
@@ -46,15 +50,64 @@ def default_expression(text: str, column_type: SqlType) -> str | None:
     if isinstance(root, exp.Null):
         return None
     is_literal, value = literal_value(root)
-    if is_literal:
+    if is_literal and column_type is not None:
         column_type.coerce(value)
-    return _canonical(root)
+    return canonical_text(root)
+
+
+def generated_expression(
+    text: str, table: str, columns: Collection[str] | None, generated: Collection[str] = ()
+) -> str:
+    """The expression of a generated column, canonical; it may use the `columns`, but none that is `generated` itself (42P17)."""
+    made = check_expression(text, table, columns, "column generation expressions")
+    for name in referenced_columns(made):
+        if name in generated:
+            message = f'cannot use generated column "{name}" in column generation expression'
+            raise ProgrammingError(message, sqlstate=sqlstate.INVALID_OBJECT_DEFINITION, position=0, statement=text)
+    return made
 
 
 @lru_cache(maxsize=1024)
 def referenced_columns(expression: str) -> tuple[str, ...]:
     """The columns that a canonical expression refers to, each once, in order of appearance."""
-    return tuple(dict.fromkeys(_name(column.this) for column in _parse(expression).find_all(exp.Column, bfs=False)))
+    return tuple(
+        dict.fromkeys(identifier_name(column.this) for column in _parse(expression).find_all(exp.Column, bfs=False))
+    )
+
+
+def with_renamed_column(expression: str, name: str, new_name: str) -> str:
+    """A canonical expression with a column called otherwise."""
+    root = _parse(expression)
+    for column in root.find_all(exp.Column):
+        if identifier_name(column.this) == name:
+            column.set("this", exp.to_identifier(new_name, quoted=quote_name(new_name) != new_name))
+    return canonical_text(root)
+
+
+@lru_cache(maxsize=1024)
+def called_function(expression: str) -> str | None:
+    """The name of the function that a canonical expression consists of a call to, or None."""
+    root = _parse(expression)
+    if isinstance(root, exp.Anonymous):
+        return str(root.name).lower()
+    return root.sql_name().lower() if isinstance(root, exp.Func) and not isinstance(root, exp.Cast) else None
+
+
+@lru_cache(maxsize=1024)
+def referenced_sequences(expression: str) -> frozenset[str]:
+    """The sequences that a canonical expression takes values from: ``nextval('s')``, ``currval``, ``setval``."""
+    found = set()
+    for call in _parse(expression).find_all(exp.Anonymous):
+        if call.name.lower() in ("nextval", "currval", "setval") and call.expressions:
+            literal = call.expressions[0].find(exp.Literal)
+            if literal is not None and literal.is_string:
+                found.add(_sequence_name(literal.this))
+    return frozenset(found)
+
+
+def _sequence_name(text: str) -> str:
+    last = text.removeprefix("public.")
+    return last[1:-1].replace('""', '"') if last.startswith('"') else fold(last)
 
 
 @lru_cache(maxsize=1024)
@@ -62,7 +115,7 @@ def referenced_types(expression: str) -> frozenset[str]:
     """The types, other than built-in ones, that a canonical expression refers to in casts."""
     kinds = [node.args.get("kind") for node in _parse(expression).find_all(exp.DataType)]
     names = [kind.expression if isinstance(kind, exp.Dot) else kind for kind in kinds if kind is not None]
-    return frozenset(map(_name, names))
+    return frozenset(map(identifier_name, names))
 
 
 def literal_value(node: exp.Expr) -> tuple[bool, Any]:
@@ -86,7 +139,7 @@ def _parse(text: str) -> exp.Expr:
     try:
         first, *others = sqlglot.parse(text, read="postgres")
     except ParseError as problem:
-        raise _syntax_error(problem, text) from problem
+        raise parse_error(problem, text) from problem
     except (SqlglotError, RecursionError) as problem:
         message = f"cannot read this expression: {problem}"
         raise ProgrammingError(message, sqlstate=sqlstate.SYNTAX_ERROR, position=0, statement=text) from problem
@@ -111,7 +164,7 @@ def _is_inner(node: exp.Expr) -> bool:
     return isinstance(node, exp.Alias) and node.find_ancestor(exp.Query) is not None
 
 
-def _syntax_error(problem: ParseError, text: str) -> ProgrammingError:
+def parse_error(problem: ParseError, text: str) -> ProgrammingError:
     """Our error for sqlglot's, with the position that it tells as a line and the column behind the word."""
     message, position = "syntax error in this expression", 0
     if problem.errors and problem.errors[0].get("line"):
@@ -136,30 +189,32 @@ def _refuse(root: exp.Expr, text: str, place: str) -> None:
             raise _wrong(f"parameters are not allowed in {place}", sqlstate.UNDEFINED_PARAMETER, node, text)
 
 
-def _check_column(column: exp.Column, text: str, table: str, columns: Collection[str]) -> None:
+def _check_column(column: exp.Column, text: str, table: str, columns: Collection[str] | None) -> None:
     """Raises unless the column is the table's own; takes the table's name from before it."""
-    name = _name(column.this)
+    name = identifier_name(column.this)
     qualifier = column.args.get("table")
     if qualifier is not None:
-        if _name(qualifier) != table or column.args.get("db") is not None:
-            message = f'missing FROM-clause entry for table "{_name(qualifier)}"'
+        if identifier_name(qualifier) != table or column.args.get("db") is not None:
+            message = f'missing FROM-clause entry for table "{identifier_name(qualifier)}"'
             raise _wrong(message, sqlstate.UNDEFINED_TABLE, column, text)
         column.set("table", None)
-    if name not in columns:
+    if columns is not None and name not in columns:
         problem = _wrong(f'column "{name}" does not exist', sqlstate.UNDEFINED_COLUMN, column, text)
         problem.hint = did_you_mean(name, columns)
         raise problem
 
 
-def _name(identifier: Any) -> str:
+def identifier_name(identifier: Any) -> str:
+    """What a name in the tree means: folded unless quoted."""
     if not isinstance(identifier, exp.Identifier):
         return str(identifier)
     return identifier.this if identifier.args.get("quoted") else fold(identifier.this)
 
 
-def _canonical(root: exp.Expr) -> str:
+def canonical_text(root: exp.Expr) -> str:
+    """The tree as PostgreSQL's SQL, names folded, comments left out."""
     for identifier in root.find_all(exp.Identifier):
-        identifier.set("this", _name(identifier))
+        identifier.set("this", identifier_name(identifier))
     return root.sql(dialect="postgres", comments=False)
 
 

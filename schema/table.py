@@ -4,7 +4,7 @@ Expressions (defaults, checks) are canonical SQL text in PostgreSQL's dialect; t
 name of a constraint or an index may be empty in a parsed statement: the dictionary then chooses one as PostgreSQL does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence as Names
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,14 +19,29 @@ class TableKind(Enum):
     LOCAL = "LOCAL"
 
 
+class Identity(Enum):
+    """How an identity column takes values from its sequence; the value is the words in DDL."""
+
+    ALWAYS = "ALWAYS"
+    BY_DEFAULT = "BY DEFAULT"
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; `default` is the text of a SQL expression, or None."""
+    """A column.
+
+    Attributes:
+        default: text of a SQL expression, or None.
+        generated: text of the expression that the stored value is computed by, or None.
+        identity: for an identity column, how its sequence is used; the sequence says that the column owns it.
+    """
 
     name: str
     type: SqlType
     not_null: bool = False
     default: str | None = None
+    generated: str | None = None
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +60,66 @@ class Check:
     expression: str
 
 
+class ReferentialAction(Enum):
+    """What happens to referencing rows; the value is the words in DDL."""
+
+    NO_ACTION = "NO ACTION"
+    RESTRICT = "RESTRICT"
+    CASCADE = "CASCADE"
+    SET_NULL = "SET NULL"
+    SET_DEFAULT = "SET DEFAULT"
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A FOREIGN KEY constraint.
+
+    Attributes:
+        columns: of this table, in order.
+        parent: the referenced table.
+        parent_columns: its columns, in the same order; empty in a parsed statement where its primary key is meant.
+        on_delete_columns: for SET NULL and SET DEFAULT on delete, the columns that are set; empty for all.
+        match_full: MATCH FULL, else MATCH SIMPLE.
+        deferrable: whether checking may wait until commit.
+        initially_deferred: whether it waits unless SET CONSTRAINTS says otherwise.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...] = ()
+    on_delete: ReferentialAction = ReferentialAction.NO_ACTION
+    on_update: ReferentialAction = ReferentialAction.NO_ACTION
+    on_delete_columns: tuple[str, ...] = ()
+    match_full: bool = False
+    deferrable: bool = False
+    initially_deferred: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class IndexColumn:
-    """A column of an index and its direction; NULLs sort last, or first where descending (PostgreSQL's defaults)."""
+    """A part of an index's key and its direction; NULLs sort last, or first where descending (PostgreSQL's defaults).
+
+    `name` is a column, or "" where the part is the value of `expression`.
+    """
 
     name: str
     descending: bool = False
+    expression: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class IndexDef:
-    """An index made by CREATE INDEX; the indexes of constraints are not listed, they are the constraints."""
+    """An index made by CREATE INDEX; the indexes of constraints are not listed, they are the constraints.
+
+    `where`: text of the condition of the rows that a partial index holds, or None.
+    """
 
     name: str
     table: str
     columns: tuple[IndexColumn, ...]
     unique: bool = False
+    where: str | None = None
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -79,6 +138,7 @@ class Table:
     primary_key: UniqueKey | None = None
     uniques: tuple[UniqueKey, ...] = ()
     checks: tuple[Check, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -105,7 +165,7 @@ class Table:
         """Whether there is a column of that name."""
         return any(column.name == name for column in self.columns)
 
-    def column_positions(self, names: Sequence[str]) -> tuple[int, ...]:
+    def column_positions(self, names: Names[str]) -> tuple[int, ...]:
         """Positions of several columns; KeyError where one is missing."""
         return tuple(map(self.column_index, names))
 
@@ -118,3 +178,58 @@ class Table:
     def unique_keys(self) -> tuple[UniqueKey, ...]:
         """The primary key, if there is one, and the unique constraints."""
         return ((self.primary_key,) if self.primary_key else ()) + self.uniques
+
+    @property
+    def constraint_names(self) -> tuple[str, ...]:
+        """Names of all constraints: keys, checks, foreign keys."""
+        names = [key.name for key in self.unique_keys] + [check.name for check in self.checks]
+        return (*names, *(key.name for key in self.foreign_keys))
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A sequence of numbers.
+
+    Attributes:
+        id: 0 until the dictionary gives it one, from the same counter as tables; never used again after a drop.
+        type: smallint, integer or bigint.
+        minimum, maximum: lowest and highest value.
+        cache: how many values a session takes at once.
+        cycle: whether it goes on at the other end when it is exhausted.
+        owned_by: table and column with which it is dropped, or None.
+    """
+
+    id: int
+    name: str
+    type: SqlType
+    start: int
+    increment: int
+    minimum: int
+    maximum: int
+    cache: int = 1
+    cycle: bool = False
+    owned_by: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view: `query` is canonical SQL text; `columns` the names that were given to its columns, or ()."""
+
+    name: str
+    query: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CommentKey:
+    """What a comment is about.
+
+    Attributes:
+        kind: the word in DDL: TABLE, COLUMN, CONSTRAINT, INDEX, SEQUENCE, TYPE or VIEW.
+        name: of the object; of a column or constraint, the name of its table.
+        part: the name of the column or constraint, else "".
+    """
+
+    kind: str
+    name: str
+    part: str = ""

@@ -11,9 +11,9 @@ from typing import Final
 
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import ProgrammingError
-from exdbsql.schema.expressions import referenced_columns
+from exdbsql.schema.expressions import called_function, check_expression, referenced_columns
 from exdbsql.schema.identifiers import check_name, combined_name, did_you_mean
-from exdbsql.schema.table import Check, IndexDef, Table, UniqueKey
+from exdbsql.schema.table import Check, ForeignKey, IndexColumn, IndexDef, Table, UniqueKey
 from exdbsql.schema.types import JSON, SqlType
 
 MAX_COLUMNS: Final = 1600
@@ -89,12 +89,28 @@ def complete_table(table: Table, taken: Collection[str]) -> Table:
 
 def complete_index(index: IndexDef, table: Table, taken: Collection[str]) -> IndexDef:
     """`index` with the rules checked and a name."""
-    _check_key(index.column_names, {column.name: column.type for column in table.columns})
+    types = {column.name: column.type for column in table.columns}
+    if not index.columns:
+        _check_key((), types)
+    _check_key(tuple(column.name for column in index.columns if column.expression is None), types, may_be_empty=True)
+    for text, place in index_expressions(index):
+        check_expression(text, table.name, table.column_names, place)
     if not index.name:
-        return replace(index, name=combined_name(index.table, index.column_names, "idx", taken))
+        return replace(index, name=combined_name(index.table, map(_part_name, index.columns), "idx", taken))
     check_name(index.name)
     require_new_relation(index.name, taken)
     return index
+
+
+def index_expressions(index: IndexDef) -> list[tuple[str, str]]:
+    """The expressions of an index and its condition, each with what to call it in errors."""
+    found = [(column.expression, "index expressions") for column in index.columns if column.expression is not None]
+    return found + ([(index.where, "index predicates")] if index.where is not None else [])
+
+
+def _part_name(column: IndexColumn) -> str:
+    """What a part of an index gives to its chosen name: the column, the function that is called, or ``expr``."""
+    return column.name if column.expression is None else called_function(column.expression) or "expr"
 
 
 def require_new_relation(name: str, taken: Collection[str]) -> None:
@@ -109,8 +125,8 @@ def default_check_name(table: str, expression: str, taken: Collection[str] = ())
     return combined_name(table, columns if len(columns) == 1 else (), "check", taken)
 
 
-def _check_key(columns: tuple[str, ...], known: Mapping[str, SqlType]) -> None:
-    if not columns:
+def _check_key(columns: tuple[str, ...], known: Mapping[str, SqlType], *, may_be_empty: bool = False) -> None:
+    if not columns and not may_be_empty:
         raise ProgrammingError("a key needs at least one column", sqlstate=sqlstate.INVALID_TABLE_DEFINITION)
     for position, name in enumerate(columns):
         require_key_column(name, known, columns[:position])
@@ -121,7 +137,7 @@ def _name_constraints(table: Table, taken: Collection[str]) -> Table:
     """Unnamed constraints named as PostgreSQL does, in the order primary key, unique, check; explicit names first."""
     own: list[str] = []
     relations = {table.name, *taken}
-    for name in [key.name for key in table.unique_keys] + [check.name for check in table.checks]:
+    for name in table.constraint_names:
         if name:
             require_new_constraint(table.name, name, own)
             own.append(name)
@@ -143,6 +159,17 @@ def _name_constraints(table: Table, taken: Collection[str]) -> Table:
         own.append(name)
         return replace(check, name=name)
 
+    def named_foreign_key(key: ForeignKey) -> ForeignKey:
+        if key.name:
+            return key
+        own.append(combined_name(table.name, key.columns, "fkey", own))
+        return replace(key, name=own[-1])
+
     primary = named_key(table.primary_key, "pkey", ()) if table.primary_key else None
-    uniques = tuple(named_key(key, "key", key.columns) for key in table.uniques)
-    return replace(table, primary_key=primary, uniques=uniques, checks=tuple(map(named_check, table.checks)))
+    return replace(
+        table,
+        primary_key=primary,
+        uniques=tuple(named_key(key, "key", key.columns) for key in table.uniques),
+        checks=tuple(map(named_check, table.checks)),
+        foreign_keys=tuple(map(named_foreign_key, table.foreign_keys)),
+    )

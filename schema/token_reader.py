@@ -105,11 +105,23 @@ class TokenReader:
         self._next += 1
         return token.value
 
-    def integer(self, what: str) -> int:
-        """A whole number with an optional minus sign, consumed."""
-        sign = -1 if self.accept_symbol("-") else 1
+    def next_is_symbol(self, symbol: str) -> bool:
+        """Whether this symbol comes next."""
         token = self.peek()
-        if token is None or token.kind is not TokenKind.NUMBER or not token.value.isdecimal() or len(token.value) > 18:
+        return token is not None and token.is_symbol(symbol)
+
+    def next_is_number(self) -> bool:
+        """Whether a number, or a sign before one, comes next."""
+        token = self.peek()
+        return token is not None and (token.kind is TokenKind.NUMBER or token.is_symbol("-", "+"))
+
+    def integer(self, what: str) -> int:
+        """A whole number of at most 19 digits with an optional sign, consumed."""
+        sign = -1 if self.accept_symbol("-") else 1
+        if sign == 1:
+            self.accept_symbol("+")
+        token = self.peek()
+        if token is None or token.kind is not TokenKind.NUMBER or not token.value.isdecimal() or len(token.value) > 19:
             raise self.syntax_error(expected=what)
         self._next += 1
         return sign * int(token.value)

@@ -48,9 +48,9 @@ _KNOWN: Final = (*_SIMPLE, *_NUMERIC, *_TEXT_WITH_LENGTH, *_TEMPORAL, "interval"
 _MISSING: Final[dict[str, str | None]] = {
     "timetz": "Use timestamptz.",
     "money": "Use numeric(p,s).",
-    "serial": "Use integer, and give the values from your program.",
-    "bigserial": "Use bigint, and give the values from your program.",
-    "smallserial": "Use smallint, and give the values from your program.",
+    "serial": "It is for columns of CREATE TABLE; here use integer.",
+    "bigserial": "It is for columns of CREATE TABLE; here use bigint.",
+    "smallserial": "It is for columns of CREATE TABLE; here use smallint.",
     "xml": "Use text.",
     "bit": "Use bytea.",
     "varbit": "Use bytea.",

@@ -101,7 +101,7 @@ def test_the_other_statements() -> None:
         CreateIndex(
             IndexDef("i", "t", (IndexColumn("a", descending=True), IndexColumn("B")), unique=True), if_not_exists=True
         ),
-        DropTable(("t", "u"), if_exists=True),
+        DropTable(("t", "u"), if_exists=True, cascade=True),
         DropIndex(("i", "j")),
     ]
 

@@ -1,0 +1,44 @@
+"""Names in DDL: of relations, and lists of columns."""
+
+from exdbsql.schema.token_reader import TokenReader
+from exdbsql.schema.tokens import Token
+
+
+def read_relation_name(reader: TokenReader) -> str:
+    """A name of a table or an index; ``public.`` before it is allowed, as we have just that schema."""
+    token = reader.peek()
+    name = reader.name("a name")
+    if reader.accept_symbol("."):
+        if name != "public":
+            raise reader.not_supported(f'a schema other than public ("{name}")', at=token)
+        name = reader.name("a name")
+    return name
+
+
+def read_column_names(reader: TokenReader) -> list[tuple[str, Token | None]]:
+    """Names of columns in parentheses, each with its token."""
+    reader.expect_symbol("(")
+    parts: list[tuple[str, Token | None]] = []
+    while True:
+        token = reader.peek()
+        parts.append((reader.name("a column"), token))
+        if not reader.accept_symbol(","):
+            break
+    reader.expect_symbol(")")
+    return parts
+
+
+def read_if_exists(reader: TokenReader) -> bool:
+    """Consumes IF EXISTS, if it comes next."""
+    if not reader.accept("if"):
+        return False
+    reader.expect("exists")
+    return True
+
+
+def read_if_not_exists(reader: TokenReader) -> bool:
+    """Consumes IF NOT EXISTS, if it comes next."""
+    if not reader.accept("if"):
+        return False
+    reader.expect("not", "exists")
+    return True
