@@ -32,9 +32,10 @@ def measure(line: work.Work, ours: Any, theirs: Any) -> tuple[float, float]:
     best = [float("inf"), float("inf")]
     for _ in range(line.rounds):
         for side, connection in enumerate((ours, theirs)):
+            run = line.run(connection, line.repeats)
             gc.collect()
             began = time.perf_counter()
-            line.run(connection, line.repeats)
+            run()
             best[side] = min(best[side], (time.perf_counter() - began) / line.repeats)
     work.drop_bulk(ours)
     work.drop_bulk(theirs)
@@ -71,7 +72,7 @@ def head(rows: int) -> list[str]:
     return [
         f"# exdbsql beside sqlite3, {rows:,} rows in memory",
         "",
-        f"Written by `make bench` on {date.today().isoformat()}: Python {platform.python_version()}, SQLite "
+        (f"Written by `make bench` on {date.today().isoformat()}: Python {platform.python_version()}, SQLite "
         f"{sqlite3.sqlite_version}, {platform.system()} {platform.machine()}, {processor()}. A ratio above 1 means that "
         "exdbsql is faster; both sides are measured in one run, in alternating rounds, and each side's best round counts.",
         "",

@@ -1,6 +1,7 @@
 """The lines of the table: what is done, how often, and the ratio that the project is after.
 
-A piece of work gets a DB-API connection and the number of repeats, and does the same on any database. Statements use `?`
+A piece of work gets a DB-API connection and the number of repeats, and gives the function that is timed; it does the same on any
+database. Statements use `?`
 and only SQL that sqlite3 reads as we do.
 """
 
@@ -25,20 +26,23 @@ FIVE_WAY = """SELECT s.id, c.name, co.name, p.name, k.name FROM sale s JOIN cust
 SALES = 100_000
 
 
+Timed = Callable[[Any, int], Callable[[], object]]
+
+
 @dataclass(frozen=True)
 class Work:
     """One line.
 
     Attributes:
         name: as the table shows it.
-        run: does it, a number of times.
+        run: gives the function that does it, a number of times.
         repeats: times per round.
         wanted: the ratio that the project is after.
         rounds: how often it is measured; the best counts.
     """
 
     name: str
-    run: Callable[[Any, int], None]
+    run: Timed
     repeats: int
     wanted: float
     rounds: int = 7
@@ -63,67 +67,79 @@ def autocommitting(connection: Any) -> Iterator[None]:
         connection.autocommit = False
 
 
-def query(sql: str, parameters: Callable[[int], Sequence[Any]] | None = None) -> Callable[[Any, int], None]:
+def query(sql: str, parameters: Callable[[int], Sequence[Any]] | None = None) -> Timed:
     """Run a query and fetch all its rows; without parameters it is called without."""
 
-    def run(connection: Any, repeats: int) -> None:
-        cursor = connection.cursor()
-        if parameters is None:
-            for _ in range(repeats):
-                cursor.execute(sql)
-                cursor.fetchall()
-        else:
-            given = [parameters(i) for i in range(repeats)]
-            for values in given:
-                cursor.execute(sql, values)
-                cursor.fetchall()
+    def start(connection: Any, repeats: int) -> Callable[[], object]:
         connection.rollback()
+        cursor = connection.cursor()
+        given = [(sql,) if parameters is None else (sql, parameters(i)) for i in range(repeats)]
 
-    return run
+        def run() -> None:
+            for values in given:
+                cursor.execute(*values)
+                cursor.fetchall()
+
+        return run
+
+    return start
 
 
-def alone(sql: str, parameters: Callable[[int], Sequence[Any]]) -> Callable[[Any, int], None]:
+def alone(sql: str, parameters: Callable[[int], Sequence[Any]]) -> Timed:
     """One row per statement, each statement a transaction of its own."""
 
-    def run(connection: Any, repeats: int) -> None:
+    def start(connection: Any, repeats: int) -> Callable[[], object]:
+        connection.rollback()
         cursor = connection.cursor()
         given = [parameters(i) for i in range(repeats)]
-        with autocommitting(connection):
-            for values in given:
-                cursor.execute(sql, values)
 
-    return run
+        def run() -> None:
+            with autocommitting(connection):
+                for values in given:
+                    cursor.execute(sql, values)
+
+        return run
+
+    return start
 
 
-def committed(sql: str, parameters: Callable[[int], Sequence[Any]]) -> Callable[[Any, int], None]:
+def committed(sql: str, parameters: Callable[[int], Sequence[Any]]) -> Timed:
     """One row per statement, then commit()."""
 
-    def run(connection: Any, repeats: int) -> None:
+    def start(connection: Any, repeats: int) -> Callable[[], object]:
+        connection.rollback()
         cursor = connection.cursor()
         given = [parameters(i) for i in range(repeats)]
-        for values in given:
-            cursor.execute(sql, values)
-            connection.commit()
 
-    return run
+        def run() -> None:
+            for values in given:
+                cursor.execute(sql, values)
+                connection.commit()
+
+        return run
+
+    return start
 
 
-def bulk_insert(rows: int, indexes: int) -> Callable[[Any, int], None]:
+def bulk_insert(rows: int, indexes: int) -> Timed:
     """executemany of all rows into a new table that has `indexes` indexes, the primary key among them."""
     data = [item(i, "bulk") for i in range(rows)]
 
-    def run(connection: Any, repeats: int) -> None:
+    def start(connection: Any, repeats: int) -> Callable[[], object]:
         cursor = connection.cursor()
-        for _ in range(repeats):
-            cursor.execute("DROP TABLE IF EXISTS bulk")
-            cursor.execute(ITEM.format("bulk"))
-            for column in ("name", "grp")[: indexes - 1]:
-                cursor.execute(f"CREATE INDEX bulk_{column} ON bulk ({column})")
-            connection.commit()
+        drop_bulk(connection)
+        cursor.execute(ITEM.format("bulk"))
+        for column in ("name", "grp")[: indexes - 1]:
+            cursor.execute(f"CREATE INDEX bulk_{column} ON bulk ({column})")
+        connection.commit()
+
+        def run() -> None:
             cursor.executemany("INSERT INTO bulk VALUES (?, ?, ?, ?)", data)
             connection.commit()
 
-    return run
+        return run
+
+    return start
 
 
 def drop_bulk(connection: Any) -> None:
@@ -139,15 +155,19 @@ class NewTexts:
         self.form = form
         self.count = 10_000_000
 
-    def __call__(self, connection: Any, repeats: int) -> None:
+    def __call__(self, connection: Any, repeats: int) -> Callable[[], object]:
         """Run `repeats` new texts."""
+        connection.rollback()
         cursor = connection.cursor()
         texts = [self.form.format(self.count + i) for i in range(repeats)]
         self.count += repeats
-        for text in texts:
-            cursor.execute(text)
-            cursor.fetchall()
-        connection.rollback()
+
+        def run() -> None:
+            for text in texts:
+                cursor.execute(text)
+                cursor.fetchall()
+
+        return run
 
 
 def fill(connection: Any, rows: int) -> Any:

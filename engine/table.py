@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
+from exdbsql.engine.collector import BULK, untrack, untrack_each
 from exdbsql.engine.dots import Dots
 from exdbsql.engine.index import Index, PrimaryIndex
 from exdbsql.engine.memory import row_size_function
@@ -155,21 +156,24 @@ class TableStore:
             if row is None:
                 del rows[key]
             else:
+                untrack(row)
                 rows[key] = row
             if size_of is not None:
                 growth += (size_of(row) if row is not None else 0) - (size_of(before) if before is not None else 0)
         self.credit += len(writes)
         return growth
 
-    def _secondary_indexes(self) -> tuple[Index, ...]:
+    def secondary_indexes(self) -> tuple[Index, ...]:
         """The indexes besides the primary key that commits have to keep up."""
         indexes: tuple[Index, ...] = tuple(self.indexes.values()) if self.indexes else ()
-        if self.retired:
-            indexes += tuple(index for ref in self.retired if (index := ref()) is not None)
-        return indexes
+        return indexes + self.retired_indexes() if self.retired else indexes
+
+    def retired_indexes(self) -> tuple[Index, ...]:
+        """Dropped indexes that a statement still holds."""
+        return tuple(index for ref in self.retired if (index := ref()) is not None)
 
     def _indexes_to_keep_up(self, changes: int) -> tuple[Index, ...]:
-        indexes = self._secondary_indexes()
+        indexes = self.secondary_indexes()
         if self.primary is not None and self.primary.sorted_part is not None:
             indexes = (*indexes, self.primary)
         for index in indexes:
@@ -188,7 +192,7 @@ class TableStore:
                 self.rows[key] = row
         if self.primary is not None:
             self.primary.sorted_part = None
-        for index in self._secondary_indexes():
+        for index in self.secondary_indexes():
             for key in writes:
                 before = self.chains[key][1]
                 if before is not None:
@@ -204,7 +208,9 @@ class TableStore:
         self.chains = dict.fromkeys(writes, link)
         if self.primary is not None:
             self.primary.add_many(writes)
-        for index in self._secondary_indexes():
+        if len(writes) < BULK:
+            untrack_each(writes.values())
+        for index in self.secondary_indexes():
             index.add_many(writes)
         self.rows.update(writes)
         self.credit += len(writes)
@@ -219,15 +225,20 @@ class TableStore:
         """
         if floor is None or floor >= self.changed_at:
             self.chains = {}
-            for index in self._secondary_indexes():
-                if index.gone:
-                    index.gone = {}
+            self.forget_gone()
             self.credit = 0
             return True
         self.credit += 8
         if floor > self.swept_floor and self.credit >= len(self.chains):
             self._sweep(floor)
         return False
+
+    def forget_gone(self) -> None:
+        """Forget what values indexes have lost; no snapshot needs it."""
+        if self.indexes or self.retired:
+            for index in self.secondary_indexes():
+                if index.gone:
+                    index.gone = {}
 
     def _sweep(self, floor: int) -> None:
         for key, chain in list(self.chains.items()):
@@ -237,7 +248,7 @@ class TableStore:
             shorter = trimmed(chain, floor)
             if shorter is not None and shorter[3] < chain[3]:
                 self.chains[key] = shorter
-        for index in self._secondary_indexes():
+        for index in self.secondary_indexes():
             index.forget_gone(floor)
         self.swept_floor = floor
         self.credit = 0
