@@ -69,12 +69,15 @@ def processor() -> str:
 
 def head(rows: int) -> list[str]:
     """Title, machine, versions."""
+    written = (
+        f"Written by `make bench` on {date.today().isoformat()}: Python {platform.python_version()}, SQLite "
+        f"{sqlite3.sqlite_version}, {platform.system()} {platform.machine()}, {processor()}. A ratio above 1 means that "
+        "exdbsql is faster; both sides are measured in one run, in alternating rounds, and each side's best round counts."
+    )
     return [
         f"# exdbsql beside sqlite3, {rows:,} rows in memory",
         "",
-        (f"Written by `make bench` on {date.today().isoformat()}: Python {platform.python_version()}, SQLite "
-        f"{sqlite3.sqlite_version}, {platform.system()} {platform.machine()}, {processor()}. A ratio above 1 means that "
-        "exdbsql is faster; both sides are measured in one run, in alternating rounds, and each side's best round counts.",
+        written,
         "",
         "| work, through DB-API | exdbsql | sqlite3 | ratio | wanted |",
         "|---|---|---|---|---|",
