@@ -63,7 +63,7 @@ def with_table(dictionary: "Dictionary", table: Table, **parts: Any) -> "Diction
     own = {table.name, *(key.name for key in old.unique_keys)}
     sequences = parts.get("sequences", dictionary.sequences)
     taken = {*dictionary.relation_names(), *sequences} - own
-    table = complete_foreign_keys(complete_table(table, taken), dictionary.tables)
+    table = complete_foreign_keys(complete_table(table, taken), dictionary.tables, dictionary.relation_names())
     return dictionary.changed(tables={**dictionary.tables, table.name: table}, **parts)
 
 

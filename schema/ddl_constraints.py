@@ -99,6 +99,8 @@ def read_table_constraint(reader: TokenReader, draft: TableDraft) -> bool:
     elif reader.accept("unique"):
         _refuse_nulls_not_distinct(reader)
         _read_table_key(reader, draft, name, primary=False, at=token)
+    elif named and reader.next_is("exclude"):
+        raise reader.not_supported("an EXCLUDE constraint")
     elif named:
         raise reader.syntax_error(expected="PRIMARY KEY, UNIQUE, CHECK or FOREIGN KEY")
     else:
@@ -182,7 +184,9 @@ def _read_generated(reader: TokenReader, draft: TableDraft) -> None:
     reader.expect("as")
     if reader.accept("identity"):
         if not column.type.is_integer:
-            raise reader.syntax_error(hint="An identity column is smallint, integer or bigint.")
+            with reader.at(reader.offset):
+                message = "identity column type must be smallint, integer, or bigint"
+                raise ProgrammingError(message, sqlstate=sqlstate.INVALID_PARAMETER_VALUE)
         options = read_sequence_options(reader, in_parentheses=True)
         draft.sequences.append((column.name, replace(options, type=column.type)))
         identity = Identity.ALWAYS if always else Identity.BY_DEFAULT

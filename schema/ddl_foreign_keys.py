@@ -47,10 +47,10 @@ def _read_actions(reader: TokenReader) -> tuple[ReferentialAction, ReferentialAc
         actions[event.value] = _read_action(reader)
         following = reader.peek()
         if following is not None and following.is_symbol("("):
-            if event.value == "update" or actions["delete"] not in (
-                ReferentialAction.SET_NULL,
-                ReferentialAction.SET_DEFAULT,
-            ):
+            sets = actions[event.value] in (ReferentialAction.SET_NULL, ReferentialAction.SET_DEFAULT)
+            if sets and event.value == "update":
+                raise reader.not_supported("a list of columns behind ON UPDATE SET")
+            if not sets:
                 raise reader.syntax_error(hint="Columns can follow ON DELETE SET NULL and ON DELETE SET DEFAULT only.")
             set_columns = tuple(column for column, _ in read_column_names(reader))
     return actions["delete"], actions["update"], set_columns

@@ -1,6 +1,6 @@
 """What must hold between a foreign key, its table and the table that it references. Codes are PostgreSQL's."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
 from exdbsql.schema import sqlstate
@@ -10,18 +10,18 @@ from exdbsql.schema.table import ForeignKey, Table
 from exdbsql.schema.types import SqlType
 
 
-def complete_foreign_keys(table: Table, tables: Mapping[str, Table]) -> Table:
+def complete_foreign_keys(table: Table, tables: Mapping[str, Table], others: Container[str] = ()) -> Table:
     """`table`, its constraints named, with the rules of its foreign keys checked and their referenced columns filled in.
 
     A table and the one that it references are of the same kind: rows that other nodes change by other ways than this
     node's could leave a reference without its row.
 
-    Raises ProgrammingError 42P01, 42703, 42830, 42804, 42P16, and 42704 for a table without a primary key.
+    `others`: relations that are no tables. Raises ProgrammingError 42P01, 42809, 42703, 42830, 42804, 42P16, and 42704 for a table without a primary key.
     """
-    return replace(table, foreign_keys=tuple(_complete(key, table, tables) for key in table.foreign_keys))
+    return replace(table, foreign_keys=tuple(_complete(key, table, tables, others) for key in table.foreign_keys))
 
 
-def _complete(key: ForeignKey, table: Table, tables: Mapping[str, Table]) -> ForeignKey:
+def _complete(key: ForeignKey, table: Table, tables: Mapping[str, Table], others: Container[str]) -> ForeignKey:
     for name in key.columns + key.on_delete_columns:
         _require_column(name, table)
     for name in key.on_delete_columns:
@@ -29,6 +29,9 @@ def _complete(key: ForeignKey, table: Table, tables: Mapping[str, Table]) -> For
             message = f'column "{name}" referenced in ON DELETE SET action must be part of foreign key'
             raise ProgrammingError(message, sqlstate=sqlstate.INVALID_COLUMN_REFERENCE)
     parent = table if key.parent == table.name else tables.get(key.parent)
+    if parent is None and key.parent in others:
+        message = f'referenced relation "{key.parent}" is not a table'
+        raise ProgrammingError(message, sqlstate=sqlstate.WRONG_OBJECT_TYPE)
     if parent is None:
         message = f'relation "{key.parent}" does not exist'
         raise ProgrammingError(message, sqlstate=sqlstate.UNDEFINED_TABLE, hint=did_you_mean(key.parent, tables))

@@ -106,6 +106,8 @@ def drop_sequences(dictionary: "Dictionary", stmt: DropSequence) -> "Dictionary"
 def create_view(dictionary: "Dictionary", stmt: CreateView) -> "Dictionary":
     """The dictionary with the view; whether its query makes sense is for the layer above to say."""
     name = stmt.view.name
+    if stmt.or_replace and name not in dictionary.views and name in dictionary.relation_names():
+        raise _missing(dictionary, name, "view", ())
     if not (stmt.or_replace and name in dictionary.views):
         require_new_relation(name, dictionary.relation_names())
         require_new_type(name, dictionary.types)
@@ -151,12 +153,22 @@ def _missing(dictionary: "Dictionary", name: str, what: str, known: Iterable[str
 def comment_on(dictionary: "Dictionary", stmt: CommentOn) -> "Dictionary":
     """The dictionary with the comment set, or taken away."""
     if not has_object(dictionary, stmt.key):
-        what = f"{stmt.key.kind.lower()} {stmt.key.name}" + (f".{stmt.key.part}" if stmt.key.part else "")
-        raise ProgrammingError(f"{what} does not exist", sqlstate=sqlstate.UNDEFINED_OBJECT)
+        raise _nothing_to_comment(dictionary, stmt.key)
     comments = {key: text for key, text in dictionary.comments.items() if key != stmt.key}
     if stmt.text is not None:
         comments[stmt.key] = stmt.text
     return dictionary.changed(comments=comments) if comments != dictionary.comments else dictionary
+
+
+def _nothing_to_comment(dictionary: "Dictionary", key: CommentKey) -> ProgrammingError:
+    if key.part:
+        table = dictionary.table(key.name)
+        message = f'{key.kind.lower()} "{key.part}" of relation "{table.name}" does not exist'
+        code = sqlstate.UNDEFINED_COLUMN if key.kind == "COLUMN" else sqlstate.UNDEFINED_OBJECT
+        return ProgrammingError(message, sqlstate=code)
+    if key.kind == "TYPE":
+        return type_missing(key.name, dictionary.types)
+    return _missing(dictionary, key.name, key.kind.lower(), ())
 
 
 def has_object(dictionary: "Dictionary", key: CommentKey) -> bool:

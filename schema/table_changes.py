@@ -34,7 +34,9 @@ def create_table(dictionary: "Dictionary", stmt: CreateTable) -> "Dictionary":
         table, sequence = with_own_sequence(table, column, options, {*taken, *(made.name for made in sequences)})
         sequences.append(sequence)
     table = complete_table(table, {*taken, *(made.name for made in sequences)})
-    table = replace(complete_foreign_keys(table, dictionary.tables), id=dictionary.next_table_id)
+    table = replace(
+        complete_foreign_keys(table, dictionary.tables, dictionary.relation_names()), id=dictionary.next_table_id
+    )
     numbered = {made.name: replace(made, id=table.id + 1 + i) for i, made in enumerate(sequences)}
     return dictionary.changed(
         tables={**dictionary.tables, table.name: table},
