@@ -127,6 +127,8 @@ def _extend(value: object) -> Any:
         return msgpack.ExtType(TIME, _uint64.pack(seconds * 1_000_000 + value.microsecond))
     if isinstance(value, uuid.UUID):
         return msgpack.ExtType(UUID, value.bytes)
+    if isinstance(value, timedelta):  # a parameter on its way to the server: it means an interval there
+        value = Interval.from_timedelta(value)
     if isinstance(value, Interval):
         return msgpack.ExtType(INTERVAL, _interval.pack(value.months, value.days, value.microseconds))
     if isinstance(value, Jsonb):

@@ -13,7 +13,8 @@ from typing import Any
 from exdbsql.schema.array import Array
 from exdbsql.schema.conversion import Conversions, mismatch
 from exdbsql.schema.errors import ProgrammingError
-from exdbsql.schema.jsonb import Jsonb, check_syntax
+from exdbsql.schema.json_text import check_syntax
+from exdbsql.schema.jsonb import Jsonb
 
 _HINT = "Wrap the value: Jsonb(value)."
 

@@ -13,21 +13,25 @@ Of equal keys the last counts; keys come shorter first, then by their bytes, as 
 surrogate pairs in strings are refused, as there. Nesting is bounded by `MAX_DEPTH`.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import total_ordering
-from typing import Any, Final, NoReturn
+from typing import Any
 
 from exdbsql.schema import sqlstate
-from exdbsql.schema.conversion import mismatch, shortened
+from exdbsql.schema.conversion import mismatch
 from exdbsql.schema.errors import DatabaseError, DataError
-from exdbsql.schema.number_types import format_double, format_numeric, parse_json_number
-
-MAX_DEPTH: Final = 256
-"""Arrays and objects within each other in one document, at most."""
-_MAX_PLAIN_DIGITS: Final = 4_000  # of an int that Python converts to and from text without complaint
-_quoted: Callable[[str], str] = json.encoder.encode_basestring
+from exdbsql.schema.json_text import (
+    MAX_DEPTH,
+    check_text,
+    number_of,
+    ordered,
+    parse_root,
+    require_levels,
+    too_deep,
+    write,
+)
+from exdbsql.schema.number_types import format_double
 
 
 @total_ordering
@@ -46,7 +50,7 @@ class Jsonb:
     @classmethod
     def parse(cls, text: str) -> "Jsonb":
         """The document that JSON `text` stands for. Raises DataError 22P02, 22P05, 22003, 54001."""
-        return cls.of_root(_checked(_load(text, _DECODER), text))
+        return cls.of_root(parse_root(text))
 
     @classmethod
     def of_root(cls, root: Any) -> "Jsonb":
@@ -133,19 +137,6 @@ class Jsonb:
         return Jsonb.parse, (str(self),)
 
 
-def ordered(members: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """A dict with the keys in the order that jsonb keeps; the last of equal keys counts."""
-    found = dict(members)
-    if len(found) < 2:
-        return found
-    return dict(sorted(found.items(), key=_member_order))
-
-
-def _member_order(member: tuple[str, Any]) -> tuple[int, bytes]:
-    key = member[0].encode("utf-8", "surrogatepass")
-    return len(key), key
-
-
 def _handed_out(node: Any) -> Any:
     return Jsonb.of_root(node) if isinstance(node, (dict, list)) else node
 
@@ -188,149 +179,24 @@ def _order_key(node: Any) -> tuple[Any, ...]:
     return (2, node)
 
 
-def write(node: Any) -> str:
-    """A root as text, with PostgreSQL's blanks."""
-    try:
-        return _ENCODER.encode(node)
-    except (TypeError, ValueError):  # a Decimal, or an int of very many digits
-        return "".join(_pieces(node))
-
-
-def _pieces(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        before = "{"
-        for key, member in node.items():
-            yield f"{before}{_quoted(key)}: "
-            yield from _pieces(member)
-            before = ", "
-        yield "}" if node else "{}"
-    elif isinstance(node, list):
-        before = "["
-        for element in node:
-            yield before
-            yield from _pieces(element)
-            before = ", "
-        yield "]" if node else "[]"
-    elif isinstance(node, str):
-        yield _quoted(node)
-    elif isinstance(node, Decimal) or (isinstance(node, int) and not isinstance(node, bool)):
-        yield format_numeric(Decimal(node))
-    else:
-        yield {True: "true", False: "false", None: "null"}[node]
-
-
-def _refuse_constant(word: str) -> NoReturn:
-    raise ValueError(f'Token "{word}" is invalid.')
-
-
-def _number(text: str) -> int | Decimal:
-    number = parse_json_number(text)
-    exponent = number.as_tuple().exponent
-    if isinstance(exponent, int) and exponent > 0 and number.adjusted() < _MAX_PLAIN_DIGITS:
-        return int(number)
-    return number
-
-
-def _integer(text: str) -> int | Decimal:
-    return int(text) if len(text) < _MAX_PLAIN_DIGITS else parse_json_number(text)
-
-
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False)
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=ordered, parse_float=_number, parse_int=_integer, parse_constant=_refuse_constant
-)
-# The type json keeps the text: what its numbers and keys mean does not matter.
-_SYNTAX: Final = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse_constant)
-
-
-def check_syntax(text: str) -> None:
-    """Raises DataError 22P02 where `text` is not JSON, 54001 where it is nested too deep."""
-    _require_depth(_load(text, _SYNTAX), text)
-
-
-def _load(text: str, decoder: json.JSONDecoder) -> Any:
-    try:
-        return decoder.decode(text)
-    except RecursionError:
-        raise _too_deep() from None
-    except ValueError as problem:
-        where = f" (character {problem.pos + 1})" if isinstance(problem, json.JSONDecodeError) else ""
-        message = f"invalid input syntax for type json: {shortened(text)!r}"
-        detail = f"{problem.msg}{where}." if isinstance(problem, json.JSONDecodeError) else str(problem)
-        raise DataError(message, sqlstate=sqlstate.INVALID_TEXT_REPRESENTATION, detail=detail) from None
-
-
-def _too_deep() -> DataError:
-    message = f"JSON nested more than {MAX_DEPTH} levels deep"
-    return DataError(message, sqlstate=sqlstate.STATEMENT_TOO_COMPLEX)
-
-
-def _require_depth(root: Any, text: str) -> None:
-    if text.count("[") + text.count("{") > MAX_DEPTH:
-        _require_levels(root, MAX_DEPTH)
-
-
-def _require_levels(root: Any, bound: int) -> None:
-    """Raises where arrays and objects are nested more than `bound` levels deep; does not recurse itself."""
-    level, depth = [root], 0
-    while level := [node for node in level if isinstance(node, (dict, list))]:
-        depth += 1
-        if depth > bound:
-            raise _too_deep()
-        level = [child for node in level for child in (node.values() if isinstance(node, dict) else node)]
-
-
-def _checked(root: Any, text: str) -> Any:
-    """`root`, after checks of what only escapes can bring in."""
-    _require_depth(root, text)
-    if "\\u" in text:
-        _check_strings(root)
-    elif "\0" in text or not text.isascii():
-        _check_text(text)
-    return root
-
-
-def _check_strings(node: Any) -> None:
-    if isinstance(node, str):
-        _check_text(node)
-    elif isinstance(node, dict):
-        for key, member in node.items():
-            _check_text(key)
-            _check_strings(member)
-    elif isinstance(node, list):
-        for element in node:
-            _check_strings(element)
-
-
-def _check_text(text: str) -> str:
-    if "\0" in text:
-        raise DataError("\\u0000 cannot be part of jsonb text", sqlstate=sqlstate.UNTRANSLATABLE_CHARACTER)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        message = "invalid input syntax for type json: half of a surrogate pair"
-        raise DataError(message, sqlstate=sqlstate.INVALID_TEXT_REPRESENTATION) from None
-    return text
-
-
 def _normal(value: object, depth: int) -> Any:
     """A root for a Python value that may have `depth` more levels."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, Jsonb):
-        _require_levels(value.root, depth)
+        require_levels(value.root, depth)
         return value.root
     if isinstance(value, str):
-        return _check_text(str.__str__(value))
+        return check_text(str.__str__(value))
     if isinstance(value, int):
         return int(value)
     if isinstance(value, (float, Decimal)):
         text = format_double(value) if isinstance(value, float) else str(value)
         if not Decimal(value).is_finite():
             raise DataError(f"JSON has no number {text}", sqlstate=sqlstate.INVALID_TEXT_REPRESENTATION)
-        return _number(text)
+        return number_of(text)
     if depth == 0:
-        raise _too_deep()
+        raise too_deep()
     if isinstance(value, (list, tuple)):
         return [_normal(element, depth - 1) for element in value]
     if isinstance(value, Mapping):
@@ -340,7 +206,7 @@ def _normal(value: object, depth: int) -> Any:
 
 def _key(key: object) -> str:
     if isinstance(key, str):
-        return _check_text(str.__str__(key))
+        return check_text(str.__str__(key))
     problem = mismatch("jsonb", key)
     problem.hint = "The keys of a JSON object are text."
     raise problem

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exdbsql.schema.errors import DataError, Error, ProgrammingError
-from exdbsql.schema.jsonb import MAX_DEPTH, Jsonb, kind
+from exdbsql.schema.json_text import MAX_DEPTH
+from exdbsql.schema.jsonb import Jsonb, kind
 from exdbsql.schema.types import JSON, JSONB, array_of
 
 # As PostgreSQL 15 orders them (collation C).
