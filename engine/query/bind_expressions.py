@@ -38,6 +38,7 @@ from exdbsql.engine.query.expressions import (
     true,
 )
 from exdbsql.engine.query.functions import FUNCTIONS, NODE_FUNCTIONS, find_overload
+from exdbsql.engine.query.in_literals import stranger
 from exdbsql.engine.query.plan import Plan, output_columns
 from exdbsql.engine.query.scope import Scope
 from exdbsql.schema import sqlstate
@@ -274,8 +275,10 @@ class ExpressionBinder:
             raise self.context.error(node, f"subquery has too {many} columns", sqlstate.SYNTAX_ERROR)
         args = []
         for part, column in zip(nodes, columns, strict=True):
-            other = Const(column.type or TEXT, column.nullable, None)
-            arg, _ = operators.comparable(self.context, node, "=", self.bind(part), other)
+            arg = stranger(self.context, part, column.type or TEXT)
+            if arg is None:
+                other = Const(column.type or TEXT, column.nullable, None)
+                arg, _ = operators.comparable(self.context, node, "=", self.bind(part), other)
             args.append(arg)
         nullable = any(a.nullable for a in args) or any(c.nullable for c in columns)
         return InSubquery(BOOLEAN, nullable, tuple(args), plan)
