@@ -6,7 +6,7 @@ replaced as one value, so that a snapshot knows which position of the log it saw
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from exdbsql.engine import commits, constraints, replicated_state
@@ -163,10 +163,17 @@ class Database:
             self._prune_locked()
         self._prune_if_wanted()
 
-    def prepare_commit(self, transaction: Transaction) -> PreparedCommit:
+    def prepare_commit(
+        self, transaction: Transaction, announce: Callable[[PreparedCommit], None] | None = None
+    ) -> PreparedCommit:
         """The first of two steps of a commit through the log; the transaction ends, the commit is pending.
 
         A verdict has to follow: ``apply_write_set`` with what this returns, or ``abort_prepared``.
+
+        Args:
+            transaction: what to commit.
+            announce: called with the prepared commit before anything is set aside, so that an interrupt on the way back
+                cannot lose it.
 
         Raises:
             ConflictError, IntegrityError: as ``Transaction.commit``; nothing is pending then.
@@ -179,6 +186,8 @@ class Database:
             prepared = PreparedCommit(guarded, local, local_part(transaction.reads))
         else:
             prepared = PreparedCommit(write_set_of(replicated, transaction.position), local)
+        if announce is not None:
+            announce(prepared)
         try:
             with self.commit_lock:
                 if replicated and transaction.snapshot < self.state_replaced_at:

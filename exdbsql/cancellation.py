@@ -11,7 +11,10 @@ only the statement itself runs where it can be hit.
 
 import ctypes
 import threading
-from typing import Final
+from time import monotonic
+from typing import ClassVar, Final
+
+from exdbsql.schema.sqlstate import QUERY_CANCELED
 
 _send = ctypes.pythonapi["PyThreadState_SetAsyncExc"]
 _send.argtypes = (ctypes.c_ulong, ctypes.py_object)
@@ -26,9 +29,21 @@ BUSY: Final = -2
 definite; the begin and the end of a transaction, so that no snapshot is left behind."""
 
 
+_LOST_AFTER_S: Final = 0.1
+"""A request that has had no effect for so long was lost, and may be repeated: the interpreter swallows an exception that arrives in a
+destructor or in the callback of a weak reference."""
+
+
 class StatementCancelled(BaseException):
     """Arrives in the thread that runs the statement; never leaves the session. Not an Exception, so that no handler on
-    the way swallows it."""
+    the way swallows it.
+
+    Attributes:
+        message, sqlstate: of the error that the session makes of it.
+    """
+
+    message: ClassVar[str] = "the statement was cancelled"
+    sqlstate: ClassVar[str] = QUERY_CANCELED
 
 
 class Cancellation:
@@ -40,25 +55,34 @@ class Cancellation:
         requested: somebody asked; the runner has to `settle`.
     """
 
-    __slots__ = ("_lock", "requested", "thread")
+    __slots__ = ("_lock", "_sent_at", "requested", "thread")
 
     def __init__(self) -> None:
         self.thread = 0
         self.requested = False
+        self._sent_at = 0.0
         self._lock = threading.Lock()
 
-    def cancel(self) -> None:
-        """Stop the statement that runs now; nothing happens where none does."""
+    def cancel(self, reason: type[StatementCancelled] = StatementCancelled, number: int | None = None) -> None:
+        """Stop the statement that runs now; nothing happens where none does.
+
+        Args:
+            reason: what arrives there.
+            number: the very object that was in `thread`, where only the statement that put it there is meant.
+        """
         with self._lock:
-            self.requested = True
+            now = monotonic()
+            if self.requested and now < self._sent_at + _LOST_AFTER_S:
+                return  # one is enough: a second would hit who deals with the first
+            self.requested, self._sent_at = True, now
             thread = self.thread
-            if thread > 0:
-                _send(thread, ctypes.py_object(StatementCancelled))
+            if thread > 0 and (number is None or number is thread):
+                _send(thread, ctypes.py_object(reason))
             else:
                 self.requested = False
 
     def shield(self) -> None:
-        """For the runner, when the part that can be cancelled is over: nothing is delivered after this."""
+        """For the runner, when the part that can be cancelled has gone well: nothing is delivered after this."""
         self.thread = BUSY
         if self.requested:
             self.settle()

@@ -16,6 +16,7 @@ from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import InterfaceError
 from exdbsql.session import Session
 from exdbsql.statement_cache import DdlText, StatementCache
+from exdbsql.statement_watch import StatementWatch
 
 _END_TIMEOUT_S: Final = 5.0
 """How long `close` waits for a statement of another thread to stop."""
@@ -28,6 +29,7 @@ class Database:
         name: its `dbname`.
         engine: tables and transactions.
         statements: the statements that were prepared.
+        watch: over statements of sessions that have set a limit.
         replication: the node's part in a cluster, or None.
     """
 
@@ -35,6 +37,7 @@ class Database:
         self.name = name
         self.engine = engine
         self.statements = StatementCache(engine)
+        self.watch = StatementWatch()
         self.replication = replication
         self._sessions: set[Session] = set()
         self._lock = threading.RLock()  # a forgotten connection may be collected, and forgets its session, inside it

@@ -108,6 +108,8 @@ def _set(session: "Session", name: str, value: str | None) -> Answer:
         )
     session.settings.set(name, value)
     session.block.modes.refresh()
+    if name in ("statement_timeout", "work_mem"):
+        session.limit_statements()
     return _done("SET")
 
 

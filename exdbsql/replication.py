@@ -18,6 +18,7 @@ import contextlib
 import itertools
 import secrets
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final, Protocol
 
 from exdbsql.cluster.state_machine import Origin
@@ -136,26 +137,27 @@ class Replication:
         if TableKind.REPLICATED not in transaction.written_kinds:
             transaction.commit()
             return
+        token = self._process + next(self._tokens).to_bytes(8, "big")
         try:
             self.require_quorum()
-            prepared = self._engine.prepare_commit(transaction)
-        except BaseException:
+            prepared = self._engine.prepare_commit(transaction, partial(self._prepared.__setitem__, token))
+            command = codec.pack([_TRANSACTION, token, prepared.to_bytes()])
+        except BaseException:  # an interrupt too: nothing has been proposed
             transaction.rollback()
+            self._settle(token, committed=False)
             raise
-        token = self._process + next(self._tokens).to_bytes(8, "big")
-        self._prepared[token] = prepared
-        outcome = self._submit([_TRANSACTION, token, prepared.to_bytes()], token)
+        outcome = self._submit(command, token)
         self._settle(token, committed=not isinstance(outcome, Error))
         if isinstance(outcome, Error):
             raise outcome
 
-    def _submit(self, command: list[Any], token: bytes) -> object:
+    def _submit(self, command: bytes, token: bytes) -> object:
         """Propose, and keep or drop what was prepared as the outcome says.
 
         An interrupt (Ctrl-C) in between leaves it prepared: the entry may be on its way, and its turn comes in `apply`.
         """
         try:
-            return self.node.submit(codec.pack(command))
+            return self.node.submit(command)
         except CommitOutcomeUnknownError as error:
             self._unknown[error.transaction_id] = token
             raise

@@ -35,8 +35,9 @@ from exdbsql.schema.errors import (
     OperationalError,
     ProgrammingError,
 )
-from exdbsql.settings import Settings
+from exdbsql.settings import Settings, kilobytes, milliseconds
 from exdbsql.statement_cache import DdlText, PlannedStatement
+from exdbsql.statement_watch import Limits
 from exdbsql.transaction_block import TransactionBlock
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class Session:
         if self._running.thread != ENDED:
             self.block.rollback()
             self._running.thread = ENDED
+            self._database.watch.set(self._running, Limits())
             self._database.forget(self)
 
     # --- statements --------------------------------------------------------------------------------------------------
@@ -168,11 +170,16 @@ class Session:
                     outcome = planned.run(transaction, values)
                 else:
                     outcome = block.log.run(planned, planned.run, values)
-        except (Error, KeyboardInterrupt):
-            block.fail()
-            raise
         except BaseException as problem:
+            running.thread = BUSY
+            if running.requested:
+                try:
+                    running.settle()
+                except StatementCancelled:  # it came while another error was on its way
+                    running.settle()
             block.fail()
+            if isinstance(problem, (Error, KeyboardInterrupt)):
+                raise
             raise _as_error(problem) from problem
         finally:
             running.thread = 0
@@ -194,10 +201,13 @@ class Session:
             outcome = planned.run(transaction, values)
             running.shield()
         except BaseException:
-            try:
-                running.shield()
-            finally:  # the request to stop may arrive only now
-                transaction.rollback()
+            running.thread = BUSY
+            if running.requested:
+                try:
+                    running.settle()
+                except StatementCancelled:
+                    running.settle()
+            transaction.rollback()
             raise
         if not planned.writes:
             transaction.rollback()
@@ -230,12 +240,15 @@ class Session:
             if alone:
                 self._commit_block()
         except BaseException as problem:
-            try:
-                running.shield()
-            finally:  # the request to stop may arrive only now
-                if alone:
-                    self.block.rollback()
-                self.block.fail()
+            running.thread = BUSY
+            if running.requested:
+                try:
+                    running.settle()
+                except StatementCancelled:
+                    running.settle()
+            if alone:
+                self.block.rollback()
+            self.block.fail()
             if isinstance(problem, (Error, KeyboardInterrupt)):
                 raise
             raise _as_error(problem) from problem
@@ -254,18 +267,34 @@ class Session:
         A node that has yet to join its cluster waits here before it touches a replicated table. Until then statements
         are not kept, so that later ones pass without a question.
         """
-        self._check_not_running()
+        running = self._running
+        if running.thread:
+            raise self._why_not()
+        running.thread = get_ident()
         try:
             found = self._statements.prepare(sql, keep=not self._database.is_joining)
+            running.shield()
             if isinstance(found, PlannedStatement) and found.uses_replicated:
                 self._database.wait_ready()
             return found
-        except (Error, KeyboardInterrupt):
+        except BaseException as problem:
+            running.thread = BUSY
+            if running.requested:
+                try:
+                    running.settle()
+                except StatementCancelled:
+                    running.settle()
             self.block.fail()
-            raise
-        except Exception as problem:
-            self.block.fail()
+            if isinstance(problem, (Error, KeyboardInterrupt)):
+                raise
             raise _as_error(problem) from problem
+        finally:
+            running.thread = 0
+            if running.requested:
+                try:
+                    running.settle()
+                except StatementCancelled:
+                    running.settle()
 
     def _check_may_run(self, planned: PlannedStatement) -> None:
         self.block.check_not_failed()
@@ -337,6 +366,13 @@ class Session:
             self.block.fail()
             raise
 
+    def limit_statements(self) -> None:
+        """Put the settings `statement_timeout` and `work_mem` into force."""
+        timeout_ms = milliseconds(self.settings.get("statement_timeout"))
+        memory_kb = kilobytes(self.settings.get("work_mem"))
+        limits = Limits(timeout_ms / 1000 if timeout_ms else None, memory_kb * 1024 if memory_kb else None)
+        self._database.watch.set(self._running, limits)
+
     def notice(self, text: str) -> None:
         """Say something beside the next result."""
         self._notices.append(text)
@@ -346,7 +382,7 @@ def _as_error(problem: BaseException) -> Error:
     """What is no error of ours as one."""
     match problem:
         case StatementCancelled():
-            return OperationalError("the statement was cancelled", sqlstate=states.QUERY_CANCELED)
+            return OperationalError(problem.message, sqlstate=problem.sqlstate)
         case MemoryError():
             return OperationalError("out of memory", sqlstate=states.OUT_OF_MEMORY)
         case RecursionError():

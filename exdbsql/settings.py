@@ -5,6 +5,7 @@ name is an error, because a setting that is accepted and ignored is worse than n
 """
 
 import difflib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -42,6 +43,42 @@ def _check_bool(value: str) -> str:
     raise _bad_value("transaction_read_only", value, "on or off")
 
 
+def _quantity(name: str, value: str, units: dict[str, float]) -> int:
+    """A number with a unit, in the setting's own unit; the first of `units` is that.
+
+    Raises:
+        ProgrammingError: 22023.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", value)
+    factor = None if match is None else units.get(match[2] or next(iter(units)))
+    number = -1 if match is None or factor is None else round(float(match[1]) * factor)
+    if not 0 <= number < 2**31:
+        raise _bad_value(name, value, f"a number up to {2**31 - 1}, or one with a unit: {', '.join(units)}")
+    return number
+
+
+def _quantity_text(number: int, units: dict[str, float]) -> str:
+    """In the largest unit that it is a whole number of, as PostgreSQL shows it."""
+    for unit, factor in sorted(units.items(), key=lambda item: -item[1]):
+        if number and number % factor == 0:
+            return f"{round(number / factor)}{unit}"
+    return str(number)
+
+
+_TIMES = {"ms": 1.0, "s": 1000.0, "min": 60_000.0, "h": 3_600_000.0, "d": 86_400_000.0}
+_SIZES = {"kB": 1.0, "MB": 1024.0, "GB": 1024.0**2, "TB": 1024.0**3}
+
+
+def milliseconds(value: str) -> int:
+    """What `statement_timeout` says; 0 for no limit."""
+    return _quantity("statement_timeout", value, _TIMES)
+
+
+def kilobytes(value: str) -> int:
+    """What `work_mem` says; 0 for no limit."""
+    return _quantity("work_mem", value, _SIZES)
+
+
 @dataclass(frozen=True, slots=True)
 class _Setting:
     default: str
@@ -55,7 +92,9 @@ _SETTINGS: dict[str, _Setting] = {
     "default_transaction_read_only": _Setting("off", _check_bool),
     "server_encoding": _Setting("UTF8", None),
     "server_version": _Setting(SERVER_VERSION, None),
+    "statement_timeout": _Setting("0", lambda value: _quantity_text(milliseconds(value), _TIMES)),
     "timezone": _Setting("UTC", None),
+    "work_mem": _Setting("0", lambda value: _quantity_text(kilobytes(value), _SIZES)),
 }
 
 
