@@ -29,6 +29,36 @@ class ClusterInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterState:
+    """What a node is doing in its cluster, for operators.
+
+    Attributes:
+        state: one of :data:`exdbsql.cluster.listener.STATES`.
+        since: when that began, in s since the epoch.
+        waits_for: what it waits for, in words; "" where it is ready.
+        reasons: what other nodes say against this one while it waits.
+        cluster_id: the cluster's, 0 where the node is in none.
+        incarnation: the identity of this start of the node (R6).
+        phase, role, term, leader: consensus, as in ``ReplicaStatus``.
+        last_index, commit, applied: log positions: the newest entry here, the newest committed, the newest applied.
+    """
+
+    state: str
+    since: float
+    waits_for: str
+    reasons: tuple[str, ...]
+    cluster_id: int
+    incarnation: int
+    phase: str
+    role: str
+    term: int
+    leader: int | None
+    last_index: int
+    commit: int
+    applied: int
+
+
+@dataclass(frozen=True, slots=True)
 class MemberInfo:
     """One member as this node sees it now.
 

@@ -21,6 +21,22 @@ SWITCH_INTERVAL_S = 0.0005
 """Measured beside a busy thread on the leader: 6 times the commits of the default of 5 ms."""
 
 
+STATES = (
+    "not listening",
+    "waiting",
+    "recovering",
+    "catching up",
+    "ready",
+    "without quorum",
+    "detached",
+    "stopped",
+)
+"""In the order of a node's life; `waiting` is for other nodes, `recovering` from a restart, `catching up` with the log."""
+
+_WORDS = {"founded": "waiting", "asking": "recovering", "left": "stopped", "halted": "stopped"}
+"""Phases of the core that are something simpler to people."""
+
+
 class Listener:
     """See the module.
 
@@ -28,6 +44,8 @@ class Listener:
         runtime: the node's stay in a cluster: the present one, or the last.
         is_detached: the node is in no cluster, by its own wish.
         since: when `has_quorum` last changed, by `time.monotonic()`, in s.
+        state: what the node is doing, in one word or two; see :data:`STATES`.
+        state_since: when that last changed, in s since the epoch.
     """
 
     def __init__(self, node_id: int, make_runtime: Callable[[Callable[[], None]], Runtime], detached: bool) -> None:
@@ -35,6 +53,9 @@ class Listener:
         self.since = time.monotonic()
         self._node_id = node_id
         self._had_quorum = False
+        self._attached_again = False
+        self.state = "detached" if detached else "not listening"
+        self.state_since = time.time()
         self._mailbox = Mailbox()
         self._thread: int | None = None
         self._over = threading.Event()
@@ -73,14 +94,25 @@ class Listener:
         """In the cluster, then detached, then in it again, until the end."""
         while True:
             if not self.is_detached:
-                await self.runtime.run(self._mailbox)
-                self.is_detached = self.runtime.detached
+                await self._live_in_cluster()
             self.note_change()
             if not self.is_detached:
                 return
             await self._wait_detached()
             if self.is_detached:
                 return
+
+    async def _live_in_cluster(self) -> None:
+        """One stay. An attach that the cluster refuses leaves the node detached, as it was before."""
+        try:
+            await self.runtime.run(self._mailbox)
+        except Error as error:
+            if not self._attached_again or self.runtime.was_ready:
+                raise
+            self.runtime.failure = error
+            self.is_detached = True
+        else:
+            self.is_detached = self.runtime.detached
 
     async def _wait_detached(self) -> None:
         """Until `go_on` is called, after `enter` or without it."""
@@ -89,6 +121,8 @@ class Listener:
         await self._go_on.wait()
 
     def _open_letters_detached(self) -> None:
+        if not self.is_detached:
+            return  # `enter` was called: the new runtime opens them, when it takes the mailbox over
         for letter in self._mailbox.take():
             if isinstance(letter, Request) and letter.detached_too:
                 letter.action(letter)
@@ -99,7 +133,7 @@ class Listener:
 
     def enter(self, runtime: Runtime) -> None:
         """End being detached with this runtime."""
-        self.runtime, self.is_detached = runtime, False
+        self.runtime, self.is_detached, self._attached_again = runtime, False, True
         self.go_on()
 
     def go_on(self) -> None:
@@ -111,8 +145,23 @@ class Listener:
         has_quorum = self.runtime.status.has_quorum
         if has_quorum != self._had_quorum:
             self._had_quorum, self.since = has_quorum, time.monotonic()
+        state = self._state()
+        if state != self.state:
+            self.state, self.state_since = state, time.time()
         with self._changed:
             self._changed.notify_all()
+
+    def _state(self) -> str:
+        if self._over.is_set():
+            return "stopped"
+        if self.is_detached:
+            return "detached"
+        if self._thread is None:
+            return "not listening"
+        status = self.runtime.status
+        if status.phase == "normal":
+            return "ready" if status.ready else "catching up" if status.has_quorum else "without quorum"
+        return _WORDS.get(status.phase, status.phase)
 
     # ---- for other threads ----
 
@@ -123,6 +172,14 @@ class Listener:
                 return False
             self._over.set()
         self._end()
+        return True
+
+    def detach_unheard(self) -> bool:
+        """Have a listener that nobody has run yet start detached; False if somebody has."""
+        with self._changed:
+            if self._thread is not None:
+                return False
+            self.is_detached = True
         return True
 
     @property

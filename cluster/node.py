@@ -17,8 +17,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from exdbsql.cluster.attachment import Attachment, refuse_another_cluster
+from exdbsql.cluster.core.quorum import Member
 from exdbsql.cluster.handoff import Request, Submission
-from exdbsql.cluster.information import ClusterInfo, ExchangeReport, MemberInfo, NodeInfo, QuorumReport
+from exdbsql.cluster.information import ClusterInfo, ClusterState, ExchangeReport, MemberInfo, NodeInfo, QuorumReport
 from exdbsql.cluster.listener import Listener
 from exdbsql.cluster.machine import CountedMachine
 from exdbsql.cluster.marker import MarkerFile
@@ -26,7 +28,7 @@ from exdbsql.cluster.parameters import ClusterParams, ClusterWindow, ModeMask, w
 from exdbsql.cluster.replica import ReplicaStatus
 from exdbsql.cluster.runtime import Runtime
 from exdbsql.cluster.state_machine import ExchangeStore, Origin, StateMachine
-from exdbsql.cluster.views import members_of, no_quorum_error, read_transaction_id, report_of
+from exdbsql.cluster.views import members_of, no_quorum_error, read_transaction_id, report_of, state_of
 from exdbsql.cluster.wire import FRAME_LIMIT
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import (
@@ -73,14 +75,16 @@ class ClusterNode:
         self._store = exchange_store
         self._marker_file = MarkerFile(state_dir, params.nodeId)
         self._schema_text = state_machine.dictionary_text()
-        self._at_first = list(state_machine.snapshot())  # what a log from its beginning is applied to, at attach()
         detached = bool(params.mode_mask & ModeMask.START_DETACHED)
         self._listener = Listener(self.node_id, self._make_runtime, detached)
+        self._attachment = Attachment(self._listener, self._machine, self._make_runtime)
         if params.mode_mask & ModeMask.DEBUG_OUTPUT:
             _trace_on_stderr()
 
-    def _make_runtime(self, on_change: Callable[[], None]) -> Runtime:
-        return Runtime(self.params, self._machine, self._store, self._marker_file, self._schema_text, on_change)
+    def _make_runtime(self, on_change: Callable[[], None], resumed: Runtime | None = None) -> Runtime:
+        return Runtime(
+            self.params, self._machine, self._store, self._marker_file, self._schema_text, on_change, resumed
+        )
 
     @property
     def _runtime(self) -> Runtime:
@@ -252,19 +256,22 @@ class ClusterNode:
         The node's rank leaves the sum, where the cluster has a quorum to write that down within `timeout` seconds.
         """
         self.refuse_in_callback("detach()")
-        listener = self._listener
-        listener.refuse_when_over()
-        if not listener.is_detached:
-            listener.put(Request(lambda request: self._runtime.leave(timeout)))
-            listener.wait_until(lambda: listener.is_detached, None)
-            listener.refuse_when_over()
+        self._attachment.detach(timeout)
 
-    def attach(self, params: ClusterParams | None = None, timeout: float | None = None) -> None:
+    def attach(
+        self,
+        params: ClusterParams | None = None,
+        timeout: float | None = None,
+        before_replacing: Callable[[bool], None] = refuse_another_cluster,
+    ) -> None:
         """Join the cluster again and wait until this node is synchronised; its replicated tables become the cluster's.
 
         Args:
             params: with what to join, by default as before; the node id stays.
             timeout: seconds to wait.
+            before_replacing: called in the listener's thread just before the state that this node holds gives way to the
+                cluster's, with whether that is another cluster than the one it left. An Error that it raises is raised by
+                this call, and the node is detached as before. By default another cluster is refused.
 
         Raises:
             InvalidParameterError: `params` are for another node id.
@@ -272,26 +279,21 @@ class ClusterNode:
         """
         if params is not None and params.nodeId != self.node_id:
             raise wrong("nodeId", f"{params.nodeId} is not the id of this node, {self.node_id}")
-        result = self._listener.call("attach()", lambda request: self._attach(request, params), detached_too=True)
+
+        def attach(request: Request) -> None:
+            before, self.params = self.params, params or self.params
+            try:
+                self._attachment.attach(before_replacing)
+            except Error as error:
+                self.params = before
+                request.settle(error)
+            else:
+                request.settle(None)
+
+        result = self._listener.call("attach()", attach, timeout, detached_too=True)
         if isinstance(result, Error):
             raise result
         self.wait_ready(timeout)
-
-    def _attach(self, request: Request, params: ClusterParams | None) -> None:
-        if not self.is_detached:
-            request.settle(ClusterError(f"node {self.node_id} is attached already"))
-            return
-        window = self.window
-        self.params = params or self.params
-        try:
-            self._machine.restore(iter(self._at_first))
-            runtime = self._make_runtime(self._listener.note_change)
-        except Error as error:
-            request.settle(error)
-            return
-        runtime.window.bounds = window
-        self._listener.enter(runtime)
-        request.settle(None)
 
     def force_go_on(self) -> str:
         """An operator's explicit command (R8): go on from what this node has, when the other nodes are gone for good.
@@ -300,13 +302,24 @@ class ClusterNode:
 
         Returns:
             A sentence that says what may be lost.
+
+        Raises:
+            ClusterError: there is a quorum, so nothing needs to be forced; the node is detached.
         """
 
         def force(request: Request) -> None:
-            request.settle(self._runtime.replica.force_go_on())
+            replica = self._runtime.replica
+            if replica.has_quorum():
+                why = "this node has a quorum, so there is nothing to recover from"
+                request.settle(ClusterError(why, hint="SHOW QUORUM tells the sum."))
+                return
+            request.settle(replica.force_go_on())
             self._runtime.schedule_pump()
 
-        return cast(str, self._listener.call("force_go_on()", force))
+        result = self._listener.call("force_go_on()", force)
+        if isinstance(result, Error):
+            raise result
+        return cast(str, result)
 
     def close(self, timeout: float | None = 5.0) -> None:
         """End this node alone: hand over leadership if it has it, close its connections, return from `listen()`."""
@@ -383,7 +396,16 @@ class ClusterNode:
 
     def quorum_report(self) -> QuorumReport:
         """Whether this node may write, and the sum behind it."""
-        return report_of(self._runtime.status, int((time.monotonic() - self._listener.since) * 1000))
+        runtime, for_ms = self._runtime, int((time.monotonic() - self._listener.since) * 1000)
+        return report_of(runtime.status, for_ms, self._configured(), runtime.connected())
+
+    def _configured(self) -> list[Member]:
+        return [Member(node_id, node.addr, node.qrank) for node_id, node in enumerate(self.params.nodes)]
+
+    def cluster_state(self) -> ClusterState:
+        """What this node is doing in its cluster."""
+        listener, runtime = self._listener, self._runtime
+        return state_of(listener.state, listener.state_since, runtime.status, tuple(runtime.reasons.values()))
 
     @property
     def window(self) -> ClusterWindow:

@@ -301,6 +301,8 @@ class ClusterParams:
         check_int("clusterSendBuf", self.clusterSendBuf, 0, MAX_BYTES)
         check_int("clusterRecvBuf", self.clusterRecvBuf, 0, MAX_BYTES)
         known = int(ModeMask.DEBUG_OUTPUT | ModeMask.EARLY_DATA_SEND | ModeMask.START_DETACHED)
+        if isinstance(self.mode_mask, ModeMask):
+            object.__setattr__(self, "mode_mask", int(self.mode_mask))
         check_int("mode_mask", self.mode_mask, 0, 2**31 - 1)
         if self.mode_mask & ~known:
             raise wrong("mode_mask", f"unknown bits {self.mode_mask & ~known:#x}", "1, 2 and 8 are known")

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 
 from exdbsql.cluster.handoff import Submission
 from exdbsql.cluster.replica import Replica
-from exdbsql.cluster.state_machine import Origin
-from exdbsql.cluster.views import transaction_id
+from exdbsql.cluster.state_machine import Origin, transaction_id
 from exdbsql.schema.errors import ClusterStoppedError, CommitOutcomeUnknownError, Error, NoQuorumError
 
 Settle = Callable[[object], None]

@@ -39,7 +39,7 @@ from exdbsql.cluster.core.ready import Ready, Save, Stopped, VerdictReached
 from exdbsql.cluster.core.settings import ReplicaConfig
 from exdbsql.cluster.duplicates import Duplicates
 from exdbsql.cluster.outbox import Outbox, batches
-from exdbsql.cluster.state_machine import Origin, StateMachine
+from exdbsql.cluster.state_machine import Origin, StateMachine, transaction_id
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import ClusterStoppedError, CommitOutcomeUnknownError, OperationalError
 
@@ -108,6 +108,7 @@ class Replica:
         self._applied_term = 0
         self._stop_index: int | None = None
         self._detached = False
+        self._missed = False
         self._dirty = True
         self.core = Core(config, self)
 
@@ -220,6 +221,22 @@ class Replica:
         self._dirty = True
         self._detached = True
         self.core.membership.leave()
+
+    @property
+    def can_come_back(self) -> bool:
+        """Whether this replica, which was to leave, may take part again as it is: it was not seen off, and its state
+        machine has missed nothing."""
+        return self._detached and not self._missed and self.core.phase == NORMAL
+
+    def come_back(self) -> None:
+        """Take part again after `leave`, with term, vote and log, as a node does that was cut off for a while. Only
+        where `can_come_back` says so; the host tells anew who is connected."""
+        assert self.can_come_back
+        self._dirty = True
+        self._detached = False
+        self.core.membership.stay()
+        for node_id in list(self.core.present):
+            self.core.disconnected(node_id)
 
     def change_member(self, member: Member) -> None:
         """Ask the leader to list a member with this rank and address. Its effect shows as MembersChanged."""
@@ -369,6 +386,7 @@ class Replica:
             return
         origin = Origin(entry.node_id, entry.incarnation, entry.number)
         if self._detached:
+            self._missed = True
             return
         result = self._machine.apply(index, origin, entry.data)
         self._duplicates.record(entry, not isinstance(result, Exception))
@@ -450,7 +468,9 @@ class Replica:
         """Take another node's state; atomic."""
         duplicates, agreements, term = msgpack.unpackb(pieces[0], strict_map_key=False)
         made = Duplicates.from_wire(duplicates), Agreements.from_wire(agreements)
-        if not self._detached:
+        if self._detached:
+            self._missed = True
+        else:
             self._machine.restore(iter(pieces[1:]))
         self._duplicates, self._agreements = made
         self._applied_term = term
@@ -476,7 +496,7 @@ class Replica:
 
     def _outcome_by_snapshot(self, origin: Origin) -> object:
         status = self._duplicates.status(origin)
-        name = f"{origin.node_id}-{origin.incarnation}-{origin.number}"
+        name = transaction_id(origin)
         if status == "committed":
             return None
         if status == "void":

@@ -72,6 +72,8 @@ class Runtime:
         status: the replica's last status.
         failure: why the runtime ended by itself, or None.
         detached: it ended because the node left the cluster.
+        seen_off: the node was taken off the member list.
+        was_ready: it has been a synchronised member of a quorum.
         proposals: what this node has proposed, and who waits for it.
         reasons: by node id, what other nodes say against this one while it waits.
     """
@@ -84,20 +86,25 @@ class Runtime:
         marker_file: MarkerFile,
         schema_text: str,
         on_change: Callable[[], None],
+        resumed: "Runtime | None" = None,
     ) -> None:
         self.params = params
         self.node_id = params.nodeId
         self.addr = params.nodes[params.nodeId].addr
         self.rank = params.nodes[params.nodeId].qrank
-        self.incarnation = secrets.randbits(63) | 1
+        self.incarnation: int = secrets.randbits(63) | 1 if resumed is None else resumed.incarnation
         self.failure: Error | None = None
-        self.detached = False
+        self.detached = self.seen_off = self.was_ready = False
         self.reasons: dict[int, str] = {}
         self.window = Window(params.window or ClusterWindow(), self._submit_all)
-        self.replica = Replica(self._replica_config(marker_file.read()), machine)
+        if resumed is None:
+            self.replica = Replica(self._replica_config(marker_file.read()), machine)
+        else:
+            self.replica = resumed.replica
+            self.replica.come_back()
         self.status: ReplicaStatus = self.replica.status()
         self.proposals = Proposals(self.replica)
-        self.desk = ExchangeDesk(self.node_id, self.incarnation, store, self)
+        self.desk = ExchangeDesk(self.node_id, secrets.randbits(63), store, self)
         self._machine = machine
         self._marker_file = marker_file
         self._schema_text = schema_text
@@ -313,10 +320,22 @@ class Runtime:
                 self._take_event(event)
 
     def _refresh(self) -> None:
-        self.status = self.replica.status()
-        if self.status.ready:
+        status = self.replica.status()
+        if status.ready:
             self.reasons.clear()
+            if not self.was_ready and not self._settle_state():
+                return
+            self.was_ready = True
+        self.status = status
         self._on_change()
+
+    def _settle_state(self) -> bool:
+        try:
+            self._machine.settle()
+        except Error as error:
+            self.finish(error)
+            return False
+        return True
 
     def _take_event(self, event: core_ready.Event) -> None:
         log.debug("node %d: %s", self.node_id, event)
@@ -337,6 +356,7 @@ class Runtime:
             case core_ready.Stopped():
                 self.finish()
             case core_ready.Left():
+                self.seen_off = True
                 self._left()
 
     def _give_up_without_quorum(self) -> None:

@@ -25,6 +25,11 @@ class Origin:
     number: int
 
 
+def transaction_id(origin: Origin) -> str:
+    """The name of a proposal for users: node, incarnation in hex, number."""
+    return f"{origin.node_id}-{origin.incarnation:x}-{origin.number}"
+
+
 class StateMachine(Protocol):
     """The replicated part of a database, as the log drives it. All calls come from one thread, in log order."""
 

@@ -1,7 +1,10 @@
 """A replica's status in the words of the reference: members, the quorum's sum, transaction ids. Pure functions."""
 
+from collections.abc import Sequence
+
 from exdbsql.cluster.core.phases import IN_CLUSTER
-from exdbsql.cluster.information import MemberInfo, QuorumReport
+from exdbsql.cluster.core.quorum import Member
+from exdbsql.cluster.information import ClusterState, MemberInfo, QuorumReport
 from exdbsql.cluster.replica import ReplicaStatus
 from exdbsql.cluster.state_machine import Origin
 from exdbsql.schema.errors import ClusterError, NoQuorumError
@@ -22,20 +25,60 @@ def members_of(status: ReplicaStatus) -> list[MemberInfo]:
     ]
 
 
-def report_of(status: ReplicaStatus, since_ms: int) -> QuorumReport:
-    """Whether the node may write, and the sum behind it."""
+def report_of(
+    status: ReplicaStatus, since_ms: int, configured: Sequence[Member] = (), connected: Sequence[int] = ()
+) -> QuorumReport:
+    """Whether the node may write, and the sum behind it.
+
+    Before there is a member list, the nodes of the configuration stand in for it: with their ranks, and whether a
+    connection is there, nothing counts yet.
+    """
+    members = members_of(status)
+    if not members:
+        there = {status.node_id, *connected}
+        members = [
+            MemberInfo(
+                node_id=member.node_id,
+                addr=member.addr,
+                qrank=member.rank,
+                state="connected" if member.node_id in there else "offline" if member.addr else "unknown",
+                is_self=member.node_id == status.node_id,
+            )
+            for member in configured
+        ]
     return QuorumReport(
         has_quorum=status.has_quorum,
         present_rank=status.present_rank,
-        total_rank=status.total_rank,
-        members=tuple(members_of(status)),
+        total_rank=status.total_rank or sum(member.qrank for member in members),
+        members=tuple(members),
         reason=sum_in_words(status),
         since_ms=since_ms,
     )
 
 
+def state_of(state: str, since: float, status: ReplicaStatus, reasons: tuple[str, ...]) -> ClusterState:
+    """What the node is doing, for operators."""
+    return ClusterState(
+        state=state,
+        since=since,
+        waits_for=status.waiting_for,
+        reasons=reasons,
+        cluster_id=status.cluster,
+        incarnation=status.incarnation,
+        phase=status.phase,
+        role=status.role,
+        term=status.term,
+        leader=status.leader,
+        last_index=status.last_index,
+        commit=status.commit,
+        applied=status.applied,
+    )
+
+
 def sum_in_words(status: ReplicaStatus) -> str:
     """One sentence: the verdict, the sum, and what the node waits for."""
+    if not status.members:
+        return f"no quorum: this node is in no cluster yet; it waits for {status.waiting_for or 'attach()'}"
     verdict = "quorum" if status.has_quorum else "no quorum"
     sentence = f"{verdict}: ranks present {status.present_rank} of {status.total_rank}, more than half is needed"
     lacks_only_ranks = status.phase in IN_CLUSTER and not status.has_quorum  # then the sum has said it all
@@ -48,11 +91,6 @@ def no_quorum_error(report: QuorumReport) -> NoQuorumError:
     """The error that says the sum and who is missing."""
     missing = ", ".join(f"node {member.node_id} (rank {member.qrank})" for member in report.missing)
     return NoQuorumError(report.reason, detail=f"missing: {missing}" if missing else None)
-
-
-def transaction_id(origin: Origin) -> str:
-    """The name of a proposal for users: node, incarnation in hex, number."""
-    return f"{origin.node_id}-{origin.incarnation:x}-{origin.number}"
 
 
 def read_transaction_id(text: str) -> Origin:

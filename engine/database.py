@@ -132,6 +132,11 @@ class Database:
         """Commits to replicated tables are local again, and free."""
         self.in_cluster = False
 
+    def return_to_cluster(self) -> None:
+        """They go through the log again. The node lives on: its dots and row ids keep their identity."""
+        with self.commit_lock:
+            self.in_cluster = True
+
     @property
     def applied_position(self) -> int:
         """Position of the last log entry that was applied here."""

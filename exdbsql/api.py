@@ -20,7 +20,7 @@ from exdbsql.client import connect_remote
 from exdbsql.cluster.discover import discover as discover_members
 from exdbsql.cluster.information import NodeInfo
 from exdbsql.cluster.node import ClusterNode
-from exdbsql.cluster.parameters import ClusterParams
+from exdbsql.cluster.parameters import ClusterParams, ModeMask
 from exdbsql.connection import Connection
 from exdbsql.database import Database
 from exdbsql.engine.database import Database as Engine
@@ -188,7 +188,8 @@ def join_cluster(
         engine, params.nodeId, max_rows=params.sync_msg_objects, max_bytes=params.sync_msg_size, **options
     )
     folder = Path(state_dir) if state_dir is not None else platformdirs.user_state_path("exdbsql") / dbname
-    replication.attach_node(ClusterNode(params, replication, ClusterExchangeStore(engine.exchange), state_dir=folder))
+    node = ClusterNode(params, replication, ClusterExchangeStore(engine.exchange), state_dir=folder)
+    replication.attach_node(node, detached=bool(params.mode_mask & ModeMask.START_DETACHED), save_folder=folder)
     return replication
 
 

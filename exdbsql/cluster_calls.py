@@ -6,10 +6,10 @@ Each asks first whether there is a cluster at all, and those that end or change 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from exdbsql.cluster.information import ClusterInfo, ExchangeReport, NodeInfo, QuorumReport
+from exdbsql.cluster.information import ClusterInfo, ClusterState, ExchangeReport, NodeInfo, QuorumReport
 from exdbsql.cluster.parameters import ClusterParams, ClusterWindow
 from exdbsql.replication import Replication
-from exdbsql.schema.errors import BusyError, InterfaceError, NotClusterError, NotSupportedError
+from exdbsql.schema.errors import BusyError, InterfaceError, InvalidParameterError, NotClusterError
 
 if TYPE_CHECKING:
     from exdbsql.database import Database
@@ -58,34 +58,47 @@ class NodeCalls:
         busy = self._database.sessions_with_writes(other_than=self._session)
         if busy:
             raise BusyError(f"cannot stop: {busy} other connections of this node have open write transactions")
-        if self._session.block.has_writes:
-            raise BusyError("cannot stop: this connection has an open write transaction")
-        self._session.rollback()
+        self._leave_transaction("stop")
         node.stop()
 
     def barrier(self) -> None:
         """Wait until all nodes have entered."""
         self._node.barrier()
 
-    def attach(self, params: ClusterParams | None, on_local_changes: str) -> None:
-        """Join again: not there yet.
-
-        Raises:
-            NotSupportedError: always, in a cluster.
-        """
+    def attach(self, params: ClusterParams | None, on_local_changes: str) -> list[str]:
+        """Join again; the files with what was given up."""
         if on_local_changes not in ("error", "discard"):
             raise InterfaceError(f'on_local_changes is "error" or "discard", not {on_local_changes!r}')
-        self.replication.node.refuse_in_callback("attach()")
-        raise NotSupportedError("attach() is not supported yet")
+        if params is not None and not isinstance(params, ClusterParams):
+            raise InvalidParameterError(f"params: expected ClusterParams, got {type(params).__name__}")
+        replication = self.replication
+        replication.node.refuse_in_callback("attach()")
+        self._leave_transaction("attach")
+        try:
+            return [str(path) for path in replication.attach(params, discard=on_local_changes == "discard")]
+        finally:
+            self._database.statements.forget()
 
     def detach(self) -> None:
-        """Leave: not there yet.
+        """Leave without waiting for the others."""
+        replication = self.replication
+        replication.node.refuse_in_callback("detach()")
+        self._leave_transaction("detach")
+        replication.detach()
 
-        Raises:
-            NotSupportedError: always, in a cluster.
-        """
-        self.replication.node.refuse_in_callback("detach()")
-        raise NotSupportedError("detach() is not supported yet")
+    def _leave_transaction(self, what: str) -> None:
+        if self._session.block.has_writes:
+            raise BusyError(f"cannot {what}: this connection has an open write transaction")
+        self._session.rollback()
+
+    def force_recovery(self) -> str:
+        """Go on from what this node has; says what may be lost."""
+        return str(self._node.force_go_on())
+
+    def cluster_state(self) -> ClusterState:
+        """What the node is doing in its cluster."""
+        state: ClusterState = self._node.cluster_state()
+        return state
 
     def info(self) -> ClusterInfo:
         """The node's counters."""

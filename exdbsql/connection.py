@@ -225,19 +225,40 @@ class Connection:
         """Return after all nodes have entered."""
         self._cluster.barrier()
 
-    def attach(self, params: ClusterParams | None = None, *, on_local_changes: str = "error") -> None:
-        """Join the cluster (again).
+    def attach(self, params: ClusterParams | None = None, *, on_local_changes: str = "error") -> list[str]:
+        """Join the cluster (again), and return when this node has the cluster's rows.
 
         Args:
             params: other parameters than those the database was opened with.
             on_local_changes: what to do with changes made to replicated tables while detached: "error" refuses and
                 lists them, "discard" saves them to a file first.
+
+        Returns:
+            Names of the files, in the node's `state_dir`, that took what was given up; SQL that makes it again.
+
+        Raises:
+            ClusterError: local changes would be lost (55000), or the cluster is another one than this node left.
+            NoQuorumError: the cluster was not reached in time; the node goes on trying.
         """
-        self._cluster.attach(params, on_local_changes)
+        return self._cluster.attach(params, on_local_changes)
 
     def detach(self) -> None:
-        """Leave the cluster without waiting for the others; the database is at once free for local work."""
+        """Leave the cluster without waiting for the others; the database is at once free for local work.
+
+        Raises:
+            BusyError: this connection has an open write transaction.
+        """
         self._cluster.detach()
+
+    def force_recovery(self) -> str:
+        """An operator's explicit word that the other nodes are gone for good: go on, alone, from what this node has.
+
+        The cluster gets a new id; nodes of the old one are refused until their markers are removed.
+
+        Returns:
+            A sentence that says what may be lost.
+        """
+        return self._cluster.force_recovery()
 
     def info(self) -> ClusterInfo:
         """The node's counters."""

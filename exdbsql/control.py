@@ -10,6 +10,7 @@ and SHOW, and the exchange of DISTRIBUTED tables (REFERENCE section 3)::
     SET [SESSION] name {TO | =} value        SHOW name…
     SCATTER [TABLE] {x, … | ALL} TO   {ALL | [NODE] 1, …}
     GATHER  [TABLE] {x, … | ALL} FROM {ALL | [NODE] 1, …}
+    ALTER CLUSTER …                          :mod:`exdbsql.cluster_statements`
 
 A mode is ``ISOLATION LEVEL …``, ``READ ONLY`` or ``READ WRITE``. They are few and flat, so a reader
 with one token of look-ahead does; everything else goes to the SQL parser. Two-phase commit and
@@ -19,6 +20,7 @@ with one token of look-ahead does; everything else goes to the SQL parser. Two-p
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from exdbsql.cluster_statements import AlterCluster, read_alter_cluster
 from exdbsql.schema.token_reader import TokenReader
 from exdbsql.schema.tokens import TokenKind, scan, tokenize
 
@@ -108,7 +110,19 @@ class Exchange:
     nodes: tuple[int, ...] | None
 
 
-Control = Begin | Commit | Rollback | SetSavepoint | RollbackTo | Release | SetModes | SetVariable | Show | Exchange
+Control = (
+    Begin
+    | Commit
+    | Rollback
+    | SetSavepoint
+    | RollbackTo
+    | Release
+    | SetModes
+    | SetVariable
+    | Show
+    | Exchange
+    | AlterCluster
+)
 
 
 def _one_of(reader: TokenReader, *words: str) -> str:
@@ -213,8 +227,11 @@ def _value(reader: TokenReader) -> str:
 
 def _show(reader: TokenReader) -> Control:
     position = reader.offset
-    words = []
+    words: list[str] = []
     while (token := reader.peek()) is not None:
+        if token.kind is TokenKind.STRING and words:
+            words.append(reader.take().value)
+            continue
         if token.kind not in (TokenKind.WORD, TokenKind.QUOTED_NAME):
             raise reader.syntax_error(expected="what to show")
         words.append(_dotted(reader, reader.take().value))
@@ -223,6 +240,10 @@ def _show(reader: TokenReader) -> Control:
             expected="CLUSTER, NODES, QUORUM, TABLES, COLUMNS, INDEXES, CREATE TABLE, ALL or a setting"
         )
     return Show(tuple(words), position, reader.text)
+
+
+def _alter(reader: TokenReader) -> Control | None:
+    return read_alter_cluster(reader) if reader.accept("cluster") else None
 
 
 def _scatter(reader: TokenReader) -> Control:
@@ -263,7 +284,8 @@ def _node(reader: TokenReader) -> int:
     return reader.integer("the id of a node")
 
 
-_READERS: dict[str, Callable[[TokenReader], Control]] = {
+_READERS: dict[str, Callable[[TokenReader], Control | None]] = {
+    "alter": _alter,
     "begin": _begin,
     "start": _start,
     "commit": _commit,
@@ -296,5 +318,6 @@ def parse_control(text: str) -> Control | None:
     reader = TokenReader(text, tokens)
     reader.take()
     control = read(reader)
-    reader.expect_end()
+    if control is not None:
+        reader.expect_end()
     return control

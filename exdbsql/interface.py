@@ -32,12 +32,16 @@ class ClusterCalls(Protocol):
         """Wait until all nodes have entered."""
         ...
 
-    def attach(self, params: ClusterParams | None, on_local_changes: str) -> None:
-        """Join (again)."""
+    def attach(self, params: ClusterParams | None, on_local_changes: str) -> list[str]:
+        """Join (again); the files with local changes that were given up."""
         ...
 
     def detach(self) -> None:
         """Leave without waiting for the others."""
+        ...
+
+    def force_recovery(self) -> str:
+        """Go on from what this node has, the others being gone for good; says what may be lost."""
         ...
 
     def info(self) -> ClusterInfo:

@@ -7,6 +7,7 @@ because a later ROLLBACK would seem to undo them.
 
 from typing import TYPE_CHECKING, Final
 
+from exdbsql.cluster_statements import AlterCluster, alter_cluster
 from exdbsql.control import (
     Begin,
     Commit,
@@ -65,6 +66,8 @@ def run_own(session: "Session", database: "Database", statement: Control | DdlTe
             return show(database, session, statement)
         case Exchange():
             return _exchange(session, statement)
+        case AlterCluster():
+            return alter_cluster(session, statement)
         case DdlText():
             _leave_transaction_for(block, statement.tag)
             database.execute_ddl(statement)

@@ -58,6 +58,7 @@ CALLS: Final = frozenset(
         "stop",
         "attach",
         "detach",
+        "force_recovery",
         "info",
         "active_nodes",
         "window",

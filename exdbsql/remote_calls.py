@@ -29,6 +29,8 @@ def serve_call(calls: ClusterCalls, name: str, arguments: list[Any]) -> Any:
             return calls.attach(None, on_local_changes)
         case "detach", []:
             return calls.detach()
+        case "force_recovery", []:
+            return calls.force_recovery()
         case "info", []:
             return list(astuple(calls.info()))
         case "active_nodes", []:
@@ -88,7 +90,7 @@ class RemoteCalls:
         """Enter the barrier for the node."""
         self._call("barrier", [])
 
-    def attach(self, params: ClusterParams | None, on_local_changes: str) -> None:
+    def attach(self, params: ClusterParams | None, on_local_changes: str) -> list[str]:
         """Have the node join again; with the parameters that it has.
 
         Raises:
@@ -96,11 +98,15 @@ class RemoteCalls:
         """
         if params is not None:
             raise NotSupportedError("attach() with other parameters is not possible over the network")
-        self._call("attach", [on_local_changes])
+        return [str(name) for name in self._call("attach", [on_local_changes])]
 
     def detach(self) -> None:
         """Have the node leave."""
         self._call("detach", [])
+
+    def force_recovery(self) -> str:
+        """Have the node go on from what it has."""
+        return str(self._call("force_recovery", []))
 
     def info(self) -> ClusterInfo:
         """The node's counters."""

@@ -16,12 +16,16 @@ A command is msgpack: ``["txn", token, write set]`` or ``["ddl", text]``.
 
 import contextlib
 import itertools
+import pathlib
 import secrets
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final, Protocol
 
+from exdbsql.cluster.attachment import refuse_another_cluster
+from exdbsql.cluster.parameters import ClusterParams
 from exdbsql.cluster.state_machine import Origin
+from exdbsql.detachment import Detachment, KeptTables, refuse_ddl, save_replicated
 from exdbsql.engine.commits import PreparedCommit
 from exdbsql.engine.database import Database as Engine
 from exdbsql.engine.transaction import Transaction
@@ -30,8 +34,11 @@ from exdbsql.schema import codec
 from exdbsql.schema.ddl import parse_ddl
 from exdbsql.schema.dictionary import Dictionary, TableKind
 from exdbsql.schema.errors import (
+    ClusterError,
     CommitOutcomeUnknownError,
     Error,
+    NoQuorumError,
+    NotSupportedError,
     ProtocolError,
 )
 
@@ -92,11 +99,18 @@ class Replication:
         self._unknown: dict[str, bytes] = {}
         self._tokens = itertools.count()
         self._process = secrets.token_bytes(8)
+        self._detachment: Detachment | None = None
+        self._save_folder: pathlib.Path | None = None
+        self._kept = KeptTables(engine)
         engine.enter_cluster(node_id, secrets.randbits(32))
 
-    def attach_node(self, node: Node) -> None:
-        """The cluster node that carries the commands."""
+    def attach_node(self, node: Node, *, detached: bool = False, save_folder: pathlib.Path | None = None) -> None:
+        """The cluster node that carries the commands; whether it starts outside of its cluster; where to save what an
+        attach discards."""
         self._node = node
+        self._save_folder = save_folder
+        if detached:
+            self._detachment = Detachment(self._engine)
 
     @property
     def node(self) -> Any:
@@ -111,16 +125,73 @@ class Replication:
             NoQuorumError: it is not within the time; says what it waits for.
             Error: why the node cannot take part.
         """
-        if not self.is_ready:
+        if not self.is_ready and self._detachment is None:
             self.node.wait_ready(self._start_timeout_s)
+            self._kept.bring_back()
+            self._kept.forget()
             self.is_ready = True
+
+    # --- outside of the cluster ---------------------------------------------------------------------------------------
+
+    @property
+    def is_detached(self) -> bool:
+        """Whether the node is outside of its cluster by its own wish, and every commit is local."""
+        return self._detachment is not None
+
+    def detach(self) -> None:
+        """Leave without waiting for the others; nothing happens where that was done already."""
+        self.node.detach()
+        if self._detachment is None:
+            self._detachment = Detachment(self._engine)
+
+    def attach(self, params: ClusterParams | None, *, discard: bool) -> list[pathlib.Path]:
+        """Join again, and wait until this node is synchronised.
+
+        Args:
+            params: with what to join; None: as before.
+            discard: local changes to replicated tables are saved and given up; else they are a reason to refuse.
+
+        Returns:
+            The files with what was given up.
+
+        Raises:
+            ClusterError: not detached; local changes would be lost; another cluster answers.
+            NoQuorumError: not synchronised in time; the node goes on trying.
+            Error: why the node was not let in; it is detached as before.
+        """
+        detachment = self._detachment
+        if detachment is None:
+            raise ClusterError(f"node {self.node_id} is attached already")
+        folder = self._save_folder
+        if discard and folder is None:
+            raise NotSupportedError("discarding local changes needs a state_dir to save them to")
+        saved = [detachment.end(discard_to=folder if discard else None)]
+
+        def before_replacing(another_cluster: bool) -> None:
+            if another_cluster:
+                refuse_another_cluster(not discard)
+                assert folder is not None
+                saved.append(save_replicated(self._engine, folder))
+
+        self.is_ready, self._detachment = False, None
+        try:
+            self.node.attach(params, self._start_timeout_s, before_replacing)
+        except NoQuorumError:
+            raise
+        except BaseException:
+            if self.node.is_detached:
+                self._detachment = Detachment(self._engine)
+            raise
+        self.wait_ready()
+        return [path for path in saved if path is not None]
 
     # --- this node's changes -----------------------------------------------------------------------------------------
 
     def require_quorum(self) -> None:
         """See :meth:`Database.require_quorum`."""
-        self.wait_ready()
-        self.node.require_quorum()
+        if self._detachment is None:
+            self.wait_ready()
+            self.node.require_quorum()
 
     def commit(self, transaction: Transaction) -> None:
         """Commit a transaction; it is over either way.
@@ -132,6 +203,9 @@ class Replication:
             CommitOutcomeUnknownError: cannot be known yet; :meth:`transaction_status` resolves it.
             ClusterStoppedError: the runtime has stopped; not committed.
         """
+        if self._detachment is not None:
+            self._detachment.commit(transaction)
+            return
         if self._unknown:
             self._resolve_unknown()
         if TableKind.REPLICATED not in transaction.written_kinds:
@@ -189,6 +263,8 @@ class Replication:
             DdlNotSupportedError: DDL whose verdict would depend on rows that only one node has.
             Error: the cluster's, as for a commit.
         """
+        if self._detachment is not None:
+            raise refuse_ddl()
         self.require_quorum()
         outcome = self.node.submit(codec.pack([_DDL, text]))
         if isinstance(outcome, Error):
@@ -213,6 +289,8 @@ class Replication:
 
     def apply(self, index: int, origin: Origin, command: bytes) -> object:
         """One committed entry: None, or the error that makes it void, the same on every node."""
+        if self._kept:
+            self._kept.bring_back()
         match codec.unpack(command):
             case [str(kind), bytes(token), bytes(data)] if kind == _TRANSACTION:
                 prepared = self._prepared.pop(token, None)
@@ -234,7 +312,10 @@ class Replication:
 
     def restore(self, chunks: Iterator[bytes]) -> None:
         """Replace the replicated state by a snapshot's; on an error nothing changed."""
+        own = self._kept.own_tables()
         self._engine.import_replicated(chunks)
+        self._kept.keep(own)
+        self._kept.bring_back()
 
     def dictionary_text(self) -> str:
         """The dictionary as canonical DDL."""

@@ -6,13 +6,15 @@ These are statements rather than calls so that a shell, or any client, sees the 
     SHOW COLUMNS FROM t               column, type, nullable, default, key
     SHOW INDEXES [FROM t]             table, index, columns, unique, made by
     SHOW CREATE TABLE t               the DDL that makes the table and its indexes
-    SHOW CLUSTER                      property, value: role, term, quorum, members, counters
+    SHOW CLUSTER                      property, value: state, term, leader, log, quorum, members, counters
     SHOW NODES                        node, address, rank, state, role
     SHOW QUORUM                       why can or can't I write: by node and rank
+    SHOW TRANSACTION STATUS 'id'      what became of a transaction: committed, void or unknown
     SHOW ALL | name | TRANSACTION ISOLATION LEVEL
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from exdbsql.cluster.information import ExchangeReport, QuorumReport
@@ -73,6 +75,8 @@ def _show(database: "Database", session: "Session", statement: Show) -> Answer:
             return _nodes(session)
         case ("quorum",):
             return _quorum(session)
+        case ("transaction", "status", transaction_id):
+            return _setting("transaction_status", session.cluster.transaction_status(transaction_id))
         case ("all",):
             return _answer(_ALL, session.settings.all())
         case ("transaction", "isolation", "level") | ("transaction_isolation",):
@@ -167,15 +171,26 @@ def _quorum(session: "Session") -> Answer:
 
 
 def _cluster(session: "Session") -> Answer:
-    report: QuorumReport = session.cluster.quorum_report()
-    info = session.cluster.info()
-    leader = next((str(member.node_id) for member in report.members if member.is_leader), "none known")
+    calls = session.cluster
+    report: QuorumReport = calls.quorum_report()
+    state, info = calls.cluster_state(), calls.info()
+    since = datetime.fromtimestamp(state.since, UTC).isoformat(" ", "seconds")
     facts: dict[str, Any] = {
         "node": info.node_id,
+        "state": state.state,
+        "since": since,
+        "waits for": state.waits_for or "nothing",
         "can write to replicated tables": "yes" if report.has_quorum else "no",
         "why": report.reason,
         "for": f"{report.since_ms / 1000:.1f} s",
-        "leader": leader,
+        "cluster id": f"{state.cluster_id:016x}" if state.cluster_id else "none yet",
+        "incarnation": f"{state.incarnation:x}",
+        "role": state.role,
+        "term": state.term,
+        "leader": "none known" if state.leader is None else state.leader,
+        "log: newest entry": state.last_index,
+        "log: committed": state.commit,
+        "log: applied here": state.applied,
         "members": len(report.members),
         "active nodes": info.n_active_nodes,
         "transactions of other nodes committed": info.rtrans_commit,
@@ -183,6 +198,8 @@ def _cluster(session: "Session") -> Answer:
         "bytes sent": info.bytes_sent,
         "bytes received": info.bytes_recv,
     }
+    if state.reasons:
+        facts["other nodes say"] = "\n".join(state.reasons)
     return _answer(_CLUSTER, [(name, str(value)) for name, value in facts.items()])
 
 

@@ -48,6 +48,8 @@ def question_before(sql: str) -> str | None:
         return f"DROP {tokens[1].upper} {names}: this cannot be undone."
     if first == "TRUNCATE":
         return "TRUNCATE removes every row."
+    if [word.upper for word in tokens[:4]] == ["ALTER", "CLUSTER", "FORCE", "RECOVERY"]:
+        return "FORCE RECOVERY goes on without the other nodes: commits that only they have are lost."
     if first in ("UPDATE", "DELETE") and not _has_where(tokens):
         what = "changes" if first == "UPDATE" else "removes"
         return f"{first} without WHERE {what} every row of {_table_named(tokens)}."

@@ -56,9 +56,13 @@ or  START TRANSACTION ...""",
         "pull what this node lacks of DISTRIBUTED tables, all of it or nothing",
         "GATHER [TABLE] {table, ... | ALL} FROM {[NODE] id, ... | ALL}",
     ),
+    "ALTER CLUSTER": (
+        "leave the cluster, join it again, end it; or go on alone when the other nodes are gone for good",
+        "ALTER CLUSTER {DETACH | ATTACH [DISCARD LOCAL CHANGES] | STOP | FORCE RECOVERY}",
+    ),
     "SHOW": (
         "ask about the database, the cluster, or a setting",
-        "SHOW {TABLES | INDEXES | CREATE TABLE name | CLUSTER | NODES | QUORUM | setting}",
+        "SHOW {TABLES | INDEXES | CREATE TABLE name | CLUSTER | NODES | QUORUM | TRANSACTION STATUS 'id' | setting}",
     ),
     "SET": (
         "change a setting of the session, or the modes of the transaction",

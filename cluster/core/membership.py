@@ -75,6 +75,11 @@ class Membership:
         c.leading.hand_over(None)
         self.wish(Leave(c.cluster, c.id))
 
+    def stay(self) -> None:
+        """This node no longer wishes to leave."""
+        self.leaving = False
+        self._wishes = [w for w in self._wishes if _subject(w) != self.core.id]
+
     def _tell_wishes(self) -> None:
         now = self.core.configuration
         members = {m.node_id: m for m in now.members}

@@ -57,6 +57,21 @@ def gather(context: Context, argument: str) -> None:
     executor.show(context, executor.execute(context, exchange_statement("GATHER", "FROM", argument)))
 
 
+def detach(context: Context, argument: str) -> None:
+    """``\\detach``"""
+    if argument:
+        raise CommandError("\\detach takes no argument: the node that this shell talks to leaves")
+    executor.show(context, executor.execute(context, "ALTER CLUSTER DETACH"))
+
+
+def attach(context: Context, argument: str) -> None:
+    """``\\attach [discard]``"""
+    if argument.lower() not in ("", "discard"):
+        raise CommandError("\\attach takes nothing, or discard: save local changes to a file of the node, then join")
+    discard = " DISCARD LOCAL CHANGES" if argument else ""
+    executor.show(context, executor.execute(context, f"ALTER CLUSTER ATTACH{discard}"))
+
+
 def exchange_statement(verb: str, direction: str, argument: str) -> str:
     """The statement for ``\\scatter x, y to 1 2``; ``all`` (the default) stands for every table and every node.
 
@@ -80,4 +95,6 @@ COMMANDS = (
     Command("status", "", "connection, cluster and quorum", _GROUP, status),
     Command("scatter", "[TABLES] [to NODES]", "push changes of DISTRIBUTED tables", _GROUP, scatter, (), "table"),
     Command("gather", "[TABLES] [from NODES]", "pull changes of DISTRIBUTED tables", _GROUP, gather, (), "table"),
+    Command("detach", "", "leave the cluster: the node is free for local work", _GROUP, detach),
+    Command("attach", "[discard]", "join the cluster again; discard saves and gives up local changes", _GROUP, attach),
 )

@@ -17,7 +17,6 @@ from exdbsql.schema.errors import (
     IntegrityError,
     NoQuorumError,
     NotClusterError,
-    NotSupportedError,
     ProgrammingError,
 )
 
@@ -237,14 +236,6 @@ def test_stop_is_refused_while_something_is_not_committed(nodes: list[Database])
     one.rollback()
     one.execute("INSERT INTO scratch VALUES (1, 'x')")
     one.commit()
-
-
-def test_what_is_not_there_yet_says_so(nodes: list[Database]) -> None:
-    con = nodes[0].connect()
-    with pytest.raises(NotSupportedError):
-        con.detach()
-    with pytest.raises(NotSupportedError):
-        con.attach()
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,20 @@ def test_scatter_wants_numbers():
         exchange_statement("SCATTER", "TO", "x to home")
 
 
+@pytest.mark.parametrize(
+    ("command", "statement"),
+    [
+        ("\\detach", "ALTER CLUSTER DETACH"),
+        ("\\attach", "ALTER CLUSTER ATTACH"),
+        ("\\attach discard", "ALTER CLUSTER ATTACH DISCARD LOCAL CHANGES"),
+    ],
+)
+def test_leaving_and_joining(bench, command, statement):
+    assert bench.run(command) is Outcome.DONE
+    assert bench.server.ran[-1][0] == statement
+    assert bench.run(command + " nonsense") is Outcome.FAILED
+
+
 def test_settings(bench):
     bench.run("\\pset footer off")
     assert bench.written() == "footer is off.\n"
