@@ -149,7 +149,7 @@ class Replica:
             core.flush()
             self._apply_committed()
         core.compact()
-        ready = Ready(core.take_save(), core.marker, core.remove_marker, core.out, self._outcomes, core.events)
+        ready = Ready(core.marker, core.remove_marker, core.take_save(), core.out, self._outcomes, core.events)
         core.marker, core.remove_marker, core.out, core.events = None, False, [], []
         self._outcomes = []
         return ready

@@ -47,6 +47,7 @@ from exdbsql.cluster.core.phases import (
     NOBODY,
     NORMAL,
     RECOVERING,
+    STOPPED,
     WAITING,
 )
 from exdbsql.cluster.core.quorum import EMPTY, Configuration, Member, QuorumRule
@@ -65,6 +66,7 @@ from exdbsql.cluster.core.ready import (
 )
 from exdbsql.cluster.core.recovery import Recovery
 from exdbsql.cluster.core.settings import ReplicaConfig
+from exdbsql.schema.errors import ClusterStoppedError
 
 _FRESH = frozenset({msg.PreVote, msg.VoteRequest, msg.ConfirmRequest, msg.Append, msg.Heartbeat})
 """What a node that has agreed to found takes part in."""
@@ -319,8 +321,10 @@ class Core:
 
     def fork(self) -> str:
         """An operator's word that the rest is gone for good: a cluster of this node alone, under a new id (R8)."""
+        if self.phase in (LEFT, STOPPED):
+            raise ClusterStoppedError(f"this node is {self.phase}: start it again first")
         alone = self.me._replace(rank=max(1, self.me.rank))
-        if self.phase not in IN_CLUSTER:
+        if self.phase not in IN_CLUSTER and self.phase != HALTED:
             self.founding.found_alone(alone)
             return "This node held no state: it begins an empty cluster of its own; all replicated rows are lost."
         old, held = self.cluster, self.log.last_index
@@ -345,7 +349,7 @@ class Core:
         if entry.kind == CONFIG:
             index = self.log.last_index
             decoded = msg.configuration_from_wire(msgpack.unpackb(entry.data))
-            self.configurations.append(decoded._replace(log_index=index))
+            self.configurations.append(decoded._replace(log_index=index, term=entry.term))
             self.special.append(index)
             self.refresh()
         elif entry.kind == RECOVERY:
@@ -380,9 +384,10 @@ class Core:
                 self._committed_configuration(place)
 
     def _committed_configuration(self, index: int) -> None:
-        configuration = next(c for c in self.configurations if c.log_index == index)
-        if any(self.id in c.ids() for c in self.configurations if c.log_index < index):
-            self._end_if_off(configuration)
+        place = next(i for i, c in enumerate(self.configurations) if c.log_index == index)
+        # Only a change that takes this node off ends it: longer ago it may have been a member in another life.
+        if place and self.id in self.configurations[place - 1].ids():
+            self._end_if_off(self.configurations[place])
         while len(self.configurations) > 1 and self.configurations[1].log_index <= self.log.base_index:
             self.configurations.pop(0)
 
@@ -402,7 +407,7 @@ class Core:
     def restore(self, index: int, term: int, configuration: Configuration, pieces: Sequence[bytes]) -> None:
         """Take a snapshot in place of the log. May raise what the state machine raises; then nothing changed."""
         self.port.install(pieces, index)
-        was_member = any(self.id in c.ids() for c in self.configurations)
+        was_member = self.id in self.configurations[-1].ids()
         self.log.reset(index, term)
         self.commit = self.applied = self.stable = index
         self.configurations = [configuration]
@@ -445,7 +450,7 @@ class Core:
     def refresh(self) -> None:
         """The configuration in force may have changed: tell it, and keep the marker up to date."""
         newest = self.configurations[-1]
-        if self.phase in (ASKING, RECOVERING) and self.adopted.log_index > newest.log_index or not newest.members:
+        if self.phase in (ASKING, RECOVERING) and self.adopted.place > newest.place or not newest.members:
             newest = self.adopted
         if newest is not self.configuration:
             self.configuration = newest
@@ -482,8 +487,9 @@ class Core:
         return self.phase in IN_CLUSTER and self.rule.is_quorum(self.configuration, {self.id, *self.present})
 
     def take_save(self) -> Save | None:
-        """For durable nodes: what is not saved yet."""
-        if not self.config.durable or not self.cluster:
+        """For durable nodes: what is not saved yet. A node that still recovers leaves nothing on its disk: after a crash it
+        must ask again (R6), and not go on as if its recovery had come to an end."""
+        if not self.config.durable or not self.cluster or self.phase in (ASKING, RECOVERING):
             return None
         if not (self._hard_changed or self._unsaved_from is not None or self._unsaved_snapshot is not None):
             return None
@@ -495,5 +501,8 @@ class Core:
         return save
 
     def saved(self, save: Save) -> None:
-        """The host has synced this."""
-        self.stable = max(self.stable, min(save.first_index + len(save.entries) - 1, self.log.last_index))
+        """The host has synced this; what was replaced in the log since does not count."""
+        for index in range(save.first_index + len(save.entries) - 1, self.stable, -1):
+            if index < save.first_index or self.log.term_at(index) == save.entries[index - save.first_index].term:
+                self.stable = max(self.stable, min(index, self.log.last_index))
+                return

@@ -99,7 +99,7 @@ class Following:
             c.append(entry)
         return True
 
-    def _halt(self, index: int, own_term: int, other_term: int) -> None:
+    def _halt(self, index: int, own_term: int | None, other_term: int) -> None:
         self.core.halt(
             f"entry {index} is committed here with term {own_term}, the leader has it with term {other_term}:"
             " another history; this node has stopped and keeps its data"
@@ -123,7 +123,13 @@ class Following:
         if not self._follow(sender, m.term):
             self._snapshot_reply(sender, m, 0)
             return
-        if m.log_index <= c.commit:
+        own_term = c.log.term_at(m.log_index)
+        if m.log_index <= c.commit and own_term not in (None, m.index_term):
+            self._halt(m.log_index, own_term, m.index_term)
+            return
+        if m.log_index <= c.commit or own_term == m.index_term:
+            # The log holds it already, and perhaps more that was acknowledged: that must stay.
+            c.commit_to(m.log_index)
             self._snapshot_reply(sender, m, TAKEN)
             return
         transfer = (sender, m.term, m.log_index, m.index_term)

@@ -81,7 +81,7 @@ class Founding:
                 self._tell(node_id, self.round, False)
             return
         if self._proposal is not None and c.phase == FOUNDED:
-            c.broadcast(self._proposal)
+            self._propose(self._proposal)
         self.round += 1
         for node_id in c.present:
             self._tell(node_id, self.round, False)
@@ -232,11 +232,16 @@ class Founding:
 
     def _found(self, members: tuple[Member, ...], anew: bool) -> None:
         c = self.core
-        self._proposal = Found(self.new_id(), c.incarnation, members, anew)
-        self._agree(c.id, self._proposal)
+        proposal = self._proposal = Found(self.new_id(), c.incarnation, 0, members, anew)
+        self._agree(c.id, proposal)
         self.agreed = {c.id}
-        c.broadcast(self._proposal)
+        self._propose(proposal)
         self._stand_if_agreed()
+
+    def _propose(self, proposal: Found) -> None:
+        """Ask everybody heard of, each in the incarnation that was heard of."""
+        for node_id, fact in self.facts.items():
+            self.core.send(node_id, proposal._replace(receiver_incarnation=fact.hello.incarnation))
 
     def found_alone(self, member: Member) -> None:
         """An operator's word (R8)."""
@@ -248,7 +253,7 @@ class Founding:
         c.cluster = m.cluster
         c.adopted = Configuration(0, ())
         c.configurations = [Configuration(0, m.members)]
-        c.recovery.answers.clear()
+        c.recovery.forget()
         self.founder = founder
         self._founded_ms = c.now
         c.events.append(Founded(m.cluster, m.anew))
@@ -258,17 +263,15 @@ class Founding:
 
     def on_found(self, sender: int, m: Found) -> None:
         c = self.core
-        if m.cluster == c.cluster and c.phase == FOUNDED:
-            c.send(sender, FoundReply(m.cluster, m.incarnation))
+        if m.receiver_incarnation != c.incarnation or c.id not in {x.node_id for x in m.members}:
             return
-        ids = {x.node_id for x in m.members}
-        if c.id not in ids:
+        if m.cluster == c.cluster:
+            if c.phase == FOUNDED:
+                c.send(sender, FoundReply(m.cluster, m.incarnation))
             return
-        if c.phase == WAITING:
-            agree = {x.node_id: x.rank for x in m.members} == self._own_ranks() or m.anew
-        else:
-            agree = (c.phase == ASKING and m.anew) or (c.phase == FOUNDED and self._gave_up())
-        if agree:
+        same_list = {x.node_id: x.rank for x in m.members} == self._own_ranks()
+        free = c.phase == WAITING or (c.phase == FOUNDED and self._gave_up())
+        if (free and (same_list or m.anew)) or (c.phase == ASKING and m.anew):
             self._proposal = None
             self._agree(sender, m)
             c.send(sender, FoundReply(m.cluster, m.incarnation))

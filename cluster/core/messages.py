@@ -243,6 +243,8 @@ class Found(NamedTuple):
 
     cluster: int
     incarnation: int
+    receiver_incarnation: int
+    """Whom it is meant for: one that has been a member since, and forgotten it, must not begin again at term 0."""
     members: tuple[Member, ...]
     anew: bool
 

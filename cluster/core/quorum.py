@@ -37,10 +37,18 @@ class Configuration(NamedTuple):
     members: tuple[Member, ...]
     outgoing: tuple[Member, ...] | None = None
     """The old list while a change is under way (R7), else None."""
+    term: int = 0
+    """Term of the entry; 0 for the list that a cluster was founded with."""
 
     @property
     def is_joint(self) -> bool:
         return self.outgoing is not None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """What makes one list newer than another: term first. (A list with a higher index may come from a leader of an
+        earlier term, and never be committed.)"""
+        return self.term, self.log_index
 
     def ids(self) -> frozenset[int]:
         """All nodes that take part: of the new list and, during a change, of the old one."""

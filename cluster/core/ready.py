@@ -1,8 +1,9 @@
 """What a replica hands to its host: one :class:`Ready` value per turn.
 
-The host carries a Ready out in the order of its fields: save, write the marker, send, report. The order matters: a
+The host carries a Ready out in the order of its fields: write the marker, save, send, report. The order matters: a
 node may not answer before what it promises is where its promises live (the disk of a durable node, the marker of
-every node), and nobody may hear of an outcome that a crash could still take back.
+every node), and nobody may hear of an outcome that a crash could still take back. The marker comes first because it says
+which cluster the saved log belongs to: a crash between the two must not leave a forked log under the old cluster's id.
 """
 
 from collections.abc import Sequence
@@ -144,9 +145,9 @@ class Ready:
     """One turn's work for the host, in this order.
 
     Attributes:
-        save: for durable nodes; afterwards call `Replica.saved(save)`.
-        marker: write it (synced) before sending anything.
-        remove_marker: the cluster ended in good order, or this node left: remove the marker.
+        marker: write it (synced) before anything else.
+        remove_marker: the cluster ended in good order, or this node left: remove the marker, and what was saved.
+        save: for durable nodes; afterwards call `Replica.saved(save)`. A start without a marker begins with an empty disk.
         messages: (receiver, message). A receiver that is not connected: drop it. `messages.is_bulk` ones go over the
             connection for bulk data. Messages to one receiver should keep their order, but need not.
         outcomes: (number that `submit` gave, result): what `StateMachine.apply` returned on this node for a command, or
@@ -154,9 +155,9 @@ class Ready:
         events: what changed, in order.
     """
 
-    save: Save | None = None
     marker: Marker | None = None
     remove_marker: bool = False
+    save: Save | None = None
     messages: list[tuple[int, Message]] = field(default_factory=list)
     outcomes: list[tuple[int, object]] = field(default_factory=list)
     events: Sequence[Event] = ()

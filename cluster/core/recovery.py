@@ -1,10 +1,10 @@
 """R6 (a): what a node does that comes without its log, and how the others answer.
 
 It asks everybody. Only nodes that are not recovering answer, with their term and the member list that they know, and
-echo the incarnation that asked. The newest of these lists is the one by which the answers are counted: a list that is
-committed is known to a quorum, and answers of rank at least half meet every quorum (R7 together with R6). When the
-answers weigh half, the node takes the highest term and counts as having voted in it. It is then *recovering* until the
-entry that a leader appended for this incarnation is committed here.
+echo the incarnation that asked. The newest of these lists, by term and index, is the one by which the answers are
+counted (R7 together with R6, argued in docs/consensus.md); the list of the marker only says whom to ask: it may be one
+that never was committed. When the answers weigh half, the node takes the highest term and counts as having voted in it.
+It is then *recovering* until the entry that a leader appended for this incarnation is committed here.
 
 A node that joins a cluster goes the same way: it, too, may have been here before and forgotten it.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from exdbsql.cluster.core.messages import Answer, Ask, Entry
 from exdbsql.cluster.core.phases import ASKING, LEADER, NORMAL, RECOVERING, UNKNOWN
+from exdbsql.cluster.core.quorum import Configuration
 
 if TYPE_CHECKING:
     from exdbsql.cluster.core.core import Core
@@ -26,13 +27,20 @@ class Recovery:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.answers: dict[int, int] = {}
+        self.newest: Configuration | None = None
+        """The newest list that an answer named."""
         self._ask_at = 0
 
     def start(self) -> None:
         """Begin to ask; the cluster's id is known, the member list perhaps."""
-        self.answers.clear()
+        self.forget()
         self._ask_at = 0
         self.core.enter(ASKING)
+
+    def forget(self) -> None:
+        """No answers yet."""
+        self.answers.clear()
+        self.newest = None
 
     def tick(self) -> None:
         c = self.core
@@ -58,8 +66,8 @@ class Recovery:
         if c.phase != ASKING or not self.is_for_me(m):
             return
         self.answers[sender] = max(m.term, self.answers.get(sender, 0))
-        if m.configuration.log_index >= c.adopted.log_index and m.configuration.members:
-            c.adopted = m.configuration
+        if m.configuration.members and (self.newest is None or m.configuration.place > self.newest.place):
+            c.adopted = self.newest = m.configuration
             c.refresh()
         if self.suffices():
             self.complete()
@@ -71,7 +79,7 @@ class Recovery:
     def suffices(self) -> bool:
         """Whether the answers weigh at least half of all."""
         c = self.core
-        return bool(c.adopted.members) and c.rule.is_half(c.adopted, self.answers.keys() - {c.id})
+        return self.newest is not None and c.rule.is_half(self.newest, self.answers.keys() - {c.id})
 
     def complete(self) -> None:
         """The highest term, and as if this node had voted in it."""
