@@ -62,10 +62,13 @@ class LocalCluster:
         """host:port of the node's SQL service."""
         return str(self.config(node)["sql"]["listen"])
 
+    def command(self, node: int) -> list[str]:
+        return [EXDBSQL, "serve", "-c", str(self.folder / f"node{node}.toml")]
+
     def start(self, node: int) -> subprocess.Popen[bytes]:
         with (self.folder / f"node{node}.log").open("ab") as log:
             process = subprocess.Popen(
-                [EXDBSQL, "serve", "-c", str(self.folder / f"node{node}.toml")],
+                self.command(node),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
