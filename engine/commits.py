@@ -23,6 +23,20 @@ Changes = list[tuple[TableStore, Mapping[Key, Row | None]]]
 """Per table, the new row of each key, or None where it goes."""
 
 
+@dataclass(frozen=True, slots=True)
+class DefinitionChange:
+    """The DDL of a transaction, for the log.
+
+    Attributes:
+        base: of the dictionary that it was run over (:func:`exdbsql.engine.ddl_commits.fingerprint`), or "" where any
+            dictionary that the statements fit will do.
+        texts: the statements, in order.
+    """
+
+    base: str
+    texts: tuple[str, ...]
+
+
 @dataclass(slots=True, eq=False)
 class PreparedCommit:
     """A commit between its preparation and its verdict.
@@ -32,12 +46,14 @@ class PreparedCommit:
         local_changes: its part in LOCAL and DISTRIBUTED tables, set aside until the verdict.
         local_reads: what a SERIALIZABLE one has read of those tables; nobody may change it until the verdict.
         is_open: whether the verdict is still to come.
+        definitions: its DDL, or None.
     """
 
     write_set: WriteSet
     local_changes: Changes = field(default_factory=list)
     local_reads: ReadSet | None = None
     is_open: bool = True
+    definitions: "DefinitionChange | None" = None
 
     def to_bytes(self) -> bytes:
         """What to propose to the log."""
@@ -55,7 +71,7 @@ def check_commit(changes: Changes, snapshot: int, holder: object) -> None:
         if store.dropped:
             raise constraints.missing_table_conflict(store.name)
         if store.changed_at > snapshot:
-            _check_first_committer(store, writes, snapshot)
+            check_first_committer(store, writes, snapshot)
             violation = constraints.newest_violation(store, writes)
             if violation is not None:
                 raise violation
@@ -63,7 +79,8 @@ def check_commit(changes: Changes, snapshot: int, holder: object) -> None:
             constraints.check_reservations(store, writes, holder)
 
 
-def _check_first_committer(store: TableStore, writes: Mapping[Key, Row | None], snapshot: int) -> None:
+def check_first_committer(store: TableStore, writes: Mapping[Key, Row | None], snapshot: int) -> None:
+    """Raise ConflictError where another commit after `snapshot` changed one of the keys."""
     if not store.chains:
         return
     for key in writes:
@@ -72,8 +89,12 @@ def _check_first_committer(store: TableStore, writes: Mapping[Key, Row | None], 
 
 
 def changes_of(transaction: Transaction) -> Changes:
-    """What a transaction has written, by table."""
-    return [(store, overlay.writes) for store, overlay in transaction.by_table.items() if overlay.writes]
+    """What a transaction has written, by table; after DDL of its own, in the tables that it leaves behind."""
+    written: Changes = [(store, overlay.writes) for store, overlay in transaction.by_table.items() if overlay.writes]
+    if transaction.catalog is not None:
+        kept = set(transaction.catalog.tables.values())
+        return [change for change in written if change[0] in kept]
+    return written
 
 
 def split_by_kind(changes: Changes) -> tuple[Changes, Changes]:

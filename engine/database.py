@@ -12,7 +12,8 @@ from typing import Any
 from exdbsql.engine import commits, constraints, replicated_state
 from exdbsql.engine.certification import CertificationMemory, certify, resolve
 from exdbsql.engine.commits import Changes, PreparedCommit
-from exdbsql.engine.definitions import adopt, refuse_in_log
+from exdbsql.engine.ddl_commits import apply_with_ddl, commit_with_ddl, prepare_with_ddl
+from exdbsql.engine.definitions import adopt, put_in_force, work_out
 from exdbsql.engine.distributed import Exchange
 from exdbsql.engine.dots import StoreDots, new_dots
 from exdbsql.engine.guards import guards_of
@@ -49,6 +50,8 @@ class Database:
         head: (version, log position) that a new snapshot sees.
         snapshots: the open ones.
         unpruned: tables that hold something for older snapshots.
+        prune_wanted: a snapshot ended while a commit was running, which has to prune when it has given back the lock.
+        is_debug: whether each commit is followed by a check of what it touched.
         commit_lock: held while a commit checks and publishes; readers never take it.
         node_id: this node's id in its cluster, or 0.
         memory_limit: rough bytes that rows may take, or None.
@@ -78,8 +81,8 @@ class Database:
         self.certification = CertificationMemory()
         self.in_cluster = False
         self.state_replaced_at = 0
-        self._debug = debug
-        self._prune_wanted = False
+        self.is_debug = debug
+        self.prune_wanted = False
         self._closed = False
         self.origin = node_id
         self.exchange = Exchange(self)
@@ -151,6 +154,12 @@ class Database:
             ConflictError, IntegrityError: as ``Transaction.commit`` says.
             InternalError: it changed replicated tables and the database is in a cluster.
         """
+        if transaction.catalog is not None:
+            if self.in_cluster:
+                raise InternalError("DDL in a cluster has to go through the log")
+            commit_with_ddl(self, transaction, transaction.catalog)
+            self._prune_if_wanted()
+            return
         changes = commits.changes_of(transaction)
         if not changes:
             return
@@ -162,10 +171,10 @@ class Database:
                 check_reads(self, transaction)
                 check_pending(self.pending_reads.values(), changes, None, transaction)
             if self.memory_limit is not None:
-                self._check_growth(changes, transaction.bytes_bound)
+                self.check_growth(changes, transaction.bytes_bound)
             self.publish(changes, self.head[1])
             self.snapshots.holders.pop(transaction, None)
-            self._prune_locked()
+            self.prune_locked()
         self._prune_if_wanted()
 
     def prepare_commit(
@@ -184,6 +193,11 @@ class Database:
             ConflictError, IntegrityError: as ``Transaction.commit``; nothing is pending then.
             OperationalError: 53200, the memory limit.
         """
+        if transaction.catalog is not None:
+            try:
+                return prepare_with_ddl(self, transaction, transaction.catalog, announce)
+            finally:
+                transaction.end()
         changes = commits.changes_of(transaction)
         replicated, local = commits.split_by_kind(changes)
         if isinstance(transaction, SerializableTransaction):
@@ -198,7 +212,7 @@ class Database:
                 if replicated and transaction.snapshot < self.state_replaced_at:
                     raise constraints.replaced_state_conflict()
                 commits.check_commit(changes, transaction.snapshot, prepared)
-                self._check_growth(changes, transaction.bytes_bound)
+                self.check_growth(changes, transaction.bytes_bound)
                 if isinstance(transaction, SerializableTransaction):
                     check_reads(self, transaction)
                     check_pending(self.pending_reads.values(), changes, prepared.local_reads, prepared)
@@ -212,7 +226,7 @@ class Database:
     def abort_prepared(self, prepared: PreparedCommit) -> None:
         """The pending commit is surely not committed: give back what it has set aside. Harmless after a verdict."""
         with self.commit_lock:
-            self._close_prepared(prepared)
+            self.close_prepared(prepared)
         self._prune_if_wanted()
 
     def commit_prepared_locally(self, prepared: PreparedCommit) -> None:
@@ -223,12 +237,13 @@ class Database:
         with self.commit_lock:
             if prepared.is_open:
                 changes = [change for change in prepared.local_changes if not change[0].dropped]
-                self._close_prepared(prepared)
+                self.close_prepared(prepared)
                 self.publish(changes, self.head[1])
-                self._prune_locked()
+                self.prune_locked()
         self._prune_if_wanted()
 
-    def _close_prepared(self, prepared: PreparedCommit) -> None:
+    def close_prepared(self, prepared: PreparedCommit) -> None:
+        """The verdict is known: give back what is set aside; the caller holds the commit lock."""
         if prepared.is_open:
             prepared.is_open = False
             self.pending_reads.pop(prepared, None)
@@ -259,9 +274,9 @@ class Database:
                 if prepared is not None and prepared.is_open:
                     changes = changes + [change for change in prepared.local_changes if not change[0].dropped]
             if prepared is not None:
-                self._close_prepared(prepared)
+                self.close_prepared(prepared)
             self.publish(changes, position)
-            self._prune_locked()
+            self.prune_locked()
         self._prune_if_wanted()
         return verdict
 
@@ -295,14 +310,15 @@ class Database:
         for store, _ in changes:
             if store.deep:
                 store.thin(self.snapshots.all_open)
-            if self._debug:
+            if self.is_debug:
                 store.check()
 
     def check_memory(self, overlays: Iterable[Overlay], bound: int) -> None:
         """Raise OperationalError 53200 where these writes, at most `bound` bytes, would pass the limit."""
-        self._check_growth([(overlay.store, overlay.writes) for overlay in overlays], bound)
+        self.check_growth([(overlay.store, overlay.writes) for overlay in overlays], bound)
 
-    def _check_growth(self, changes: Changes, bound: int) -> None:
+    def check_growth(self, changes: Changes, bound: int) -> None:
+        """Raise OperationalError 53200 where these changes, at most `bound` bytes, would pass the limit."""
         if self.memory_limit is None or self.memory_used + bound <= self.memory_limit:
             return
         growth = 0
@@ -318,18 +334,19 @@ class Database:
 
     def prune(self) -> None:
         """Drop what no open snapshot needs; leaves it to the commit that runs, where one does."""
-        self._prune_wanted = True
-        while self._prune_wanted and not self.commit_lock.locked():
+        self.prune_wanted = True
+        while self.prune_wanted and not self.commit_lock.locked():
             with self.commit_lock:
-                self._prune_wanted = False
-                self._prune_locked()
+                self.prune_wanted = False
+                self.prune_locked()
 
     def _prune_if_wanted(self) -> None:
         """After giving back the commit lock: a reader that ended meanwhile left its pruning to us."""
-        if self._prune_wanted:
+        if self.prune_wanted:
             self.prune()
 
-    def _prune_locked(self) -> None:
+    def prune_locked(self) -> None:
+        """Drop what no open snapshot needs; the caller holds the commit lock."""
         if not self.unpruned:
             return
         floor = self.snapshots.oldest_floor()
@@ -343,10 +360,10 @@ class Database:
 
         Raises:
             ProgrammingError: the statement does not fit the dictionary.
-            IntegrityError: a unique index over rows that share a value.
+            IntegrityError: rows do not fit what it makes.
         """
         with self.commit_lock:
-            adopt(self, self.dictionary.with_ddl(statement))
+            put_in_force(self, work_out(self, [statement]))
         self._prune_if_wanted()
 
     def apply_ddl(self, position: int, statements: Iterable[DdlStatement]) -> Error | None:
@@ -356,14 +373,31 @@ class Database:
             self.certification.advance(position)
             verdict: Error | None = None
             try:
-                made = self.dictionary
-                for statement in statements:
-                    refuse_in_log(made, statement)
-                    made = made.with_ddl(statement)
-                adopt(self, made)
+                put_in_force(self, work_out(self, statements, in_log=True))
             except Error as error:
                 verdict = error
             self.head = (self.head[0], position)
+        self._prune_if_wanted()
+        return verdict
+
+    def apply_ddl_and_rows(
+        self,
+        position: int,
+        origin_node: int,
+        base: str,
+        statements: Iterable[DdlStatement],
+        write_set: WriteSet,
+        prepared: PreparedCommit | None,
+    ) -> Error | None:
+        """Certify and apply an entry with DDL and rows of one transaction; else as `apply_write_set`.
+
+        `base` and the statements are those of :class:`~exdbsql.engine.commits.DefinitionChange`.
+        """
+        with self.commit_lock:
+            self._require_later(position)
+            self.certification.advance(position)
+            verdict = apply_with_ddl(self, position, origin_node, base, statements, write_set, prepared)
+            self.prune_locked()
         self._prune_if_wanted()
         return verdict
 

@@ -1,20 +1,24 @@
-"""Putting a dictionary into force: which tables and indexes are made, kept and dropped.
+"""Putting definitions into force: which tables and indexes are made, kept, made anew and dropped.
 
-All DDL takes this one way: the new dictionary is compared with the tables that are there, everything that can fail (a unique
-index over duplicates) is done first, and the tables are replaced by one assignment. Transactions that run meanwhile keep
-reading the tables and indexes that they hold; one that wrote to a dropped table loses at commit.
+All DDL takes this one way, in two steps. `work_out` runs the statements one after another over the dictionary and the tables that
+are there, and does everything that can fail (a unique index over duplicates, rows that break a new constraint) without touching
+anything that somebody sees. `put_in_force` replaces what is there, which cannot fail. Transactions that run meanwhile keep
+reading the tables and indexes that they hold; one that wrote to a table which was dropped or made anew loses at commit.
+
+A table stays the same object where its rows stay as they are and no row could break the new definition; otherwise it is made anew
+(:mod:`exdbsql.engine.rebuilds`).
 """
 
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from exdbsql.engine.constraints import index_value_text
 from exdbsql.engine.index import Index
-from exdbsql.engine.table import TableStore
-from exdbsql.schema.ddl_statements import CreateIndex, DdlStatement
+from exdbsql.engine.rebuilds import build_index, rebuilt, unique_definitions
+from exdbsql.engine.table import TableStore, shape_of
+from exdbsql.schema.ddl_statements import DdlStatement
 from exdbsql.schema.dictionary import Dictionary
-from exdbsql.schema.errors import DdlNotSupportedError, IntegrityError
-from exdbsql.schema.sqlstate import UNIQUE_VIOLATION
+from exdbsql.schema.errors import DdlNotSupportedError
 from exdbsql.schema.table import IndexDef, Table, TableKind
 
 
@@ -30,38 +34,177 @@ class Definable(Protocol):
     unpruned: dict[TableStore, None]
 
 
+@dataclass(slots=True)
+class Adoption:
+    """Definitions that are worked out and not in force yet.
+
+    Attributes:
+        made: the dictionary.
+        stores: its tables by id.
+        indexes: for tables that stay, the indexes that they will have.
+    """
+
+    made: Dictionary
+    stores: dict[int, TableStore]
+    indexes: dict[TableStore, dict[str, Index]] = field(default_factory=dict)
+
+
 def adopt(database: Definable, made: Dictionary, *, replacing: bool = False) -> None:
-    """Put `made` into force; call it under the commit lock.
+    """Put the dictionary `made` into force as a whole; call it under the commit lock.
 
-    `replacing` says that `made` did not come from the dictionary in force by DDL but is another node's, with the replicated rows to
-    follow. Then LOCAL and DISTRIBUTED tables keep their rows where only their number differs, and replicated ones with other
-    indexes begin empty.
-
-    Raises:
-        IntegrityError: a unique index over rows that share a value; nothing has changed then.
+    `replacing` says that `made` is another node's, with the replicated rows to follow. Then LOCAL and DISTRIBUTED tables keep
+    their rows where only their number differs, and replicated ones with other definitions or indexes begin empty.
     """
     if made is database.dictionary:
         return
-    version = database.head[0] + 1
-    stores: dict[str, TableStore] = {}
+    adoption = Adoption(made, {})
     for name, table in made.tables.items():
         store = database.tables_by_id.get(table.id)
         if replacing:
             store = _reusable(database, store, table, made)
         if store is None or store.definition != table:
-            store = TableStore(table, version, sized=database.memory_limit is not None)
-        stores[name] = store
-    index_sets = [(store, _indexes_for(store, made)) for store in stores.values()]
-    for store, indexes in index_sets:
-        store.adopt_indexes(indexes)
-    kept = set(stores.values())
+            store = _new_store(database, table)
+        adoption.stores[table.id] = store
+        adoption.indexes[store] = _indexes_for(store, table, made.indexes_of(name), {})
+    put_in_force(database, adoption)
+
+
+def work_out(
+    database: Definable, statements: Iterable[DdlStatement], *, written: Collection[int] = (), in_log: bool = False
+) -> Adoption:
+    """Run DDL over the definitions in force, all statements or none.
+
+    Args:
+        database: nothing of it is changed.
+        statements: in order.
+        written: ids of tables whose rows the same commit changes: if they change at all they are made anew, so that these
+            rows can be checked against what they will be.
+        in_log: refuse what could end differently on different nodes (R2).
+
+    Raises:
+        ProgrammingError: a statement does not fit the dictionary.
+        IntegrityError: rows that are there do not fit the new definitions.
+        DdlNotSupportedError: `in_log`, and the outcome depends on rows that other nodes do not have.
+    """
+    adoption = Adoption(database.dictionary, dict(database.tables_by_id))
+    for statement in statements:
+        _step(database, adoption, statement, written, in_log)
+    return adoption
+
+
+def _step(
+    database: Definable, adoption: Adoption, statement: DdlStatement, written: Collection[int], in_log: bool
+) -> None:
+    before = adoption.made
+    made = before.with_ddl(statement)
+    if made is before:
+        return
+    stores = adoption.stores
+    for table in made.tables.values():
+        store = stores.get(table.id)
+        if store is None:
+            store = stores[table.id] = _new_store(database, table)
+            adoption.indexes[store] = _indexes_for(store, table, made.indexes_of(table.name), {})
+            continue
+        old = before.table_by_id(table.id)
+        assert old is not None
+        indexes = made.indexes_of(table.name)
+        if old == table and indexes == before.indexes_of(old.name):
+            continue
+        if in_log and table.kind is not TableKind.REPLICATED:
+            _refuse_by_rows(old, table, before.indexes_of(old.name), indexes)
+        if table.id in written or needs_rebuild(old, table):
+            adoption.indexes.pop(store, None)
+            stores[table.id] = rebuilt(store, table, indexes, store.rows, database.head[0] + 1)
+        else:
+            known = adoption.indexes.get(store, store.indexes)
+            adoption.indexes[store] = _indexes_for(store, table, indexes, known)
+    adoption.stores = {table.id: stores[table.id] for table in made.tables.values()}
+    adoption.made = made
+
+
+def _new_store(database: Definable, table: Table) -> TableStore:
+    return TableStore(table, database.head[0] + 1, sized=database.memory_limit is not None)
+
+
+def needs_rebuild(before: Table, after: Table) -> bool:
+    """Whether rows change, or a row that fits the one definition might not fit the other."""
+    return _layout(before) != _layout(after) or not _promises(after) <= _promises(before)
+
+
+def _layout(table: Table) -> object:
+    """What the rows and the indexes over them are made by: a column that may be NULL is ordered otherwise."""
+    columns = [(column.name, column.type, column.not_null, column.generated) for column in table.columns]
+    return table.kind, columns, table.primary_key
+
+
+def _promises(table: Table) -> set[object]:
+    """What holds of every row, beyond the layout."""
+    return {*(check.expression for check in table.checks), *((k.columns, k.parent) for k in table.foreign_keys)}
+
+
+def _refuse_by_rows(
+    before: Table, after: Table, indexes_before: Iterable[IndexDef], indexes_after: Iterable[IndexDef]
+) -> None:
+    """Refuse for a table that has rows of its own on each node what its rows decide about."""
+    unique_before = {*before.unique_keys, *(index for index in indexes_before if index.unique)}
+    unique_after = {*after.unique_keys, *(index for index in indexes_after if index.unique)}
+    what = None
+    if not unique_after <= unique_before:
+        what = "a unique index"
+    elif not _promises(after) <= _promises(before):
+        what = "a constraint"
+    elif any(column.not_null for column in after.columns if column not in before.columns):
+        what = "NOT NULL"
+    elif any(column.type != before.column(column.name).type for column in after.columns if column in before.columns):
+        what = "another type"
+    if what is not None:
+        raise DdlNotSupportedError(
+            f"{what} on {after.kind.value} table {after.name} cannot be made in a cluster: "
+            "its rows may break it on one node and not on another",
+            hint="Declare it in CREATE TABLE.",
+        )
+
+
+def put_in_force(database: Definable, adoption: Adoption) -> None:
+    """Make the definitions those of the database; call it under the commit lock."""
+    made = adoption.made
+    if made is database.dictionary:
+        return
+    version = database.head[0] + 1
     for store in database.tables.values():
-        if store not in kept:
+        if adoption.stores.get(store.definition.id) is not store:
             _drop(database, store)
-    database.tables_by_id = {store.definition.id: store for store in stores.values()}
-    database.tables = stores
+    there = set(database.tables.values())
+    tables: dict[str, TableStore] = {}
+    for name, table in made.tables.items():
+        store = tables[name] = adoption.stores[table.id]
+        _redefine(store, table)
+        indexes = adoption.indexes.get(store)
+        if indexes is not None:
+            _adopt_indexes(database, store, indexes, version)
+        if store not in there and store.size_of is not None:
+            database.memory_used += sum(map(store.size_of, store.rows.values()))
+    database.tables_by_id = {store.definition.id: store for store in tables.values()}
+    database.tables = tables
     database.head = (version, database.head[1])
     database.dictionary = made
+
+
+def _redefine(store: TableStore, table: Table) -> None:
+    if store.definition != table:
+        store.definition = table
+        store.name = table.name
+        store.shape = shape_of(table)
+
+
+def _adopt_indexes(database: Definable, store: TableStore, indexes: dict[str, Index], version: int) -> None:
+    unique = {index for index in indexes.values() if index.unique}
+    if not unique <= set(store.unique_indexes):
+        # A transaction that wrote before did not check the new index: have its commit look at the newest rows.
+        store.changed_at = version
+        database.unpruned[store] = None
+    store.adopt_indexes(indexes)
 
 
 def _reusable(database: Definable, store: TableStore | None, table: Table, made: Dictionary) -> TableStore | None:
@@ -76,12 +219,17 @@ def _reusable(database: Definable, store: TableStore | None, table: Table, made:
     return store
 
 
-def _indexes_for(store: TableStore, made: Dictionary) -> dict[str, Index]:
+def _indexes_for(
+    store: TableStore, table: Table, definitions: Iterable[IndexDef], known: Mapping[str, Index]
+) -> dict[str, Index]:
     """The indexes of constraints, and those that the dictionary lists; made where they are not there yet."""
-    indexes = {key.name: store.indexes[key.name] for key in store.definition.uniques}
-    for definition in made.indexes_of(store.name):
-        there = store.indexes.get(definition.name)
-        indexes[definition.name] = there if there is not None and _is(there, definition) else _build(store, definition)
+    there = {**store.indexes, **known}
+    indexes: dict[str, Index] = {}
+    for definition in [*unique_definitions(table), *definitions]:
+        found = there.get(definition.name)
+        indexes[definition.name] = (
+            found if found is not None and _is(found, definition) else build_index(store, definition)
+        )
     return indexes
 
 
@@ -89,38 +237,8 @@ def _is(index: Index, definition: IndexDef) -> bool:
     return index.unique == definition.unique and index.definition == definition.columns
 
 
-def _build(store: TableStore, definition: IndexDef) -> Index:
-    index = store.build_index(definition)
-    duplicate = store.first_duplicate(index) if definition.unique else None
-    if duplicate is not None:
-        raise IntegrityError(
-            f'could not create unique index "{definition.name}"',
-            sqlstate=UNIQUE_VIOLATION,
-            detail=f"Key {index_value_text(index, duplicate)} is duplicated.",
-            table=store.name,
-            constraint=definition.name,
-        )
-    return index
-
-
 def _drop(database: Definable, store: TableStore) -> None:
     store.dropped = True
     database.unpruned.pop(store, None)
     if store.size_of is not None:
         database.memory_used -= sum(map(store.size_of, store.rows.values()))
-
-
-def refuse_in_log(dictionary: Dictionary, statement: DdlStatement) -> None:
-    """Refuse what could end differently on different nodes (R2).
-
-    Raises:
-        DdlNotSupportedError: a unique index on a table that has rows of its own on each node.
-    """
-    if isinstance(statement, CreateIndex) and statement.index.unique:
-        table: Table | None = dictionary.tables.get(statement.index.table)
-        if table is not None and table.kind is not TableKind.REPLICATED:
-            raise DdlNotSupportedError(
-                f"a unique index on {table.kind.value} table {table.name} cannot be made in a cluster: "
-                "its rows may break it on one node and not on another",
-                hint="Declare UNIQUE in CREATE TABLE.",
-            )

@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exdbsql.engine import constraints
+from exdbsql.engine.collector import BULK, untrack_rows
 from exdbsql.engine.keys import same
 from exdbsql.engine.overlay import ABSENT, Overlay
+from exdbsql.engine.private_catalog import PrivateCatalog, Step, execute_privately
 from exdbsql.engine.reads import Reads
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
+from exdbsql.schema.ddl_statements import DdlStatement
 from exdbsql.schema.errors import InterfaceError, OperationalError
 from exdbsql.schema.sqlstate import NO_ACTIVE_SQL_TRANSACTION, READ_ONLY_SQL_TRANSACTION
 from exdbsql.schema.table import TableKind
@@ -28,9 +31,10 @@ REPEATABLE_READ: Final = "repeatable read"
 
 
 class Mark(NamedTuple):
-    """A savepoint: how long the undo log was."""
+    """A savepoint: how long the undo log was, and what DDL had come before."""
 
     length: int
+    catalog: PrivateCatalog | None = None
 
 
 class Transaction(Reads):
@@ -41,6 +45,7 @@ class Transaction(Reads):
         isolation: "read committed", "repeatable read" or "serializable".
         bytes_bound: rough bytes of its writes, at most; counted where the database has a memory limit.
         is_open: whether it was neither committed nor rolled back.
+        catalog: what it sees after DDL of its own, or None.
     """
 
     __slots__ = (
@@ -49,6 +54,7 @@ class Transaction(Reads):
         "_undo",
         "_unique_written",
         "bytes_bound",
+        "catalog",
         "is_open",
         "is_read_only",
         "isolation",
@@ -59,6 +65,7 @@ class Transaction(Reads):
         self.is_read_only = read_only
         self.isolation = isolation
         self.is_open = True
+        self.catalog: PrivateCatalog | None = None
         self.by_table: dict[TableStore, Overlay] = {}
         self._undo: list[tuple[Overlay, Any, Any]] = []
         self._moves: list[tuple[TableStore, Key, Row]] = []
@@ -93,6 +100,8 @@ class Transaction(Reads):
     def insert_many(self, store: TableStore, rows: Sequence[Row]) -> None:
         """Add many rows; as `insert`, but at bulk speed."""
         overlay = self._writable(store)
+        if len(rows) >= BULK:
+            untrack_rows(rows)
         if store.key_of is None:
             first = self._database.row_ids.take(len(rows))
             fresh = dict(zip(range(first, first + len(rows)), rows, strict=True))
@@ -196,11 +205,12 @@ class Transaction(Reads):
 
     def savepoint(self) -> Mark:
         """A mark that `rollback_to` can go back to; take it between statements."""
-        return Mark(len(self._undo))
+        return Mark(len(self._undo), self.catalog)
 
     def rollback_to(self, mark: Mark) -> None:
         """Undo everything written since `mark`; the mark stays valid."""
         self._undo_to(mark.length)
+        self.catalog = mark.catalog
 
     def _undo_to(self, length: int) -> None:
         self._moves.clear()
@@ -212,6 +222,35 @@ class Transaction(Reads):
                 overlay.take_back(key, previous)
         self._statement_start = min(self._statement_start, length)
 
+    # Definitions
+
+    def execute_ddl(self, statement: DdlStatement, text: str) -> None:
+        """Run a DDL statement: seen by this transaction from now on, by others after its commit.
+
+        Args:
+            statement: what to do.
+            text: the statement's text, for the log of a cluster.
+
+        Raises:
+            ProgrammingError: the statement does not fit the dictionary.
+            IntegrityError: rows that the transaction sees do not fit.
+            OperationalError: 25006, the transaction is read-only.
+        """
+        if not self.is_open:
+            raise self._ended()
+        if self.is_read_only:
+            raise OperationalError(
+                "cannot change definitions in a read-only transaction", sqlstate=READ_ONLY_SQL_TRANSACTION
+            )
+        database = self._database
+        catalog = self.catalog
+        if catalog is None:
+            with database.commit_lock:  # dictionary and tables that belong together
+                catalog = PrivateCatalog(database.dictionary, database.dictionary, database.tables)
+        made = execute_privately(self, catalog, Step(statement, text))
+        if made.steps:
+            self.catalog = made
+
     # The end, and what it needs
 
     @property
@@ -222,7 +261,7 @@ class Transaction(Reads):
     @property
     def has_writes(self) -> bool:
         """Whether a commit would change anything."""
-        return any(overlay.writes for overlay in self.by_table.values())
+        return self.catalog is not None or any(overlay.writes for overlay in self.by_table.values())
 
     @property
     def written_kinds(self) -> set[TableKind]:
@@ -276,7 +315,7 @@ class Transaction(Reads):
         if not self.is_open:
             raise self._ended()
         try:
-            if self.by_table:
+            if self.by_table or self.catalog is not None:
                 self._database.commit_locally(self)
         finally:
             self.end()

@@ -128,7 +128,7 @@ class Database:
         return self.replication is not None and not self.replication.is_ready
 
     def execute_ddl(self, ddl: DdlText) -> None:
-        """Change the dictionary, on all nodes where there are several.
+        """Run a DDL statement as a transaction of its own, on all nodes where there are several.
 
         Raises:
             ProgrammingError: the dictionary does not allow it.

@@ -1,8 +1,8 @@
 """The statements that a session carries out itself: transaction control, SET, SHOW, DDL, SCATTER and GATHER.
 
-DDL and the exchange of DISTRIBUTED tables are not part of a transaction: they take effect at once, on several nodes. A
-transaction that only read lets go of its snapshot before them; within one that has changes they are refused (25001),
-because a later ROLLBACK would seem to undo them.
+DDL is part of its transaction, as in PostgreSQL. The exchange of DISTRIBUTED tables is not: it takes effect at once, on several
+nodes. A transaction that only read lets go of its snapshot before it; within one that has changes it is refused (25001),
+because a later ROLLBACK would seem to undo it.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -69,8 +69,8 @@ def run_own(session: "Session", database: "Database", statement: Control | DdlTe
         case AlterCluster():
             return alter_cluster(session, statement)
         case DdlText():
-            _leave_transaction_for(block, statement.tag)
-            database.execute_ddl(statement)
+            block.check_writable(statement.tag)
+            session.execute_ddl(statement)
             return _done(statement.tag)
     raise InternalError(f"no rule for {statement}")
 
@@ -144,12 +144,9 @@ def _leave_transaction_for(block: TransactionBlock, what: str) -> None:
 
 _SHAPES: Final = {
     kind: Shape(kind)
-    for kind in (
-        *("BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET"),
-        *("CREATE TABLE", "DROP TABLE", "CREATE INDEX", "DROP INDEX"),
-    )
+    for kind in (*("BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET"),)
 }
 
 
 def _done(kind: str) -> Answer:
-    return _SHAPES[kind], None, 0, None
+    return _SHAPES.get(kind) or Shape(kind), None, 0, None

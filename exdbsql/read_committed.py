@@ -66,6 +66,10 @@ class StatementLog:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def give_up(self) -> None:
+        """What has run since includes something that cannot be repeated: DDL."""
+        self._is_complete = False
+
     def forget_from(self, length: int) -> None:
         """The statements from there on were rolled back."""
         del self._entries[length:]

@@ -11,7 +11,8 @@ module is the :class:`~exdbsql.cluster.state_machine.StateMachine` that joins th
    began, the token leads back to what was prepared, and its other rows become visible in the same step.
 5. The verdict is the outcome that the committing thread waited for.
 
-A command is msgpack: ``["txn", token, write set]`` or ``["ddl", text]``.
+A command is msgpack: ``["txn", token, write set]``, ``["ddl", text]`` for a statement that is a transaction of its own, or
+``["ddl+txn", token, base, texts, write set]`` for a transaction that has executed DDL (:mod:`exdbsql.engine.ddl_commits`).
 """
 
 import contextlib
@@ -32,6 +33,7 @@ from exdbsql.engine.transaction import Transaction
 from exdbsql.engine.write_set import WriteSet
 from exdbsql.schema import codec
 from exdbsql.schema.ddl import parse_ddl
+from exdbsql.schema.ddl_statements import DdlStatement
 from exdbsql.schema.dictionary import Dictionary, TableKind
 from exdbsql.schema.errors import (
     ClusterError,
@@ -44,6 +46,7 @@ from exdbsql.schema.errors import (
 
 _TRANSACTION: Final = "txn"
 _DDL: Final = "ddl"
+_DDL_AND_ROWS: Final = "ddl+txn"
 _MAX_SNAPSHOT_BYTES: Final = 1024 * 1024
 
 
@@ -208,14 +211,14 @@ class Replication:
             return
         if self._unknown:
             self._resolve_unknown()
-        if TableKind.REPLICATED not in transaction.written_kinds:
+        if transaction.catalog is None and TableKind.REPLICATED not in transaction.written_kinds:
             transaction.commit()
             return
         token = self._process + next(self._tokens).to_bytes(8, "big")
         try:
             self.require_quorum()
             prepared = self._engine.prepare_commit(transaction, partial(self._prepared.__setitem__, token))
-            command = codec.pack([_TRANSACTION, token, prepared.to_bytes()])
+            command = codec.pack(_command_of(token, prepared))
         except BaseException:  # an interrupt too: nothing has been proposed
             transaction.rollback()
             self._settle(token, committed=False)
@@ -297,14 +300,19 @@ class Replication:
                 return self._engine.apply_write_set(index, origin.node_id, WriteSet.from_bytes(data), prepared)
             case [str(kind), str(text)] if kind == _DDL:
                 return self._apply_ddl(index, text)
+            case [str(kind), bytes(token), str(base), list(texts), bytes(data)] if kind == _DDL_AND_ROWS:
+                prepared = self._prepared.pop(token, None)
+                statements = self._read_ddl("\n;\n".join(texts))
+                rows = WriteSet.from_bytes(data)
+                return self._engine.apply_ddl_and_rows(index, origin.node_id, base, statements, rows, prepared)
         raise ProtocolError("an entry of the log is neither a transaction nor DDL")
 
     def _apply_ddl(self, index: int, text: str) -> Error | None:
-        try:
-            statements = parse_ddl(text)
-        except Error as error:
-            return error
-        return self._engine.apply_ddl(index, statements)
+        return self._engine.apply_ddl(index, self._read_ddl(text))
+
+    def _read_ddl(self, text: str) -> Iterator[DdlStatement]:
+        """The statements, read when the engine asks for them: what is wrong with one makes the entry void like the rest."""
+        yield from parse_ddl(text, self._engine.dictionary.types)
 
     def snapshot(self) -> Iterator[bytes]:
         """The replicated state in chunks of bounded size."""
@@ -327,6 +335,13 @@ class Replication:
             return self._engine.dictionary.difference(_dictionary_of(other))
         except Error as error:
             return [f"the other node's dictionary cannot be read: {error.message}"]
+
+
+def _command_of(token: bytes, prepared: PreparedCommit) -> list[Any]:
+    definitions = prepared.definitions
+    if definitions is None:
+        return [_TRANSACTION, token, prepared.to_bytes()]
+    return [_DDL_AND_ROWS, token, definitions.base, list(definitions.texts), prepared.to_bytes()]
 
 
 def _dictionary_of(text: str) -> Dictionary:

@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, Any
 from exdbsql.cancellation import BUSY, ENDED, Cancellation, StatementCancelled
 from exdbsql.cluster_calls import NodeCalls
 from exdbsql.control import READ_COMMITTED, Commit, Control, Rollback, RollbackTo
+from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.transaction import REPEATABLE_READ
 from exdbsql.interface import DISCONNECTED, FAILED, IDLE, OPEN
 from exdbsql.own_statements import run_own
 from exdbsql.read_committed import ATTEMPTS, pause
 from exdbsql.result import Answer, Parameters, Result, result_of
 from exdbsql.schema import sqlstate as states
+from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import (
     ConflictError,
     Error,
@@ -36,7 +38,7 @@ from exdbsql.schema.errors import (
     ProgrammingError,
 )
 from exdbsql.settings import Settings, kilobytes, milliseconds
-from exdbsql.statement_cache import DdlText, PlannedStatement
+from exdbsql.statement_cache import DdlText, PlannedStatement, StatementCache
 from exdbsql.statement_watch import Limits
 from exdbsql.transaction_block import TransactionBlock
 
@@ -55,13 +57,14 @@ class Session:
     def __init__(self, database: "Database") -> None:
         self._database = database
         self._engine = database.engine
+        self._catalog: Catalog = database.engine
         self._statements = database.statements
         self._planned = database.statements.planned
         self._running = Cancellation()
         self._notices: list[str] = []
         self._cluster = NodeCalls(database, self)
         self.settings = Settings()
-        self.block = TransactionBlock(database.engine, self.settings)
+        self.block = TransactionBlock(database.engine, self.settings, self._choose_catalog)
 
     # --- what others ask ---------------------------------------------------------------------------------------------
 
@@ -130,10 +133,11 @@ class Session:
         """Run one statement.
 
         A small query that was run before has a shortcut, where its snapshot is plain to see: that of a transaction that
-        has written nothing and keeps no account of what it reads, or the newest where the query is alone.
+        has written nothing and keeps no account of what it reads, or the newest where the query is alone. So has a change
+        of one row that is alone, where commits need no log.
         """
         planned = self._planned.get(sql)
-        if planned is not None and planned.dictionary is self._engine.dictionary:
+        if planned is not None and planned.dictionary is self._catalog.dictionary:
             read = planned.read
             if read is not None and not self._running.thread:
                 block = self.block
@@ -147,6 +151,21 @@ class Session:
                     rows = read(planned.literals, parameters, self._engine.head[0])
                     if rows is not None:
                         return planned.shape, rows, len(rows), None
+            elif (
+                (write := planned.write) is not None
+                and self.block.alone
+                and not self._running.thread
+                and not self.block.modes.read_only
+                and self._database.replication is None
+            ):
+                try:
+                    count = write(planned.literals, parameters, self._engine)
+                except Error:  # a constraint; the general way finds it too, and says it better
+                    count = None
+                except Exception as problem:
+                    raise _as_error(problem) from problem
+                if count is not None:
+                    return planned.shape, None, count, None
         else:
             found = self._prepare(sql)
             if not isinstance(found, PlannedStatement):
@@ -352,6 +371,39 @@ class Session:
         """Undo the open transaction, if there is one."""
         self._check_not_running()
         self.block.rollback()
+
+    # --- definitions --------------------------------------------------------------------------------------------------
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """The definitions that this session sees: its transaction's own, where that has executed DDL."""
+        return self._catalog.dictionary
+
+    def execute_ddl(self, ddl: DdlText) -> None:
+        """Run a DDL statement, in the transaction where one is open or begins with it.
+
+        Raises:
+            Error: what :meth:`Database.execute_ddl` raises.
+        """
+        block = self.block
+        if block.alone:
+            self._database.execute_ddl(ddl)
+            return
+        self._database.require_quorum()
+        block.enter().execute_ddl(ddl.statement, ddl.text)
+        if block.log is not None:
+            block.log.give_up()
+        self._choose_catalog()
+
+    def _choose_catalog(self) -> None:
+        """Plan the next statements against what the transaction sees."""
+        transaction = self.block.transaction
+        private = None if transaction is None else transaction.catalog
+        if private is None:
+            self._catalog, self._statements = self._engine, self._database.statements
+        else:
+            self._catalog, self._statements = private, StatementCache(private)
+        self._planned = self._statements.planned
 
     # --- the session's own statements --------------------------------------------------------------------------------
 

@@ -58,16 +58,16 @@ def show(database: "Database", session: "Session", statement: Show) -> Answer:
 def _show(database: "Database", session: "Session", statement: Show) -> Answer:
     match statement.words:
         case ("tables",):
-            return _tables(database)
+            return _tables(database, session)
         case ("columns", "from" | "in", name):
-            return _columns(database.dictionary.table(name))
+            return _columns(session.dictionary.table(name))
         case ("indexes" | "index",):
-            return _indexes(database.dictionary, database.dictionary.tables.values())
+            return _indexes(session.dictionary, session.dictionary.tables.values())
         case ("indexes" | "index", "from" | "in" | "on", name):
-            return _indexes(database.dictionary, [database.dictionary.table(name)])
+            return _indexes(session.dictionary, [session.dictionary.table(name)])
         case ("create", "table", name):
-            table = database.dictionary.table(name)
-            text = create_table_sql(table, database.dictionary.indexes_of(name))
+            table = session.dictionary.table(name)
+            text = create_table_sql(table, session.dictionary.indexes_of(name))
             return _answer(_CREATE_TABLE, [(name, text)])
         case ("cluster",):
             return _cluster(session)
@@ -105,9 +105,9 @@ _CREATE_TABLE: Final = _shape("SHOW", "table", "create table")
 _ALL: Final = _shape("SHOW", "name", "setting")
 
 
-def _tables(database: "Database") -> Answer:
+def _tables(database: "Database", session: "Session") -> Answer:
     counts = database.engine.stats()["rows"]
-    tables = [table for _, table in sorted(database.dictionary.tables.items())]
+    tables = [table for _, table in sorted(session.dictionary.tables.items())]
     return _answer(_TABLES, [(t.name, t.kind.value.lower(), len(t.columns), counts.get(t.name, 0)) for t in tables])
 
 

@@ -13,27 +13,22 @@ from typing import Any, Final
 from exdbsql.binding import fast_binder
 from exdbsql.bulk import run_inserts
 from exdbsql.control import Control, parse_control
+from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.database import Database as Engine
 from exdbsql.engine.query.codegen.read_shortcut import ReadShortcut
+from exdbsql.engine.query.codegen.write_shortcut import WriteShortcut
 from exdbsql.engine.query.prepare import Bound, Planner
 from exdbsql.engine.transaction import Transaction
 from exdbsql.result import ColumnInfo, Row, Shape
 from exdbsql.schema import sqlstate as states
 from exdbsql.schema.ddl import is_ddl, parse_ddl
-from exdbsql.schema.ddl_statements import CreateIndex, CreateTable, DdlStatement, DropIndex, DropTable
+from exdbsql.schema.ddl_statements import DdlStatement, command_tag
 from exdbsql.schema.dictionary import Dictionary, TableKind
 from exdbsql.schema.errors import InterfaceError, ProgrammingError
 from exdbsql.schema.statements import first_keywords
 
 LIMIT: Final = 1000
 """Texts that are kept. At the limit the cache starts anew: simple, and no slower on average for programs below it."""
-
-_DDL_TAGS: Final = {
-    CreateTable: "CREATE TABLE",
-    DropTable: "DROP TABLE",
-    CreateIndex: "CREATE INDEX",
-    DropIndex: "DROP INDEX",
-}
 
 
 class PlannedStatement:
@@ -44,7 +39,8 @@ class PlannedStatement:
         run: the compiled statement, called with a transaction and its values.
         bind: the user's parameters to those values.
         read: the shortcut of a small query: rows from the user's parameters and a snapshot, or None; none on the first run.
-        literals: what `read` wants to know of the text.
+        write: the shortcut of a change of one row: a count from the user's parameters and the engine, or None; as `read`.
+        literals: what the shortcuts want to know of the text.
         shape: kind and columns.
         gives_rows: whether `run` gives rows rather than a count.
         writes: whether it changes rows.
@@ -56,6 +52,7 @@ class PlannedStatement:
     __slots__ = (
         "_call",
         "_lazy_read",
+        "_lazy_write",
         "bind",
         "dictionary",
         "gives_rows",
@@ -65,6 +62,7 @@ class PlannedStatement:
         "shape",
         "tables",
         "uses_replicated",
+        "write",
         "writes",
         "writes_replicated",
     )
@@ -77,6 +75,8 @@ class PlannedStatement:
         self.literals = bound.literals
         self.read: ReadShortcut | None = self._first_read if columns is not None and not statement.writes else None
         self._lazy_read = statement.read
+        self.write: WriteShortcut | None = self._first_write if columns is None and statement.writes else None
+        self._lazy_write = statement.write
         self._call: Callable[[Any, tuple[Any, ...]], Any] = statement.call
         self.run: Callable[[Transaction, tuple[Any, ...]], Any] = statement.run if statement.writes else statement.call
         self.shape = Shape(statement.kind.upper(), None if columns is None else tuple(map(_column_info, columns)))
@@ -91,6 +91,10 @@ class PlannedStatement:
         """Stands in the place of the shortcut until a text comes again: then it is worth compiling."""
         self.read = self._lazy_read.get()
         return None if self.read is None else self.read(literals, parameters, snapshot)
+
+    def _first_write(self, literals: tuple[Any, ...], parameters: Any, engine: Engine) -> int | None:
+        self.write = self._lazy_write.get()
+        return None if self.write is None else self.write(literals, parameters, engine)
 
     def run_many(self, transaction: Transaction, rows: Sequence[Any]) -> int:
         """Run it for each row of parameters; how many rows changed."""
@@ -119,18 +123,18 @@ class DdlText:
     @property
     def tag(self) -> str:
         """PostgreSQL's command tag."""
-        return _DDL_TAGS[type(self.statement)]
+        return command_tag(self.statement)
 
 
 class StatementCache:
-    """Texts to statements. Threads share it: every step is one atomic operation on a dictionary."""
+    """Texts to statements of one catalog. Threads share it: every step is one atomic operation on a dictionary."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._planner = Planner(engine)
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._planner = Planner(catalog)
         self.planned: dict[str, PlannedStatement] = {}
         self._controls: dict[str, Control] = {}
-        self._dictionary = engine.dictionary
+        self._dictionary = catalog.dictionary
 
     def prepare(self, sql: str, *, keep: bool = True) -> PlannedStatement | Control | DdlText:
         """Look the text up, or read and plan it.
@@ -153,8 +157,8 @@ class StatementCache:
             _remember(self._controls, sql, control)
             return control
         if is_ddl(first_keywords(sql)):
-            return _read_ddl(sql)
-        dictionary = self._engine.dictionary
+            return _read_ddl(sql, self._catalog.dictionary)
+        dictionary = self._catalog.dictionary
         if dictionary is not self._dictionary:
             self.forget()
         bound = self._planner.prepare(sql)
@@ -165,7 +169,7 @@ class StatementCache:
 
     def forget(self) -> None:
         """The dictionary is another: let go of statements that hold tables which are gone."""
-        self._dictionary = self._engine.dictionary
+        self._dictionary = self._catalog.dictionary
         self.planned.clear()
 
 
@@ -180,8 +184,8 @@ def _check_text(sql: object) -> None:
         raise InterfaceError(f"a statement is a str, not {type(sql).__name__}")
 
 
-def _read_ddl(sql: str) -> DdlText:
-    statements: Sequence[DdlStatement] = parse_ddl(sql)
+def _read_ddl(sql: str, dictionary: Dictionary) -> DdlText:
+    statements: Sequence[DdlStatement] = parse_ddl(sql, dictionary.types)
     if len(statements) != 1:
         raise ProgrammingError(
             "more than one statement", sqlstate=states.SYNTAX_ERROR, hint="pass them one by one", statement=sql

@@ -5,7 +5,7 @@ transaction, and with it the snapshot, begins with the first statement of the bl
 block may have none yet. After an error the block is *failed*: only a rollback, whole or to a savepoint, helps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from exdbsql.control import READ_COMMITTED, Modes
@@ -30,6 +30,9 @@ class Savepoint:
 class TransactionBlock:
     """State of one session's transaction.
 
+    `definitions_changed` is called when the session may see other definitions: DDL of the transaction was undone, or the
+    transaction is over.
+
     Attributes:
         transaction: the engine's, or None where no statement has begun it.
         alone: each statement is a transaction of its own: autocommit, and no BEGIN. Kept, because every statement asks.
@@ -38,10 +41,16 @@ class TransactionBlock:
         log: under READ COMMITTED, what the transaction has run; else None.
     """
 
-    __slots__ = ("_autocommit", "_engine", "_explicit", "_savepoints", "alone", "failed", "log", "modes", "transaction")
+    __slots__ = (
+        *("_autocommit", "_definitions_changed", "_engine", "_explicit", "_savepoints"),
+        *("alone", "failed", "log", "modes", "transaction"),
+    )
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(
+        self, engine: Engine, settings: Settings, definitions_changed: Callable[[], None] = lambda: None
+    ) -> None:
         self._engine = engine
+        self._definitions_changed = definitions_changed
         self._autocommit = False
         self._explicit = False
         self._savepoints: list[Savepoint] = []
@@ -126,6 +135,8 @@ class TransactionBlock:
         self.alone = self._autocommit
         self._savepoints.clear()
         self.modes.forget()
+        if transaction is not None and transaction.catalog is not None:
+            self._definitions_changed()
         return transaction
 
     def rollback(self) -> None:
@@ -205,7 +216,11 @@ class TransactionBlock:
         """
         position = self._find(name)
         savepoint = self._savepoints[position]
-        self.enter().rollback_to(savepoint.mark)
+        transaction = self.enter()
+        catalog = transaction.catalog
+        transaction.rollback_to(savepoint.mark)
+        if transaction.catalog is not catalog:
+            self._definitions_changed()
         if self.log is not None:
             self.log.forget_from(savepoint.statements)
         del self._savepoints[position + 1 :]

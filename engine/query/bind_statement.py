@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from exdbsql.engine.database import Database
+from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.query.bind_changes import ChangeBinder
 from exdbsql.engine.query.bind_query import QueryBinder, settle
 from exdbsql.engine.query.context import StatementContext
@@ -23,7 +23,7 @@ _KINDS: dict[type[exp.Expr], str] = {exp.Insert: "insert", exp.Update: "update",
 class DatabaseStatistics:
     """What the rules may ask, answered by a database."""
 
-    database: Database
+    database: Catalog
 
     def table(self, name: str) -> Table:
         """The definition of a table."""
@@ -42,7 +42,7 @@ class DatabaseStatistics:
         return found
 
 
-def bind_statement(tree: exp.Expr, context: StatementContext, database: Database) -> BoundStatement:
+def bind_statement(tree: exp.Expr, context: StatementContext, database: Catalog) -> BoundStatement:
     """The bound and optimised statement."""
     try:
         return _bound(tree, context, DatabaseStatistics(database))

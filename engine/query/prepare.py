@@ -18,16 +18,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.database import Database
 from exdbsql.engine.query.bind_statement import bind_statement
 from exdbsql.engine.query.codegen.function import compile_statement
 from exdbsql.engine.query.codegen.read_shortcut import LazyRead, compile_read
+from exdbsql.engine.query.codegen.write_shortcut import LazyWrite, compile_write
 from exdbsql.engine.query.context import StatementContext
 from exdbsql.engine.query.explain import plan_lines
 from exdbsql.engine.query.lexical import LiftedText, Literal, lift_literals
 from exdbsql.engine.query.parameters import Converter, Parameters, bind_values, converter
 from exdbsql.engine.query.parse import Placeholders, parse_statement
 from exdbsql.engine.query.plan import OutputColumn
+from exdbsql.engine.query.statements import BoundStatement
 from exdbsql.engine.transaction import Transaction
 from exdbsql.schema.errors import Error, NotSupportedError
 from exdbsql.schema.table import TableKind
@@ -63,6 +66,7 @@ class PreparedStatement:
         kinds: the kinds of these tables.
         written_table: the table that it changes, or None.
         read: the shortcut of a small query.
+        write: the shortcut of a change of one row.
     """
 
     kind: str
@@ -77,7 +81,8 @@ class PreparedStatement:
     converters: tuple[Converter | None, ...] = field(repr=False)
     literal_types: tuple[SqlType | None, ...] = field(repr=False)
     call: Callable[[Any, tuple[Any, ...]], Any] = field(repr=False)
-    read: LazyRead = field(repr=False, default=LazyRead(None))  # a value that never changes
+    read: LazyRead = field(repr=False, default=LazyRead(None))
+    write: LazyWrite = field(repr=False, default=LazyWrite(None))
 
     def run(self, txn: Transaction, params: tuple[Any, ...]) -> list[tuple[Any, ...]] | int:
         """Run it: the rows of a query (or of RETURNING), else the count of rows changed.
@@ -130,9 +135,9 @@ class _Shape:
 
 
 class Planner:
-    """Prepares statements for one database, and remembers them. Any number of threads may use one."""
+    """Prepares statements for one catalog, and remembers them. Any number of threads may use one."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Catalog) -> None:
         self.database = database
         self._tables = database.tables
         self._texts: dict[str, Bound] = {}
@@ -192,9 +197,16 @@ class Planner:
             converters=tuple(converter(slot) for slot in context.slots[count:]),
             literal_types=tuple(slot.type for slot in context.slots[:count]),
             call=function.call,
+            write=self._write_shortcut(bound, context, count),
             read=LazyRead(partial(compile_read, bound.query, parsed.placeholders, context.slots, count, self.database)),
         )
         return statement, {i for i in range(count) if context.slots[i].pinned}
+
+    def _write_shortcut(self, bound: BoundStatement, context: StatementContext, literals: int) -> LazyWrite:
+        if not isinstance(self.database, Database):
+            return LazyWrite(None)
+        what = (bound.change, context.placeholders, context.slots, literals)
+        return LazyWrite(partial(compile_write, *what, self.database, context.dictionary))
 
     def _explain(self, sql: str, match: re.Match[str]) -> Bound:
         if match.group(1) is not None:

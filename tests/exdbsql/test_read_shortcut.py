@@ -153,8 +153,10 @@ def test_a_commit_that_is_under_way_is_not_seen(database: Database, connection: 
 
 def test_a_dropped_table_is_gone(connection: Connection) -> None:
     connection.execute("DROP TABLE t")
+    connection.commit()
     with pytest.raises(ProgrammingError):
         rows(connection, POINT, 5)
+    connection.rollback()
 
 
 def test_a_dropped_index_does_not_matter(connection: Connection) -> None:

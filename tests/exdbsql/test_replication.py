@@ -171,6 +171,7 @@ def test_a_verdict_that_came_in_a_snapshot_brings_the_local_rows_too(
 def test_ddl_reaches_every_node_or_none(nodes: list[Database], query: Query) -> None:
     con, other = nodes[0].connect(), nodes[1].connect()
     con.execute("CREATE TABLE x (a integer PRIMARY KEY)")
+    con.commit()
     other.execute("INSERT INTO x VALUES (1)")
     other.commit()
     assert query(nodes[2].connect(), "SELECT a FROM x") == [(1,)]
@@ -178,6 +179,10 @@ def test_ddl_reaches_every_node_or_none(nodes: list[Database], query: Query) -> 
         other.execute("CREATE TABLE x (b integer)")
     assert caught.value.sqlstate == "42P07"
     other.rollback()
+    other.execute("CREATE UNIQUE INDEX u ON scratch (note)")
+    with pytest.raises(DdlNotSupportedError):
+        other.commit()
+    other.autocommit = True
     with pytest.raises(DdlNotSupportedError):
         other.execute("CREATE UNIQUE INDEX u ON scratch (note)")
     assert len({node.dictionary.digest() for node in nodes}) == 1
@@ -185,6 +190,7 @@ def test_ddl_reaches_every_node_or_none(nodes: list[Database], query: Query) -> 
 
 def test_a_table_dropped_under_a_transaction_voids_it_everywhere(nodes: list[Database], query: Query) -> None:
     one, two = nodes[0].connect(), nodes[1].connect()
+    one.autocommit = True
     one.execute("CREATE TABLE x (a integer PRIMARY KEY)")
     two.execute("INSERT INTO x VALUES (1)")
     one.execute("DROP TABLE x")
@@ -192,6 +198,51 @@ def test_a_table_dropped_under_a_transaction_voids_it_everywhere(nodes: list[Dat
     with pytest.raises(ConflictError):
         two.commit()
     assert query(one, "SELECT * FROM x") == []
+
+
+def test_ddl_and_rows_of_one_transaction_are_one_entry(nodes: list[Database], log: Any, query: Query) -> None:
+    con, other = nodes[0].connect(), nodes[1].connect()
+    other.execute("INSERT INTO t (id) VALUES (9)")
+    before = log.submitted
+    con.execute("INSERT INTO t (id) VALUES (1)")
+    con.execute("CREATE TABLE x (a integer PRIMARY KEY, b text)")
+    con.execute("INSERT INTO x VALUES (1, 'one')")
+    con.execute("CREATE UNIQUE INDEX xb ON x (b)")
+    con.execute("CREATE LOCAL TABLE here (a integer PRIMARY KEY)")
+    con.execute("INSERT INTO here VALUES (1)")
+    con.execute("INSERT INTO scratch VALUES (1, 'mine')")
+    con.commit()
+    assert log.submitted == before + 1
+    for node in nodes:
+        reader = node.connect()
+        assert query(reader, "SELECT a, b FROM x") == [(1, "one")]
+        assert query(reader, "SELECT id FROM t") == [(1,)]
+        assert query(reader, "SELECT count(*) FROM here") == [(int(node is nodes[0]),)]
+    assert query(con, "SELECT count(*) FROM scratch") == [(1,)]
+    other.commit()
+    with pytest.raises(IntegrityError):
+        other.execute("INSERT INTO x VALUES (2, 'one')")
+
+
+def test_ddl_with_rows_that_lose_a_conflict_leaves_nothing(nodes: list[Database], query: Query) -> None:
+    con, other = nodes[0].connect(), nodes[1].connect()
+    con.execute("INSERT INTO t (id) VALUES (1)")
+    con.commit()
+    con.execute("CREATE TABLE x (a integer PRIMARY KEY)")
+    con.execute("UPDATE t SET name = 'mine'")
+    other.execute("UPDATE t SET name = 'theirs'")
+    other.commit()
+    with pytest.raises(ConflictError):
+        con.commit()
+    con.execute("INSERT INTO t (id) VALUES (2)")
+    con.execute("CREATE TABLE y (a integer PRIMARY KEY)")
+    other.execute("CREATE TABLE z (a integer PRIMARY KEY)")
+    other.commit()
+    with pytest.raises(ConflictError):
+        con.commit()
+    assert len({node.dictionary.digest() for node in nodes}) == 1
+    assert {"x", "y"}.isdisjoint(nodes[2].dictionary.tables)
+    assert query(nodes[2].connect(), "SELECT id, name FROM t") == [(1, "theirs")]
 
 
 def test_a_snapshot_makes_an_equal_node(nodes: list[Database], query: Query) -> None:

@@ -210,23 +210,93 @@ def test_settings(con: Connection, query: Query) -> None:
     assert ("timezone", "UTC") in query(con, "SHOW ALL")
 
 
-def test_ddl_takes_effect_at_once_and_is_refused_after_changes(connect: Connect, query: Query) -> None:
+def test_ddl_is_part_of_its_transaction(connect: Connect, query: Query) -> None:
     con, other = connect(), connect()
-    query(con, COUNT)
-    assert con.session.execute("CREATE TABLE x (a integer)").tag == "CREATE TABLE"
-    assert query(other, "SELECT * FROM x") == []
-    other.rollback()
-    con.execute("INSERT INTO x VALUES (1)")
-    error = failing(con, "DROP TABLE x")
-    assert error.sqlstate == "25001"
-    assert "commit" in (error.hint or "")
-    con.rollback()
-    con.execute("BEGIN")
-    con.execute("CREATE INDEX xa ON x (a)")
-    assert con.transaction_state == "open"
-    con.execute("COMMIT")
-    con.execute("DROP TABLE x")
+    con.execute("INSERT INTO t (id) VALUES (1)")
+    assert con.session.execute("CREATE TABLE x (a integer PRIMARY KEY)").tag == "CREATE TABLE"
+    con.execute("INSERT INTO x VALUES (1), (2)")
+    con.execute("CREATE UNIQUE INDEX xa ON x (a DESC)")
+    assert query(con, "SELECT a FROM x ORDER BY a") == [(1,), (2,)]
+    assert ("x", "replicated", 1) in [row[:3] for row in query(con, "SHOW TABLES")]
     assert failing(other, "SELECT * FROM x", ProgrammingError).sqlstate == "42P01"
+    other.rollback()
+    con.commit()
+    assert query(other, "SELECT a FROM x ORDER BY a") == [(1,), (2,)]
+    assert query(other, COUNT) == [(1,)]
+    assert failing(other, "INSERT INTO x VALUES (1)", IntegrityError).sqlstate == "23505"
+
+
+def test_ddl_is_rolled_back_with_its_transaction(connect: Connect, query: Query) -> None:
+    con, other = connect(), connect()
+    con.execute("INSERT INTO t (id) VALUES (1)")
+    con.execute("CREATE TABLE x (a integer)")
+    con.execute("INSERT INTO x VALUES (1)")
+    con.execute("DROP TABLE t")
+    assert failing(con, COUNT, ProgrammingError).sqlstate == "42P01"
+    con.rollback()
+    assert query(con, COUNT) == [(0,)]
+    assert failing(con, "SELECT * FROM x", ProgrammingError).sqlstate == "42P01"
+    con.rollback()
+    assert "x" not in [row[0] for row in query(other, "SHOW TABLES")]
+
+
+def test_savepoints_keep_the_definitions_of_their_time(con: Connection, query: Query) -> None:
+    con.execute("CREATE TABLE x (a integer)")
+    con.execute("INSERT INTO x VALUES (1)")
+    con.execute("SAVEPOINT s")
+    con.execute("CREATE INDEX xa ON x (a)")
+    con.execute("INSERT INTO x VALUES (2)")
+    con.execute("DROP TABLE t")
+    con.execute("ROLLBACK TO s")
+    assert query(con, "SELECT a FROM x") == [(1,)]
+    assert query(con, COUNT) == [(0,)]
+    con.execute("DROP TABLE x")
+    con.execute("CREATE TABLE x (b text)")
+    con.execute("INSERT INTO x VALUES ('new')")
+    con.commit()
+    assert query(con, "SELECT b FROM x") == [("new",)]
+    assert [row[1] for row in query(con, "SHOW INDEXES FROM x")] == []
+
+
+def test_ddl_over_rows_that_another_transaction_changed(connect: Connect, query: Query) -> None:
+    con, other = connect(), connect()
+    con.execute("INSERT INTO t (id, name) VALUES (1, 'a'), (2, 'a')")
+    con.commit()
+    con.execute("UPDATE t SET name = 'b' WHERE id = 1")
+    con.execute("CREATE UNIQUE INDEX names ON t (name)")
+    other.execute("INSERT INTO t (id, name) VALUES (3, 'b')")
+    other.commit()
+    with pytest.raises(IntegrityError) as caught:
+        con.commit()
+    assert caught.value.sqlstate == "23505"
+    assert query(con, "SHOW INDEXES FROM t")[1:] == []
+    con.execute("UPDATE t SET name = 'c' WHERE id = 1")
+    con.execute("CREATE INDEX names ON t (name)")
+    other.execute("UPDATE t SET name = 'd' WHERE id = 1")
+    other.commit()
+    with pytest.raises(ConflictError):
+        con.commit()
+
+
+def test_two_transactions_with_ddl(connect: Connect, query: Query) -> None:
+    con, other = connect(), connect()
+    con.execute("CREATE TABLE x (a integer)")
+    other.execute("CREATE TABLE y (a integer)")
+    con.commit()
+    other.commit()
+    con.execute("INSERT INTO x VALUES (1)")
+    con.execute("CREATE TABLE z (a integer)")
+    other.execute("CREATE INDEX ya ON y (a)")
+    other.commit()
+    with pytest.raises(ConflictError, match="definitions"):
+        con.commit()
+    con.execute("CREATE TABLE x2 (a integer)")
+    other.execute("CREATE TABLE x2 (b integer)")
+    con.commit()
+    with pytest.raises(ProgrammingError) as caught:
+        other.commit()
+    assert caught.value.sqlstate == "42P07"
+    assert query(con, "SELECT a FROM x2") == []
 
 
 def test_a_statement_is_prepared_anew_when_its_table_is_another(con: Connection, query: Query) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from exdbsql.engine.database import Database
+from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.query.codegen.changes import ChangeCompiler
 from exdbsql.engine.query.codegen.module import Module, indented
 from exdbsql.engine.query.codegen.rows import RowsCompiler
@@ -26,7 +26,7 @@ class CompiledFunction:
     call: Callable[[Any, tuple[Any, ...]], Any]
 
 
-def compile_statement(bound: BoundStatement, database: Database) -> CompiledFunction:
+def compile_statement(bound: BoundStatement, database: Catalog) -> CompiledFunction:
     """Generate and compile the function of a bound statement."""
     module = Module(database)
     rows = RowsCompiler(module)

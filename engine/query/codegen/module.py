@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from exdbsql.engine.database import Database
+from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.index import Index
 from exdbsql.engine.query.runtime import ALL_NAMES
 from exdbsql.engine.table import TableStore
@@ -29,7 +29,7 @@ class Module:
         numeric: whether it does arithmetic on numerics.
     """
 
-    database: Database
+    database: Catalog
     names: dict[str, Any] = field(default_factory=dict)
     slots: set[int] = field(default_factory=set)
     root: Frame = field(init=False)
@@ -95,11 +95,12 @@ class Module:
 
 @dataclass(slots=True)
 class Frame:
-    """A function: its lines, and the variables under which it has relations."""
+    """A function: its lines, and the variables under which it has relations, or single columns (relation, position) of them."""
 
     module: Module
     lines: list[str] = field(default_factory=list)
     env: dict[int, str] = field(default_factory=dict)
+    columns: dict[tuple[int, int], str] = field(default_factory=dict)
 
     def add(self, line: str) -> None:
         """Append a line."""

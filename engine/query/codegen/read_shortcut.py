@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from exdbsql.engine.database import Database
+from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.query.codegen.module import Frame, Module, indented
 from exdbsql.engine.query.codegen.rows import RowsCompiler
 from exdbsql.engine.query.context import COMPARE, Slot
@@ -30,7 +30,7 @@ from exdbsql.engine.short_range import rows_between
 
 ReadShortcut = Callable[[tuple[Any, ...], Any, int], list[tuple[Any, ...]] | None]
 
-_HARMLESS: Final = (Column, Param, Const, Compare, Logical, Not, IsNull)
+HARMLESS: Final = (Column, Param, Const, Compare, Logical, Not, IsNull)
 
 
 class LazyRead:
@@ -52,7 +52,7 @@ class LazyRead:
 
 
 def compile_read(
-    plan: Plan | None, placeholders: Placeholders, slots: Sequence[Slot], literals: int, database: Database
+    plan: Plan | None, placeholders: Placeholders, slots: Sequence[Slot], literals: int, database: Catalog
 ) -> ReadShortcut | None:
     """The shortcut of a query; None where it has none.
 
@@ -69,7 +69,7 @@ def compile_read(
     if not isinstance(scan, Scan) or scan.keyed or scan.access is None:
         return None
     parts: list[Any] = [*walk(plan.exprs), *walk(scan.filters), *walk(scan.access)]
-    if not all(isinstance(part, _HARMLESS) for part in parts if isinstance(part, Expr)):
+    if not all(isinstance(part, HARMLESS) for part in parts if isinstance(part, Expr)):
         return None
     tests = [guard_of(slot, f"p{literals + i}") for i, slot in enumerate(slots[literals:])]
     if None in tests:
@@ -78,7 +78,10 @@ def compile_read(
     body = writer.body()
     if body is None or writer.module.numeric or writer.module.root.lines:
         return None
-    source = "\n".join([*_head(placeholders.count, literals, [t for t in tests if t]), *indented(body), ""])
+    lines = parameter_lines("read", "snapshot", placeholders.count, literals)
+    if any(tests):
+        lines += [f"    if not ({' and '.join(t for t in tests if t)}):", "        return None"]
+    source = "\n".join([*lines, *indented(body), ""])
     scope: dict[str, Any] = {**ALL_NAMES, "rows_between": rows_between, **writer.module.names}
     exec(compile(source, f"<shortcut of {scan.table}>", "exec"), scope)  # noqa: S102  # the source is ours
     read: ReadShortcut = scope["read"]
@@ -97,8 +100,9 @@ def guard_of(slot: Slot, variable: str) -> str | None:
     return t.guard(variable)
 
 
-def _head(count: int, literals: int, tests: list[str]) -> list[str]:
-    lines = ["def read(literals, parameters, snapshot):"]
+def parameter_lines(name: str, last: str, count: int, literals: int) -> list[str]:
+    """The head of a shortcut, with parameters and literals in their variables; None where their number is wrong."""
+    lines = [f"def {name}(literals, parameters, {last}):"]
     if count:
         lines.append(f"    if type(parameters) is not tuple or len(parameters) != {count}:")
         lines.append(f"        if type(parameters) is not list or len(parameters) != {count}:")
@@ -108,13 +112,11 @@ def _head(count: int, literals: int, tests: list[str]) -> list[str]:
         lines += ["    if parameters:", "        return None"]
     if literals:
         lines.append(f"    {', '.join(f'p{i}' for i in range(literals))}, = literals")
-    if tests:
-        lines += [f"    if not ({' and '.join(tests)}):", "        return None"]
     return lines
 
 
 class _ShortcutWriter:
-    def __init__(self, plan: Project, scan: Scan, database: Database) -> None:
+    def __init__(self, plan: Project, scan: Scan, database: Catalog) -> None:
         self.module = Module(database)
         self.rows = RowsCompiler(self.module)
         self.plan = plan

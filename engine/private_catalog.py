@@ -1,0 +1,125 @@
+"""The definitions that a transaction sees after DDL of its own.
+
+DDL takes effect at commit, and is undone by ROLLBACK, whole or to a savepoint, like everything else. Until then the transaction
+works with a catalog of its own: the dictionary that its statements made, and for each table that they made or changed a table that
+nobody else sees. A changed table is a copy of what the transaction's snapshot shows; what the transaction had written to the former
+one is written to the copy again, in its new form.
+
+A catalog is a value: each statement makes another one. So a savepoint keeps the catalog of its time, and nothing has to be undone.
+
+At commit the statements are run again over the definitions in force (:mod:`exdbsql.engine.definitions`), and the rows go to the
+tables with the same ids. With changes to rows that needs the dictionary which the first statement was run over: otherwise an id might
+mean another table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from exdbsql.engine import constraints
+from exdbsql.engine.overlay import Overlay
+from exdbsql.engine.rebuilds import RowChange, new_key, rebuilt, rekeyed, same_key
+from exdbsql.engine.table import TableStore
+from exdbsql.engine.versions import Key, Row
+from exdbsql.schema.ddl_statements import DdlStatement
+from exdbsql.schema.dictionary import Dictionary
+from exdbsql.schema.errors import ProgrammingError
+from exdbsql.schema.sqlstate import UNDEFINED_TABLE
+
+if TYPE_CHECKING:
+    from exdbsql.engine.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement, and the text that replicates it."""
+
+    statement: DdlStatement
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PrivateCatalog:
+    """The catalog of one transaction; a :class:`~exdbsql.engine.catalog.Catalog`.
+
+    Attributes:
+        base: the dictionary that the first statement was run over.
+        dictionary: what the statements made of it.
+        tables: by name; a table that the statements left alone is the database's own.
+        steps: the statements, in order.
+        copied: own tables and the tables of the database that they were made from.
+    """
+
+    base: Dictionary
+    dictionary: Dictionary
+    tables: Mapping[str, TableStore]
+    steps: tuple[Step, ...] = ()
+    copied: Mapping[TableStore, TableStore] = field(default_factory=dict)
+
+    def table(self, name: str) -> TableStore:
+        """The table of that name; ProgrammingError 42P01 where there is none."""
+        store = self.tables.get(name)
+        if store is None:
+            raise ProgrammingError(f'relation "{name}" does not exist', sqlstate=UNDEFINED_TABLE)
+        return store
+
+
+def execute_privately(transaction: "Transaction", catalog: PrivateCatalog, step: Step) -> PrivateCatalog:
+    """The catalog after one more statement; rows that the transaction has written move to the tables it makes.
+
+    Raises:
+        ProgrammingError: the statement does not fit the dictionary.
+        IntegrityError: rows that the transaction sees do not fit the new definitions.
+    """
+    before, made = catalog.dictionary, catalog.dictionary.with_ddl(step.statement)
+    if made is before:
+        return catalog
+    stores = {store.definition.id: store for store in catalog.tables.values()}
+    tables: dict[str, TableStore] = {}
+    copied = dict(catalog.copied)
+    for name, table in made.tables.items():
+        store = stores.get(table.id)
+        indexes = made.indexes_of(name)
+        if store is None:
+            tables[name] = TableStore(table, 0)
+        elif store.definition == table and indexes == before.indexes_of(store.definition.name):
+            tables[name] = store
+        else:
+            change: RowChange | None = None
+            rows = store.rows_at(transaction.snapshot)
+            overlay = transaction.by_table.get(store)
+            own = {} if overlay is None else overlay.writes
+            others = {key: row for key, row in rows.items() if key not in own} if own else rows
+            private = tables[name] = rebuilt(store, table, indexes, others, 0, change)
+            if store in copied or store.changed_at > 0:
+                copied[private] = copied.get(store, store)
+            if own:
+                _move_writes(transaction, store, private, rows, own, change)
+    return PrivateCatalog(catalog.base, made, tables, (*catalog.steps, step), copied)
+
+
+def _move_writes(
+    transaction: "Transaction",
+    store: TableStore,
+    private: TableStore,
+    rows: Mapping[Key, Row],
+    own: Mapping[Key, Row | None],
+    change: RowChange | None,
+) -> None:
+    """Write to the copy what the transaction had written to the table, whose visible rows without that are `rows`.
+
+    The copy holds the rows that were not written to. So it never breaks a constraint that the writes had made room for.
+    """
+    if not same_key(store.definition, private.definition):
+        merged = {**rows, **own}
+        rekeyed(store, private, {key: row for key, row in merged.items() if row is not None}, change)
+    moved = transaction.by_table[private] = Overlay(private)
+    for key, row in own.items():
+        if row is None:
+            there = rows.get(key)
+            if there is not None:
+                moved.put(new_key(store, private, key, there if change is None else change(there)), None)
+        else:
+            new = row if change is None else change(row)
+            moved.put(new_key(store, private, key, new), new)
+    constraints.check_statement(moved, list(moved.writes), transaction.snapshot)
