@@ -1,12 +1,13 @@
 """Rules broken on purpose, one at a time: what the simulator must find."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from exdbsql.cluster.core.ballot import Ballot, Vote
-from exdbsql.cluster.core.messages import Confirmation, ConfirmRequest
+from exdbsql.cluster.core.messages import Append, Confirmation, ConfirmRequest, Message
 from exdbsql.cluster.core.messages import Vote as VoteMessage
-from exdbsql.cluster.core.phases import LEADER
-from exdbsql.cluster.core.quorum import Member, QuorumRule
+from exdbsql.cluster.core.phases import ASKING, LEADER, NORMAL, RECOVERING
+from exdbsql.cluster.core.progress import Progress
+from exdbsql.cluster.core.quorum import Configuration, Member, QuorumRule
 from exdbsql.cluster.replica import Replica
 from exdbsql.cluster.state_machine import Origin
 
@@ -127,12 +128,105 @@ def asks_before_all_votes_are_in(replica: Replica) -> None:
 
 
 def no_asking(replica: Replica) -> None:
-    """R6 without (a): votes and acknowledges right after its start."""
+    """R6 without (a): votes and acknowledges right after its start, in term 0 (`askip` of the model)."""
     core = replica.core
-    core.recovery.suffices = lambda: bool(core.adopted.members) and bool(core.recovery.answers)  # type: ignore[method-assign]
-    if core.phase == "asking":
-        core.recovery.answers[core.id] = 0
-        core.recovery.complete()
+    if core.phase == ASKING:
+        core.enter(RECOVERING)
+
+
+def acknowledges_while_asking(replica: Replica) -> None:
+    """R6 (a) forbids votes and answers only: a node that still asks takes entries (`ackbeforea`)."""
+    core = replica.core
+    step = core.step
+
+    def patched(sender: int, message: Message) -> None:
+        if core.phase == ASKING and isinstance(message, Append):
+            core.following.on_append(sender, message)
+        else:
+            step(sender, message)
+
+    core.step = patched  # type: ignore[method-assign]
+
+
+def _answers_of(part: int, of: int) -> Callable[[Replica], None]:
+    def breaker(replica: Replica) -> None:
+        recovery = replica.core.recovery
+        ranks = {m.node_id: m.rank for m in replica.config.members}
+
+        def suffices() -> bool:
+            return of * sum(ranks[i] for i in recovery.answers) >= part * sum(ranks.values())
+
+        recovery.suffices = suffices  # type: ignore[method-assign]
+
+    return breaker
+
+
+a_third_answers = _answers_of(1, 3)
+"""R6 (a) with a third of all ranks in place of half (`a=1/3`)."""
+a_quarter_answers = _answers_of(1, 4)
+"""The same with a quarter (`a=1/4`)."""
+
+
+def answers_without_tag(replica: Replica) -> None:
+    """R6 (a) without the asker's incarnation in the answer: answers to an earlier life count (`noanstag`)."""
+    replica.core.recovery.is_for_me = lambda answer: True  # type: ignore[method-assign]
+
+
+def votes_without_tag(replica: Replica) -> None:
+    """A vote for an earlier life of the candidate counts (`novotetag`)."""
+    elections = replica.core.elections
+    on_vote = elections.on_vote
+
+    def patched(sender: int, m: VoteMessage) -> None:
+        on_vote(sender, m._replace(candidate_incarnation=replica.core.incarnation))
+
+    replica.core._handlers[VoteMessage] = patched
+
+
+def recovered_by_any_committed_entry(replica: Replica) -> None:
+    """R6: the entry that ends recovery need not have been appended after the node asked (`rec=1`)."""
+    core = replica.core
+    commit_to = core.commit_to
+
+    def patched(index: int) -> None:
+        commit_to(index)
+        if core.phase == RECOVERING and core.commit:
+            core.enter(NORMAL)
+
+    core.commit_to = patched  # type: ignore[method-assign]
+
+
+def keeps_old_acknowledgements(replica: Replica) -> None:
+    """R6 without (c): what an earlier life acknowledged counts also when the leader knows that it is over."""
+    leading = replica.core.leading
+
+    def patched(p: Progress, incarnation: int) -> None:
+        p.incarnation = incarnation
+
+    leading._learn = patched  # type: ignore[method-assign]
+
+
+def recovering_nodes_stand(replica: Replica) -> None:
+    """A recovering node may be a candidate (`reccand`; harmless by itself, as far as the model was searched)."""
+    replica.core.elections.can_stand = lambda: replica.core.phase in (NORMAL, RECOVERING)  # type: ignore[method-assign]
+
+
+def commits_with_half_sound(replica: Replica) -> None:
+    """Another repair of R6, not ours: a commit needs non-recovering acknowledgements of at least half (`commithalf`)."""
+    core = replica.core
+    leading = core.leading
+    committed = leading.committed
+
+    def patched(matches: list[tuple[int, int]]) -> int:
+        sound = [(i, m) for i, m in matches if i == core.id or not leading.progress[i].recovering]
+        best = 0
+        for _, index in sound:
+            holders = {i for i, match in sound if match >= index}
+            if core.rule.is_half(core.configuration, holders):
+                best = max(best, index)
+        return min(committed(matches), best)
+
+    leading.committed = patched  # type: ignore[method-assign]
 
 
 def recovered_at_once(replica: Replica) -> None:
@@ -148,25 +242,50 @@ def recovered_at_once(replica: Replica) -> None:
 
 
 def votes_of_recovering_nodes_suffice(replica: Replica) -> None:
-    """R6 without (b): an election counts ranks alone."""
-    replica.core.elections.ballot = _RanksOnly(replica.core.id)
-    elections = replica.core.elections
-    stand = elections.stand
-
-    def patched(transfer: bool = False) -> None:
-        stand(transfer)
-        c = replica.core
-        if c.role != LEADER:
-            elections.ballot = _RanksOnly(c.id, {c.id: Vote(c.incarnation, False)})
-
-    elections.stand = patched  # type: ignore[method-assign]
+    """R6 without (b): an election counts ranks alone (`nob`)."""
+    _vote_with(replica, _RanksOnly)
 
 
 class _RanksOnly(Ballot):
     __slots__ = ()
 
-    def electable(self, rule: QuorumRule, configuration: object, voters: set[int]) -> bool:
-        return rule.is_quorum(configuration, voters)  # type: ignore[arg-type]
+    def electable(self, rule: QuorumRule, configuration: Configuration, voters: set[int]) -> bool:
+        return rule.is_quorum(configuration, voters)
+
+
+def _sound_votes_of(part: int, of: int) -> Callable[[Replica], None]:
+    class PartOfSound(Ballot):
+        __slots__ = ()
+
+        def electable(self, rule: QuorumRule, configuration: Configuration, voters: set[int]) -> bool:
+            sound = sum(configuration.rank(v) for v in voters if not self.votes[v].recovering)
+            enough = of * sound >= part * sum(m.rank for m in configuration.members)
+            return rule.is_quorum(configuration, voters) and enough
+
+    def breaker(replica: Replica) -> None:
+        _vote_with(replica, PartOfSound)
+
+    return breaker
+
+
+a_third_of_sound_votes = _sound_votes_of(1, 3)
+"""R6 (b) with non-recovering votes of a third of all ranks (`b=1/3`)."""
+a_quarter_of_sound_votes = _sound_votes_of(1, 4)
+"""The same with a quarter (`b=1/4`)."""
+
+
+def _vote_with(replica: Replica, ballot: type[Ballot]) -> None:
+    """Count the votes of every candidacy with another kind of ballot."""
+    core, elections = replica.core, replica.core.elections
+    stand = elections.stand
+
+    def patched(transfer: bool = False) -> None:
+        stand(transfer)
+        if core.role != LEADER:
+            elections.ballot = ballot(core.id, {core.id: Vote(core.incarnation, False)})
+            elections.count_votes()
+
+    elections.stand = patched  # type: ignore[method-assign]
 
 
 def counts_only_the_new_list(replica: Replica) -> None:
