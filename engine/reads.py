@@ -6,12 +6,14 @@ snapshot or that the transaction has written to.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from exdbsql.engine.index import Index, merged_entries, within
 from exdbsql.engine.keys import same
 from exdbsql.engine.ordered import Bound, cut
 from exdbsql.engine.overlay import ABSENT, Overlay
+from exdbsql.engine.scan_cache import ROWS, shared_columns, shared_rows
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.errors import ProgrammingError
@@ -57,6 +59,32 @@ class Reads:
             if store.changed_at <= self.snapshot:
                 return rows
         return list(self._merged(store).values())
+
+    def scan(self, store: TableStore) -> Sequence[Row]:
+        """As `rows`, in a list that may be shared: it must not be changed, nor given to anybody who might."""
+        if store not in self.by_table:
+            rows = shared_rows(store, self.snapshot)
+            if rows is not None:
+                return rows
+        return list(self._merged(store).values())
+
+    def columns(self, store: TableStore, *positions: int) -> list[list[Any]]:
+        """The values of some columns of all rows, each a list, in the same order of rows; shared as those of `scan`."""
+        if store not in self.by_table:
+            columns = shared_columns(store, self.snapshot, positions)
+            if columns is not None:
+                return columns
+        rows = list(self._merged(store).values())
+        return [list(map(itemgetter(position), rows)) for position in positions]
+
+    def rows_and_column(self, store: TableStore, position: int) -> tuple[Sequence[Row], list[Any]]:
+        """All rows, and the values of one column of theirs in the same order; both may be shared."""
+        if store not in self.by_table:
+            lists = shared_columns(store, self.snapshot, (ROWS, position))
+            if lists is not None:
+                return lists[0], lists[1]
+        rows = list(self._merged(store).values())
+        return rows, list(map(itemgetter(position), rows))
 
     def items(self, store: TableStore) -> Sequence[tuple[Key, Row]]:
         """All (key, row), in no particular order."""

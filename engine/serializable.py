@@ -125,6 +125,21 @@ class SerializableTransaction(Transaction):
         self._reads_of(store).read_all()
         return super().rows(store)
 
+    def scan(self, store: TableStore) -> Sequence[Row]:
+        """All rows, in a list that may be shared."""
+        self._reads_of(store).read_all()
+        return super().scan(store)
+
+    def rows_and_column(self, store: TableStore, position: int) -> tuple[Sequence[Row], list[Any]]:
+        """All rows and one column of theirs."""
+        self._reads_of(store).read_all()
+        return super().rows_and_column(store, position)
+
+    def columns(self, store: TableStore, *positions: int) -> list[list[Any]]:
+        """Some columns of all rows."""
+        self._reads_of(store).read_all()
+        return super().columns(store, *positions)
+
     def items(self, store: TableStore) -> Sequence[tuple[Key, Row]]:
         """All (key, row), in no particular order."""
         self._reads_of(store).read_all()

@@ -74,6 +74,8 @@ def commit_row(
     if database.snapshots.holders:
         _keep_for_snapshots(database, store, key)
     else:  # whoever opens a snapshot from now on sees this version
+        if store.scans:
+            store.scans = {}
         if chain is None:
             del chains[key]
         else:

@@ -40,6 +40,7 @@ class TableStore:
         definition: the table of the dictionary.
         kind: how its rows reach other nodes.
         rows: newest committed rows by key. Read it with atomic calls only.
+        scans: lists that scans have made (:mod:`exdbsql.engine.scan_cache`).
         chains: what older snapshots need, by key (:mod:`exdbsql.engine.versions`).
         changed_at: version of the newest commit that touches it.
         key_of: reads the key from a row; None where the key is a hidden row id.
@@ -72,6 +73,7 @@ class TableStore:
         "reserved",
         "retired",
         "rows",
+        "scans",
         "shape",
         "size_of",
         "swept_floor",
@@ -84,6 +86,7 @@ class TableStore:
         self.name = definition.name
         self.kind = definition.kind
         self.rows: dict[Key, Row] = {}
+        self.scans: dict[int, tuple[int, list[Any]]] = {}
         self.chains: dict[Key, Chain] = {}
         self.changed_at = version
         self.credit = 0
@@ -223,6 +226,8 @@ class TableStore:
 
         A full sweep costs as much as there is; it is paid for by changes and by ends of snapshots, in `credit`.
         """
+        if self.scans:
+            self.scans = {}
         if floor is None or floor >= self.changed_at:
             self.chains = {}
             self.forget_gone()

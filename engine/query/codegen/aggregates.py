@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exdbsql.engine.query.aggregates import find_aggregate
+from exdbsql.engine.query.codegen.column_scan import ColumnScan, column_lists, column_scan, enter
 from exdbsql.engine.query.codegen.module import Frame, Module, indented
-from exdbsql.engine.query.expressions import Expr
-from exdbsql.engine.query.plan import Aggregate, AggregateCall, OrderColumn, SortKey
+from exdbsql.engine.query.expressions import Column, Expr
+from exdbsql.engine.query.plan import Aggregate, AggregateCall, OrderColumn, Scan, SortKey, walk
 from exdbsql.schema.types import NUMERIC
 
 if TYPE_CHECKING:
@@ -25,28 +26,60 @@ class AggregateCompiler:
     def rows(self, plan: Aggregate, frame: Frame) -> str:
         """Source of the list of groups: tuples of the keys and the aggregates."""
         inner = Frame(self.module, frame.lines, dict(frame.env))
-        clauses = self.streams.stream(plan.child, inner)
-        pattern = self.streams.pattern(plan.child, inner) or "_"
+        if is_row_count(plan):
+            count = f"txn.count({self.module.store(plan.child.table)})"  # type: ignore[attr-defined]  # a Scan
+            return frame.assign("grouped", f"[({f'{count}, ' * len(plan.calls)})]")
+        found = column_scan(plan.child, (plan.keys, plan.calls))
+        if found is None:
+            clauses = self.streams.stream(plan.child, inner)
+            pattern = self.streams.pattern(plan.child, inner) or "_"
+        else:
+            if not plan.keys and (not found.scan.filters or _only_argument(plan.calls) is None):
+                return ColumnTotals(self, found, inner).rows(plan)
+            clauses, pattern = self._column_stream(plan, found, inner)
         member = f"({pattern})" if "," in pattern else pattern if pattern != "_" else "None"
         bare = _only_argument(plan.calls)
         if bare is not None:
             member = self.streams.expressions(inner).value(bare)
             pattern = self.module.name("value")
-        elif all(not c.args and c.condition is None for c in plan.calls):
+        elif all(map(_is_plain_count, plan.calls)):
             member, pattern = "None", "_"
         if not plan.keys:
             return self._one_group(plan, clauses, member, pattern, inner)
         groups = self.module.name("groups")
+        if (
+            len(plan.keys) == 1
+            and all(map(_is_plain_count, plan.calls))
+            and sum(c.startswith("for ") for c in clauses) == 1
+        ):
+            return self._counted(plan, clauses, inner)
         frame.add(f"{groups} = defaultdict(list)")
         self._fill(plan, groups, clauses, member, inner)
         key = self.module.name("key")
         members = self.module.name("members")
         keys = [key] if len(plan.keys) == 1 else [f"{key}[{i}]" for i in range(len(plan.keys))]
-        calls = [self._call(call, members, pattern, inner) for call in plan.calls]
+        calls = [self.call(call, members, pattern, inner) for call in plan.calls]
         values = ", ".join([*keys, *calls])
         comma = "," if len(keys) + len(calls) == 1 else ""
         rows = f"[({values}{comma}) for {key}, {members} in {groups}.items()]"
         return frame.assign("grouped", rows)
+
+    def _column_stream(self, plan: Aggregate, found: ColumnScan, inner: Frame) -> tuple[list[str], str]:
+        clauses, _ = enter(found, inner)
+        clauses += self.streams.conditions(found.scan.filters, inner)
+        used = sorted({c.index for c in walk(plan.calls) if isinstance(c, Column) and c.rel == found.scan.rel})
+        pattern = ", ".join(inner.columns[found.scan.rel, i] for i in used) or "_"
+        inner.env[found.scan.rel] = pattern
+        return clauses, pattern
+
+    def _counted(self, plan: Aggregate, clauses: list[str], frame: Frame) -> str:
+        """Groups of which nothing but the number of members is asked."""
+        key = self.streams.expressions(frame).value(plan.keys[0])
+        source = clauses[0].removeprefix(f"for {key} in ") if len(clauses) == 1 else ""
+        keys = source if source.isidentifier() else f"[{key} {self.streams.joined(clauses)}]"
+        numbers = "".join(", number" for _ in plan.calls)
+        counts = frame.assign("counts", f"Counter({keys})")
+        return frame.assign("grouped", f"[(key{numbers or ','}) for key, number in {counts}.items()]")
 
     def _fill(self, plan: Aggregate, groups: str, clauses: list[str], member: str, frame: Frame) -> None:
         compiler = self.streams.expressions(frame)
@@ -67,15 +100,16 @@ class AggregateCompiler:
         if not plan.calls:
             return "[()]" if plan.scalar else "[]"
         source = clauses[0].split(" in ", 1)[1] if len(clauses) == 1 else ""
-        if source.isidentifier() and (pattern == "_" or clauses[0].startswith(f"for {pattern} in ")):
+        if source.isidentifier() and (pattern == "_" or clauses[0] == f"for {member} in {source}"):
             members = source
         else:
             members = self.module.name("members")
             frame.add(f"{members} = [{member} {self.streams.joined(clauses)}]")
-        calls = [self._call(call, members, pattern, frame) for call in plan.calls]
+        calls = [self.call(call, members, pattern, frame) for call in plan.calls]
         return frame.assign("grouped", f"[({', '.join(calls)},)]")
 
-    def _call(self, call: AggregateCall, members: str, pattern: str, frame: Frame) -> str:
+    def call(self, call: AggregateCall, members: str, pattern: str, frame: Frame) -> str:
+        """Source of one aggregate over `members`, of which `pattern` is one."""
         compiler = self.streams.expressions(frame)
         function = find_aggregate(call.name, call.args[0].type if call.args else None)
         assert function is not None
@@ -126,6 +160,64 @@ class AggregateCompiler:
         for arguments in sort_passes(columns):
             code = f"sorted({code}{arguments})"
         return f"list(map(itemgetter(0), {code}))"
+
+
+class ColumnTotals:
+    """Source of aggregates over a whole table, each over the list of its column; a filter cuts the lists first."""
+
+    def __init__(self, aggregates: AggregateCompiler, found: ColumnScan, frame: Frame) -> None:
+        self.aggregates = aggregates
+        self.found = found
+        self.frame = frame
+
+    def rows(self, plan: Aggregate) -> str:
+        """Source of the list of the one group."""
+        frame, rel = self.frame, self.found.scan.rel
+        lists = dict(zip(self.found.positions, column_lists(self.found, frame), strict=True))
+        clauses, _ = enter(self.found, frame)
+        used = {c.index for c in walk(plan.calls) if isinstance(c, Column) and c.rel == rel}
+        if self.found.scan.filters:
+            tests = " and ".join(self.aggregates.streams.expressions(frame).true(f) for f in self.found.scan.filters)
+            wanted = frame.assign("wanted", f"[True if {tests} else False {clauses[0]}]")
+            for i in used or {self.found.positions[0]}:
+                lists[i] = frame.assign(lists[i].removeprefix("all_"), f"list(compress({lists[i]}, {wanted}))")
+        counted = lists[min(used or self.found.positions)]
+        codes = [self._call(call, lists, counted) for call in plan.calls]
+        return frame.assign("grouped", f"[({', '.join(codes)},)]")
+
+    def _call(self, call: AggregateCall, lists: dict[int, str], counted: str) -> str:
+        if call.name == "count" and not call.distinct and call.condition is None and not _may_be_null(call):
+            return f"len({counted})"
+        rel = self.found.scan.rel
+        used = sorted({c.index for c in walk(call) if isinstance(c, Column) and c.rel == rel})
+        if not used:
+            self.frame.env[rel] = "_"
+            return self.aggregates.call(call, counted, "_", self.frame)
+        pattern = ", ".join(self.frame.columns[rel, i] for i in used)
+        plain = len(used) == 1 and call.args and isinstance(call.args[0], Column) and not call.order
+        self.frame.env[rel] = "" if plain and len(call.args) == 1 and call.condition is None else pattern
+        members = lists[used[0]] if len(used) == 1 else f"list(zip({', '.join(lists[i] for i in used)}))"
+        return self.aggregates.call(call, members, pattern, self.frame)
+
+
+def _may_be_null(call: AggregateCall) -> bool:
+    return any(a.nullable for a in call.args)
+
+
+def is_row_count(plan: Aggregate) -> bool:
+    """Whether a table's number of rows is all that is asked."""
+    scan = plan.child
+    return (
+        isinstance(scan, Scan)
+        and scan.access is None
+        and not (scan.keyed or scan.filters or plan.keys)
+        and bool(plan.calls)
+        and all(map(_is_plain_count, plan.calls))
+    )
+
+
+def _is_plain_count(call: AggregateCall) -> bool:
+    return not call.args and call.condition is None
 
 
 def _only_argument(calls: tuple[AggregateCall, ...]) -> Expr | None:

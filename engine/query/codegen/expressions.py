@@ -59,7 +59,8 @@ class ExpressionCompiler:
         """Source of the value; None for NULL."""
         match expr:
             case Column():
-                return f"{self.frame.env[expr.rel]}[{expr.index}]"
+                known = self.frame.columns.get((expr.rel, expr.index)) if self.frame.columns else None
+                return known or f"{self.frame.env[expr.rel]}[{expr.index}]"
             case Param():
                 return self.module.slot(expr.slot)
             case Const():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from exdbsql.engine.query.codegen.aggregates import AggregateCompiler
+from exdbsql.engine.query.codegen.column_scan import ColumnScan, bare_columns, column_lists, column_scan
 from exdbsql.engine.query.codegen.module import Frame, Module
 from exdbsql.engine.query.codegen.streams import StreamCompiler
 from exdbsql.engine.query.codegen.subqueries import SubqueryCompiler
@@ -16,6 +17,7 @@ from exdbsql.engine.query.plan import (
     OrderColumn,
     Plan,
     Project,
+    Scan,
     SetOperation,
     Sort,
     Values,
@@ -65,17 +67,31 @@ class RowsCompiler:
         raise AssertionError(plan)
 
     def _project(self, plan: Project, frame: Frame) -> str:
+        bare = self._bare_columns(plan)
+        if bare is not None:
+            return f"list(zip({', '.join(column_lists(bare, frame))}))"
         clauses = self.streams.stream(plan.child, frame)
         element = self._element(plan, frame)
         if len(clauses) == 1 and clauses[0].startswith(f"for {element} in "):
             source = clauses[0].removeprefix(f"for {element} in ")
-            return source if source.isidentifier() else f"list({source})"
+            shared = source in self.module.hoisted.values()
+            return source if source.isidentifier() and not shared else f"list({source})"
         if not clauses:
             return f"[{element}]"
         return f"[{element} {self.streams.joined(clauses)}]"
 
+    def _bare_columns(self, plan: Project) -> ColumnScan | None:
+        """The columns of a whole table, in their order, where they are the output."""
+        found = column_scan(plan.child, plan.exprs)
+        if found is None or found.scan.filters or self._whole_row(plan) is not None:
+            return None
+        return found if bare_columns(plan.exprs, found.scan.rel) == list(found.positions) else None
+
     def _distinct_values(self, plan: Project, only: Expr, frame: Frame) -> str:
         """Distinct rows of one column: bare values are quicker to compare than tuples."""
+        bare = self._bare_columns(plan)
+        if bare is not None:
+            return f"list(zip(dict.fromkeys({column_lists(bare, frame)[0]})))"
         clauses = self.streams.stream(plan.child, frame)
         value = self.streams.expressions(frame).value(only)
         return f"list(zip(dict.fromkeys([{value} {self.streams.joined(clauses)}])))"
@@ -107,14 +123,29 @@ class RowsCompiler:
     # order
 
     def _sort(self, plan: Sort, frame: Frame) -> str:
-        rows = self.rows(plan.child, frame)
-        passes = sort_passes(plan.keys)
-        if len(passes) == 1:
-            return f"sorted({rows}{passes[0]})"
-        name = frame.assign("sorted_rows", f"sorted({rows}{passes[0]})")
-        for arguments in passes[1:]:
-            frame.add(f"{name}.sort({arguments.removeprefix(', ')})")
-        return name
+        scan = self._plain_scan(plan.child)
+        rows = self.rows(plan.child, frame) if scan is None else self.streams.all_rows(scan.table)
+        return f"sorted_rows({rows}, {self._keys(plan)})"
+
+    def _plain_scan(self, plan: Plan) -> Scan | None:
+        """The scan of a table whose rows a plan gives as they are: whoever does not change the list may share it."""
+        if isinstance(plan, Project) and self._whole_row(plan) is not None:
+            scan = plan.child
+            if isinstance(scan, Scan) and scan.access is None and not (scan.keyed or scan.filters):
+                return scan
+        return None
+
+    def _keys(self, plan: Sort) -> str:
+        return self.module.bind("keys", tuple((k.index, k.descending, k.nulls_first) for k in plan.keys))
+
+    def _first_rows(self, plan: Sort, stop: str, frame: Frame) -> str:
+        """The first rows in order; of a table, the values of the first key are there as a list."""
+        keys = self._keys(plan)
+        scan = self._plain_scan(plan.child)
+        if scan is None:
+            return f"first_rows({self.rows(plan.child, frame)}, {stop}, {keys})"
+        found = f"txn.rows_and_column({self.module.store(scan.table)}, {plan.keys[0].index})"
+        return f"first_rows(*{found}, {stop}, {keys})"
 
     def _limit(self, plan: Limit, frame: Frame) -> str:
         compiler = self.streams.expressions(frame)
@@ -127,11 +158,8 @@ class RowsCompiler:
         if isinstance(plan.child, Project):
             return self._limited_project(plan.child, frame, offset, stop)
         if isinstance(plan.child, Sort) and plan.limit is not None:
-            passes = sort_passes(plan.child.keys)
-            if len(passes) == 1:
-                rows = self.rows(plan.child.child, frame)
-                cut = f"[{offset}:]" if plan.offset is not None else ""
-                return f"first_rows({rows}, {stop}{passes[0]}){cut}"
+            cut = f"[{offset}:]" if plan.offset is not None else ""
+            return f"{self._first_rows(plan.child, stop, frame)}{cut}"
         return f"{self.rows(plan.child, frame)}[{offset if offset != 'None' else ''}:{stop if stop != 'None' else ''}]"
 
     def _limited_project(self, plan: Project, frame: Frame, offset: str, stop: str) -> str:

@@ -104,7 +104,7 @@ class StreamCompiler:
         if plan.keyed:
             return self._keyed_scan(plan, frame)
         if access is None:
-            rows = self._all_rows(plan.table)
+            rows = self.all_rows(plan.table)
             loop = [f"for {self.variable(plan.rel, plan.alias, frame)} in {rows}"]
         elif isinstance(access, PointAccess):
             key = self.iterable(self._key(access.key, compiler), access.key, frame)
@@ -147,11 +147,12 @@ class StreamCompiler:
         loop = [f"for {self.variable(plan.rel, plan.alias, frame)} in {rows}"]
         return loop + self.conditions(plan.filters, frame)
 
-    def _all_rows(self, table: str) -> str:
+    def all_rows(self, table: str) -> str:
+        """The variable of a table's rows, a list that may be shared, made before the loops."""
         key = ("rows", table)
         if key not in self.module.hoisted:
             store = self.module.store(table)
-            self.module.hoisted[key] = self.module.root.assign(f"rows_{table}", f"txn.rows({store})")
+            self.module.hoisted[key] = self.module.root.assign(f"rows_{table}", f"txn.scan({store})")
         return self.module.hoisted[key]
 
     def _simple(self, expr: Expr, compiler: ExpressionCompiler, frame: Frame) -> str:
@@ -178,7 +179,7 @@ class StreamCompiler:
         local = [f for f in plan.filters if used_rels(f) <= {plan.rel}]
         outer = [f for f in plan.filters if f not in local]
         table = self.module.name(f"hash_{plan.alias}")
-        loop = [f"for {name} in {self._all_rows(plan.table)}", *self.conditions(local, inner)]
+        loop = [f"for {name} in {self.all_rows(plan.table)}", *self.conditions(local, inner)]
         key = ", ".join(f"{name}[{i}]" for i in access.columns)
         self._fill(table, loop, key if len(access.columns) == 1 else f"({key})", name, self.module.root)
         compiler = self.expressions(frame)

@@ -5,7 +5,7 @@ Each module gives its functions in a table `NAMES`; `ALL_NAMES` is the globals t
 
 from typing import Final
 
-from exdbsql.engine.query.runtime import aggregation, arithmetic, changes, moments, relations, text
+from exdbsql.engine.query.runtime import aggregation, arithmetic, changes, moments, ordering, relations, text
 from exdbsql.schema.types import GUARD_NAMES
 
 ALL_NAMES: Final[dict[str, object]] = {
@@ -15,5 +15,6 @@ ALL_NAMES: Final[dict[str, object]] = {
     **moments.NAMES,
     **aggregation.NAMES,
     **relations.NAMES,
+    **ordering.NAMES,
     **changes.NAMES,
 }

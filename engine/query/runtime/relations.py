@@ -2,8 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from heapq import nlargest, nsmallest
-from itertools import islice
+from itertools import compress, islice
 from operator import itemgetter
 from typing import Any, Final, NoReturn
 
@@ -111,15 +110,6 @@ def distinct_on(rows: list[tuple[Any, ...]], key: Callable[[tuple[Any, ...]], An
     return list(seen.values())
 
 
-def first_rows(
-    rows: Sequence[Any], count: int | None, *, key: Callable[[Any], Any], reverse: bool = False
-) -> list[Any]:
-    """The first rows in order, without sorting all of them where that pays."""
-    if count is None or count * 8 > len(rows):
-        return sorted(rows, key=key, reverse=reverse)[:count]
-    return nlargest(count, rows, key=key) if reverse else nsmallest(count, rows, key=key)
-
-
 def limit_count(value: Any, clause: str) -> int | None:
     """A checked LIMIT or OFFSET; None for NULL, which means no limit."""
     if value is None:
@@ -198,11 +188,10 @@ NAMES: Final[dict[str, object]] = {
             intersect,
             except_,
             distinct_on,
-            first_rows,
             limit_count,
             null_violation,
         ),
-        *(check_violation, full_join, islice, itemgetter, defaultdict, Counter),
+        *(check_violation, full_join, compress, islice, itemgetter, defaultdict, Counter),
     )
 }
 NAMES["EMPTY"] = EMPTY
