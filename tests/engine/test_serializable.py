@@ -7,6 +7,7 @@ import pytest
 
 from exdbsql.engine.database import Database
 from exdbsql.engine.guards import MAX_GUARDED, guards_of
+from exdbsql.engine.reads import Reads
 from exdbsql.engine.serializable import SERIALIZABLE, SerializableTransaction
 from exdbsql.engine.transaction import Transaction
 from exdbsql.engine.write_set import WriteSet
@@ -292,3 +293,8 @@ def test_a_pending_commit_has_not_read_what_another_pending_one_changes(make_dat
     with pytest.raises(ConflictError, match="not known yet"):
         node.prepare_commit(txn)
     node.abort_prepared(first)
+
+
+def test_every_way_to_read_is_remembered() -> None:
+    ways = {name for name, value in vars(Reads).items() if callable(value) and not name.startswith("_")}
+    assert ways <= vars(SerializableTransaction).keys()

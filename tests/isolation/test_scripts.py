@@ -217,6 +217,9 @@ def test_across_real_nodes(file: Path, cluster: Cluster) -> None:
         assert scripts.Run(text, spread(cluster.databases), cluster.wait_until_equal).text == text
     finally:
         cluster.wait_until_equal()
+        con = cluster.databases[0].connect()
+        con.autocommit = True
         for name in list(cluster.databases[0].engine.tables):
-            cluster.databases[0].connect().execute(f"DROP TABLE {name}")
+            con.execute(f"DROP TABLE {name}")
+        con.close()
         cluster.wait_until_equal()
