@@ -13,6 +13,8 @@ REFUSED     see ``handshake.py``; the connection is closed after it
 PING, PONG  nothing; sent where a connection was silent for ``keepAliveTime``
 CONSENSUS   one message of the replica; pieces of a snapshot go over the bulk connection
 STOP        nothing: the sender's application has called ``stop()``; counts only where there is no quorum
+ASK_APPLIED number of the question, log position: tell when that is applied there
+APPLIED     number of the question
 EXCHANGE    see ``exchange.py``
 DISCOVER    nothing; in place of HELLO
 MEMBERS     id of the node that answers, its cluster's id, list of (node id, address, rank); the answer to DISCOVER
@@ -28,6 +30,8 @@ PING: Final = 4
 PONG: Final = 5
 CONSENSUS: Final = 10
 STOP: Final = 11
+ASK_APPLIED: Final = 12
+APPLIED: Final = 13
 EXCHANGE: Final = 30
 DISCOVER: Final = 40
 MEMBERS: Final = 41

@@ -185,6 +185,11 @@ class ClusterNode:
         runtime = self._runtime
         self._propose("a linearizable read", runtime.replica.submit_read_mark, timeout)
 
+    def wait_applied_everywhere(self, timeout: float | None = None) -> None:
+        """Wait until all active nodes have applied what this node has by now; one that is lost is not waited for."""
+        runtime = self._runtime
+        self._listener.call("a commit on all nodes", lambda r: runtime.wait_applied_everywhere(r.settle), timeout)
+
     # ---- waiting for each other ----
 
     def wait_ready(self, timeout: float | None = None) -> None:

@@ -24,8 +24,9 @@ from exdbsql.cluster.core import messages
 from exdbsql.cluster.core import ready as core_ready
 from exdbsql.cluster.core.quorum import Member
 from exdbsql.cluster.discover import ask_who_is_there
+from exdbsql.cluster.everywhere import Everywhere
 from exdbsql.cluster.exchange import ExchangeDesk
-from exdbsql.cluster.frames import BULK, CONSENSUS, CONTROL, EXCHANGE, MEMBERS, STOP
+from exdbsql.cluster.frames import APPLIED, ASK_APPLIED, BULK, CONSENSUS, CONTROL, EXCHANGE, MEMBERS, STOP
 from exdbsql.cluster.handoff import Call, Mailbox, Submission
 from exdbsql.cluster.handshake import MAX_DIGESTS, Hello, Refusal, digest_of, judge
 from exdbsql.cluster.information import NodeInfo
@@ -105,6 +106,7 @@ class Runtime:
         self.status: ReplicaStatus = self.replica.status()
         self.proposals = Proposals(self.replica)
         self.desk = ExchangeDesk(self.node_id, secrets.randbits(63), store, self)
+        self.everywhere = Everywhere(self)
         self._machine = machine
         self._marker_file = marker_file
         self._schema_text = schema_text
@@ -165,6 +167,7 @@ class Runtime:
                 "this node's cluster runtime stopped before the answer came", ClusterStoppedError
             )
             self.desk.close()
+            self.everywhere.close()
             await self._transport.close()
             self._refresh()
         if self.failure is not None:
@@ -314,6 +317,7 @@ class Runtime:
         finally:
             self._transport.turn.let_go()
         self.proposals.settle(ready.outcomes)
+        self.everywhere.advance()
         if ready.events:
             self._refresh()
             for event in ready.events:
@@ -432,6 +436,7 @@ class Runtime:
         self._also_stopping.discard(node_id)
         self.replica.peer_disconnected(node_id)
         self.desk.peer_lost(node_id)
+        self.everywhere.peer_lost(node_id)
         self.schedule_pump()
 
     def bulk_down(self, node_id: int) -> None:
@@ -449,6 +454,8 @@ class Runtime:
             self._also_stopping.add(node_id)
         elif frame[0] == EXCHANGE:
             self.desk.received(node_id, frame)
+        elif frame[0] in (ASK_APPLIED, APPLIED):
+            self.everywhere.received(node_id, frame)
         else:
             raise ProtocolError(f"unknown kind of frame {frame[0]}")
 
@@ -466,7 +473,20 @@ class Runtime:
         members: list[Any] = [list(member) for member in status.members]
         return [MEMBERS, self.node_id, status.cluster, members]
 
-    # ---- what the exchange desk needs ----
+    # ---- what the exchange desk, and waiting for all nodes, need ----
+
+    def send_control(self, node_id: int, frame: Frame) -> bool:
+        """Send over the control connection."""
+        return self._transport is not None and self._transport.send(node_id, frame)
+
+    def applied(self) -> int:
+        """The log position up to which this node has applied."""
+        return self.replica.core.applied
+
+    def wait_applied_everywhere(self, settle: Callable[[object], None]) -> None:
+        """`settle` is called when all active members have applied what this node has by now."""
+        core = self.replica.core
+        self.everywhere.wait(sorted(core.configuration.ids() & core.present.keys()), settle)
 
     def send_bulk(self, node_id: int, frame: Frame) -> bool:
         """Send over the bulk connection."""

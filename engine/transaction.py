@@ -268,6 +268,10 @@ class Transaction(Reads):
         """The kinds of the tables written to."""
         return {overlay.store.kind for overlay in self.by_table.values() if overlay.writes}
 
+    def table(self, name: str) -> TableStore:
+        """The table of that name; ProgrammingError 42P01 where there is none."""
+        return self._database.table(name)
+
     def refresh(self) -> None:
         """Take a new snapshot, for the next statement under READ COMMITTED; own writes stay.
 

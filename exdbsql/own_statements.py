@@ -7,6 +7,7 @@ because a later ROLLBACK would seem to undo it.
 
 from typing import TYPE_CHECKING, Final
 
+from exdbsql import guarantees
 from exdbsql.cluster_statements import AlterCluster, alter_cluster
 from exdbsql.control import (
     Begin,
@@ -111,6 +112,8 @@ def _set(session: "Session", name: str, value: str | None) -> Answer:
         )
     session.settings.set(name, value)
     session.block.modes.refresh()
+    if name in guarantees.NAMES:
+        session.guarantees.refresh(session.settings)
     if name in ("statement_timeout", "work_mem"):
         session.limit_statements()
     return _done("SET")

@@ -258,6 +258,22 @@ class Replication:
             with contextlib.suppress(Error):
                 self.transaction_status(transaction_id)
 
+    def read_mark(self) -> None:
+        """Wait until this node has applied everything that was committed anywhere by now.
+
+        Raises:
+            NoQuorumError: that cannot be known now.
+        """
+        if self._detachment is None:
+            self.wait_ready()
+            self.node.read_mark()
+
+    def wait_applied_everywhere(self) -> None:
+        """Wait until all active nodes have applied what is committed here. A node that leaves meanwhile stops waiting."""
+        if self._detachment is None:
+            with contextlib.suppress(ClusterError):
+                self.node.wait_applied_everywhere()
+
     def execute_ddl(self, text: str) -> None:
         """Put a DDL statement into the log.
 

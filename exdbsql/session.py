@@ -23,6 +23,7 @@ from exdbsql.cluster_calls import NodeCalls
 from exdbsql.control import READ_COMMITTED, Commit, Control, Rollback, RollbackTo
 from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.transaction import REPEATABLE_READ
+from exdbsql.guarantees import Guarantees
 from exdbsql.interface import DISCONNECTED, FAILED, IDLE, OPEN
 from exdbsql.own_statements import run_own
 from exdbsql.read_committed import ATTEMPTS, pause
@@ -51,6 +52,7 @@ class Session:
 
     Attributes:
         settings: what SET changed.
+        guarantees: what the session asks of the cluster.
         block: the transaction.
     """
 
@@ -63,6 +65,7 @@ class Session:
         self._running = Cancellation()
         self._notices: list[str] = []
         self._cluster = NodeCalls(database, self)
+        self.guarantees = Guarantees(database)
         self.settings = Settings()
         self.block = TransactionBlock(database.engine, self.settings, self._choose_catalog)
 
@@ -147,7 +150,7 @@ class Session:
                         rows = read(planned.literals, parameters, transaction.snapshot)
                         if rows is not None:
                             return planned.shape, rows, len(rows), None
-                elif block.alone:
+                elif block.alone and not self.guarantees.linearizable:
                     rows = read(planned.literals, parameters, self._engine.head[0])
                     if rows is not None:
                         return planned.shape, rows, len(rows), None
@@ -183,6 +186,8 @@ class Session:
             if block.alone:
                 outcome = self._run_alone(planned, values)
             else:
+                if self.guarantees.linearizable and (block.transaction is None or block.log is not None):
+                    self.guarantees.before_snapshot(planned)
                 transaction = block.enter()
                 running.thread = get_ident()
                 if block.log is None:
@@ -214,6 +219,8 @@ class Session:
     def _run_alone(self, planned: PlannedStatement, values: tuple[Any, ...], attempt: int = 1) -> Any:
         """One statement as a transaction of its own; under READ COMMITTED, again where another commit came first."""
         modes, running = self.block.modes, self._running
+        if self.guarantees.linearizable:
+            self.guarantees.before_snapshot(planned)
         transaction = self._engine.begin(read_only=modes.read_only, isolation=modes.isolation)
         try:
             running.thread = get_ident()
@@ -232,7 +239,7 @@ class Session:
             transaction.rollback()
             return outcome
         try:
-            self._database.commit(transaction)
+            self.guarantees.commit(transaction)
             return outcome
         except ConflictError:
             if modes.isolation != READ_COMMITTED or attempt == ATTEMPTS:
@@ -252,6 +259,8 @@ class Session:
         alone = self.block.alone
         try:
             self._check_may_run(planned)
+            if self.guarantees.linearizable and (self.block.transaction is None or self.block.log is not None):
+                self.guarantees.before_snapshot(planned)
             transaction, log = self.block.enter(), self.block.log
             running.thread = get_ident()
             count = planned.run_many(transaction, rows) if log is None else log.run(planned, planned.run_many, rows)
@@ -359,13 +368,13 @@ class Session:
         block = self.block
         if block.log is not None:
             try:
-                block.log.commit(self._database.commit)
+                block.log.commit(self.guarantees.commit)
             finally:
                 block.rollback()
             return
         transaction = block.take()
         if transaction is not None:
-            self._database.commit(transaction)
+            self.guarantees.commit(transaction)
 
     def rollback(self) -> None:
         """Undo the open transaction, if there is one."""

@@ -65,6 +65,15 @@ def _quantity_text(number: int, units: dict[str, float]) -> str:
     return str(number)
 
 
+def _one_of(name: str, *words: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if value.lower() not in words:
+            raise _bad_value(name, value, " or ".join(words))
+        return value.lower()
+
+    return check
+
+
 _TIMES = {"ms": 1.0, "s": 1000.0, "min": 60_000.0, "h": 3_600_000.0, "d": 86_400_000.0}
 _SIZES = {"kB": 1.0, "MB": 1024.0, "GB": 1024.0**2, "TB": 1024.0**3}
 
@@ -90,9 +99,11 @@ _SETTINGS: dict[str, _Setting] = {
     "application_name": _Setting("", str),
     "default_transaction_isolation": _Setting(REPEATABLE_READ, check_isolation),
     "default_transaction_read_only": _Setting("off", _check_bool),
+    "read_consistency": _Setting("local", _one_of("read_consistency", "local", "linearizable")),
     "server_encoding": _Setting("UTF8", None),
     "server_version": _Setting(SERVER_VERSION, None),
     "statement_timeout": _Setting("0", lambda value: _quantity_text(milliseconds(value), _TIMES)),
+    "synchronous_commit": _Setting("quorum", _one_of("synchronous_commit", "quorum", "all")),
     "timezone": _Setting("UTC", None),
     "work_mem": _Setting("0", lambda value: _quantity_text(kilobytes(value), _SIZES)),
 }

@@ -108,6 +108,7 @@ def _overloads() -> list[Function]:
     add("ascii", (TEXT,), INTEGER, "ascii_code({0})")
     add("chr", (INTEGER,), TEXT, "character({0})")
     add("md5", (TEXT,), TEXT, "md5_hex({0})")
+    add("table_digest", (TEXT,), TEXT, "table_digest(txn, {0})")
 
     for t in (DATE, TIME, TIMESTAMP, TIMESTAMPTZ):
         add("extract", (TEXT, t), NUMERIC, "date_part({0}, {1})")
