@@ -33,13 +33,25 @@ The first two levels are PEP 249's; the numbers below ``OperationalError`` are R
 """
 
 import builtins
-from typing import ClassVar
+from typing import ClassVar, TypedDict, Unpack
 
 from exdbsql.schema import sqlstate as states
 
 
 class Warning(builtins.Warning):  # PEP 249 fixes the name
     """Something worth telling that stops nothing, e.g. a value that was truncated on request."""
+
+
+class ErrorDetails(TypedDict, total=False):
+    """What every error may be told beside its message; see :class:`Error`."""
+
+    sqlstate: str | None
+    detail: str | None
+    hint: str | None
+    position: int | None
+    statement: str | None
+    file: str | None
+    retryable: bool | None
 
 
 class Error(Exception):
@@ -61,27 +73,17 @@ class Error(Exception):
     code: ClassVar[int] = 0
     default_retryable: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        sqlstate: str | None = None,
-        detail: str | None = None,
-        hint: str | None = None,
-        position: int | None = None,
-        statement: str | None = None,
-        file: str | None = None,
-        retryable: bool | None = None,
-    ) -> None:
+    def __init__(self, message: str, **details: Unpack[ErrorDetails]) -> None:
         super().__init__(message)
+        retryable = details.get("retryable")
         self.message = message
-        self.sqlstate = sqlstate or self.default_sqlstate
+        self.sqlstate = details.get("sqlstate") or self.default_sqlstate
         self.retryable = self.default_retryable if retryable is None else retryable
-        self.detail = detail
-        self.hint = hint
-        self.position = position
-        self.statement = statement
-        self.file = file
+        self.detail = details.get("detail")
+        self.hint = details.get("hint")
+        self.position = details.get("position")
+        self.statement = details.get("statement")
+        self.file = details.get("file")
 
     @property
     def line_and_column(self) -> tuple[int, int] | None:
@@ -136,13 +138,11 @@ class IntegrityError(DatabaseError):
         self,
         message: str,
         *,
-        sqlstate: str | None = None,
-        detail: str | None = None,
-        hint: str | None = None,
         table: str | None = None,
         constraint: str | None = None,
+        **details: Unpack[ErrorDetails],
     ) -> None:
-        super().__init__(message, sqlstate=sqlstate, detail=detail, hint=hint)
+        super().__init__(message, **details)
         self.table = table
         self.constraint = constraint
 
@@ -182,14 +182,12 @@ class ConflictError(OperationalError):
         self,
         message: str,
         *,
-        sqlstate: str | None = None,
-        detail: str | None = None,
-        hint: str | None = None,
         table: str | None = None,
         key: str | None = None,
         winner: int | None = None,
+        **details: Unpack[ErrorDetails],
     ) -> None:
-        super().__init__(message, sqlstate=sqlstate, detail=detail, hint=hint)
+        super().__init__(message, **details)
         self.table = table
         self.key = key
         self.winner = winner
