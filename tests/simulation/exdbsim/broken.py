@@ -3,11 +3,12 @@
 from collections.abc import Callable, Collection
 
 from exdbsql.cluster.core.ballot import Ballot, Vote
-from exdbsql.cluster.core.messages import Append, Confirmation, ConfirmRequest, Message
+from exdbsql.cluster.core.messages import Answer, Append, Confirmation, ConfirmRequest, Found, Message, SnapshotChunk
 from exdbsql.cluster.core.messages import Vote as VoteMessage
 from exdbsql.cluster.core.phases import ASKING, LEADER, NORMAL, RECOVERING
 from exdbsql.cluster.core.progress import Progress
 from exdbsql.cluster.core.quorum import Configuration, Member, QuorumRule
+from exdbsql.cluster.core.ready import Save
 from exdbsql.cluster.replica import Replica
 from exdbsql.cluster.state_machine import Origin
 
@@ -316,3 +317,60 @@ def founds_without_the_others(replica: Replica) -> None:
             replica.core.elections.stand()
 
     founding._stand_if_agreed = stand  # type: ignore[method-assign]
+
+
+# ---- mistakes that this core once made ----
+
+
+def takes_any_snapshot(replica: Replica) -> None:
+    """R5: a snapshot replaces the log, also where the log holds more than the snapshot and has said so."""
+    following = replica.core.following
+    on_snapshot_chunk = following.on_snapshot_chunk
+
+    def patched(sender: int, m: SnapshotChunk) -> None:
+        log = replica.core.log
+        if log.term_at(m.log_index) == m.index_term and m.log_index > replica.core.commit:
+            log.truncate_from(replica.core.commit + 1)
+        on_snapshot_chunk(sender, m)
+
+    replica.core._handlers[SnapshotChunk] = patched
+
+
+def agrees_to_any_proposal(replica: Replica) -> None:
+    """R8 and R6: a node that has been a member and forgotten it agrees to found that cluster once more."""
+    founding = replica.core.founding
+    on_found = founding.on_found
+
+    def patched(sender: int, m: Found) -> None:
+        core = replica.core
+        if core.phase == ASKING and m.cluster == core.cluster:
+            core.cluster = 0
+        on_found(sender, m._replace(receiver_incarnation=core.incarnation))
+
+    replica.core._handlers[Found] = patched
+
+
+def saves_while_recovering(replica: Replica) -> None:
+    """R6: a crash while it recovers ends the recovery of a node with a disk."""
+    core = replica.core
+    take_save = core.take_save
+
+    def patched() -> Save | None:
+        phase, core.phase = core.phase, NORMAL
+        try:
+            return take_save()
+        finally:
+            core.phase = phase
+
+    core.take_save = patched  # type: ignore[method-assign]
+
+
+def newest_list_by_index(replica: Replica) -> None:
+    """R6 with R7: of two lists the one with the higher index is the newer one, whatever its term."""
+    recovery = replica.core.recovery
+    on_answer = recovery.on_answer
+
+    def patched(sender: int, m: Answer) -> None:
+        on_answer(sender, m._replace(configuration=m.configuration._replace(term=0)))
+
+    replica.core._handlers[Answer] = patched

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from exdbsim.machine import Model
+from exdbsim.node import Disk
 from exdbsql.cluster.core.messages import Message
 from exdbsql.cluster.core.phases import LEADER, NORMAL
 from exdbsql.cluster.core.quorum import Configuration, Member
@@ -20,9 +21,12 @@ CLUSTER = 77
 class Stage:
     """Nodes of one cluster in term 0, and every message that they ever sent."""
 
-    def __init__(self, ranks: Sequence[int], breaker: Callable[[Replica], None] | None = None) -> None:
+    def __init__(self, ranks: Sequence[int], breaker: Callable[[Replica], None] | None = None, **options: int) -> None:
         self.members = tuple(Member(i, f"n{i}", r) for i, r in enumerate(ranks))
         self.breaker = breaker
+        self.options = options
+        self.disks: dict[int, Disk] = {}
+        """Disks of the nodes that have one."""
         self.crashes = 0
         self.sent: list[tuple[int, int, Message]] = []
         self.nodes: dict[int, Replica] = {}
@@ -38,7 +42,20 @@ class Stage:
     def _start(self, node_id: int, marker: Marker | None) -> Replica:
         incarnation = 1000 * (self.crashes + 1) + node_id
         member = self.members[node_id]
-        config = ReplicaConfig(node_id, member.addr, member.rank, incarnation, node_id, self.members, marker)
+        disk = self.disks.get(node_id)
+        saved = disk.read() if disk is not None and marker is not None else None
+        config = ReplicaConfig(
+            node_id=node_id,
+            addr=member.addr,
+            rank=member.rank,
+            incarnation=incarnation,
+            seed=node_id,
+            members=self.members,
+            marker=marker,
+            saved=saved,
+            durable=disk is not None,
+            **self.options,  # type: ignore[arg-type]
+        )
         self.nodes[node_id] = replica = Replica(config, Model())
         if self.breaker is not None:
             self.breaker(replica)
@@ -57,10 +74,10 @@ class Stage:
         self.nodes[node_id].core.elections.stand()
         self.collect(node_id)
 
-    def crash(self, node_id: int) -> None:
-        """It forgets everything but its marker, and asks."""
+    def crash(self, node_id: int, cluster: int = CLUSTER) -> None:
+        """It forgets everything but its marker (and its disk, if it has one), and asks."""
         self.crashes += 1
-        replica = self._start(node_id, Marker(CLUSTER, self.members))
+        replica = self._start(node_id, Marker(cluster, self.members))
         self._connect(node_id)
         for other in self.nodes:
             if other != node_id:
@@ -86,6 +103,9 @@ class Stage:
     def collect(self, node_id: int) -> None:
         """Keep what the node has to send."""
         ready = self.nodes[node_id].ready()
+        if ready.save is not None and node_id in self.disks:
+            self.disks[node_id].write(ready.save)
+            self.nodes[node_id].saved(ready.save)
         self.sent += [(node_id, to, message) for to, message in ready.messages]
 
     # ---- what must hold ----
