@@ -170,6 +170,8 @@ def comparable(context: StatementContext, node: exp.Expr, op: str, left: Expr, r
         right = resolved(context, node, right, left.known_type, COMPARE)
     a, b = left.known_type, right.known_type
     if a.is_numeric and b.is_numeric:
+        if a.is_float != b.is_float and NUMERIC in (a, b):
+            return _as_float(left), _as_float(right)  # as PostgreSQL has it; and ten times faster than by exact values
         return left, right  # Python compares numbers of different classes by their exact values
     if a.name == b.name or (a.is_text and b.is_text):
         return (without_padding(left), without_padding(right)) if "character" in (a.name, b.name) else (left, right)

@@ -116,6 +116,8 @@ class ExpressionCompiler:
         return f"({name} := {code})", name
 
     def _call(self, expr: Call) -> str:
+        if expr.template == "float({0})" and isinstance(expr.args[0], Param):
+            return self._hoisted_float(expr.args[0])
         self.module.names.update(expr.names)
         if expr.type == NUMERIC or any(a.type == NUMERIC for a in expr.args):
             self.module.numeric = True
@@ -133,6 +135,16 @@ class ExpressionCompiler:
             codes.append(code)
         result = self._checked(expr, expr.template.format(*codes))
         return f"(None if {' or '.join(tests)} else {result})" if tests else result
+
+    def _hoisted_float(self, param: Param) -> str:
+        """A parameter as a float, made once before the loops."""
+        key = ("float", param.slot)
+        name = self.module.hoisted.get(key)
+        if name is None:
+            slot = self.module.slot(param.slot)
+            code = f"None if {slot} is None else float({slot})" if param.nullable else f"float({slot})"
+            name = self.module.hoisted[key] = self.module.root.assign(f"{slot}_float", code)
+        return name
 
     def _checked(self, expr: Call, code: str) -> str:
         if not expr.checked:
