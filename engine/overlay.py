@@ -37,11 +37,14 @@ class Overlay:
         self.writes[key] = row
 
     def put_many(self, rows: dict[Key, Row]) -> None:
-        """Write keys that are not in the buffer."""
+        """Write keys that are not in the buffer; the dictionary is the buffer's from now on."""
         if self._own:
             for key, row in rows.items():
                 self._move(key, None, row)
-        self.writes.update(rows)
+        if self.writes:
+            self.writes.update(rows)
+        else:
+            self.writes = rows  # type: ignore[assignment]  # nobody else changes it
 
     def take_back(self, key: Key, previous: Row | None | Absent) -> None:
         """Undo one write; `previous` is what the buffer held before it."""

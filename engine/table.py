@@ -203,7 +203,9 @@ class TableStore:
             index.rebuild()
 
     def _all_new(self, writes: Mapping[Key, Row | None]) -> bool:
-        return not self.chains and self.rows.keys().isdisjoint(writes) and None not in writes.values()
+        if self.chains or (self.rows and not self.rows.keys().isdisjoint(writes)):
+            return False
+        return all(writes.values())  # rows are true, without a look at their values
 
     def _apply_new_rows(self, version: int, writes: Mapping[Key, Row]) -> int:
         """The bulk path: new keys in a table without chains share one link."""

@@ -116,7 +116,8 @@ class Transaction(Reads):
         self._unique_written |= bool(store.unique_indexes)
 
     def _all_free(self, store: TableStore, overlay: Overlay, fresh: dict[Key, Row]) -> bool:
-        free = store.rows.keys().isdisjoint(fresh) and overlay.writes.keys().isdisjoint(fresh)
+        free = not store.rows or store.rows.keys().isdisjoint(fresh)
+        free = free and (not overlay.writes or overlay.writes.keys().isdisjoint(fresh))
         return free and (store.changed_at <= self.snapshot or store.chains.copy().keys().isdisjoint(fresh))
 
     def update(self, store: TableStore, key: Key, new_row: Row) -> None:
@@ -218,7 +219,7 @@ class Transaction(Reads):
         undo = self._undo
         while len(undo) > length:
             overlay, keys, previous = undo.pop()
-            for key in keys:
+            for key in list(keys):
                 overlay.take_back(key, previous)
         self._statement_start = min(self._statement_start, length)
 

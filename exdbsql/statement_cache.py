@@ -51,6 +51,7 @@ class PlannedStatement:
 
     __slots__ = (
         "_call",
+        "_lazy_bulk",
         "_lazy_read",
         "_lazy_write",
         "bind",
@@ -77,6 +78,7 @@ class PlannedStatement:
         self._lazy_read = statement.read
         self.write: WriteShortcut | None = self._first_write if columns is None and statement.writes else None
         self._lazy_write = statement.write
+        self._lazy_bulk = statement.bulk
         self._call: Callable[[Any, tuple[Any, ...]], Any] = statement.call
         self.run: Callable[[Transaction, tuple[Any, ...]], Any] = statement.run if statement.writes else statement.call
         self.shape = Shape(statement.kind.upper(), None if columns is None else tuple(map(_column_info, columns)))
@@ -100,6 +102,10 @@ class PlannedStatement:
         """Run it for each row of parameters; how many rows changed."""
         run, bind = self.run, self.bind
         if self.shape.kind == "INSERT":
+            bulk = self._lazy_bulk.get()
+            count = None if bulk is None else bulk.run(transaction, self.literals, rows)
+            if count is not None:
+                return count
             count = run_inserts(self._call, transaction, map(bind, rows))
             if count is not None:
                 return count

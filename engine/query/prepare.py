@@ -21,9 +21,11 @@ from typing import Any, Final
 from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.database import Database
 from exdbsql.engine.query.bind_statement import bind_statement
+from exdbsql.engine.query.codegen.bulk_rows import BulkInsert, compile_bulk_insert
 from exdbsql.engine.query.codegen.function import compile_statement
-from exdbsql.engine.query.codegen.read_shortcut import LazyRead, compile_read
-from exdbsql.engine.query.codegen.write_shortcut import LazyWrite, compile_write
+from exdbsql.engine.query.codegen.lazy import Lazy
+from exdbsql.engine.query.codegen.read_shortcut import ReadShortcut, compile_read
+from exdbsql.engine.query.codegen.write_shortcut import WriteShortcut, compile_write
 from exdbsql.engine.query.context import StatementContext
 from exdbsql.engine.query.explain import plan_lines
 from exdbsql.engine.query.lexical import LiftedText, Literal, lift_literals
@@ -67,6 +69,7 @@ class PreparedStatement:
         written_table: the table that it changes, or None.
         read: the shortcut of a small query.
         write: the shortcut of a change of one row.
+        bulk: the shortcut of an INSERT for many rows of parameters.
     """
 
     kind: str
@@ -81,8 +84,9 @@ class PreparedStatement:
     converters: tuple[Converter | None, ...] = field(repr=False)
     literal_types: tuple[SqlType | None, ...] = field(repr=False)
     call: Callable[[Any, tuple[Any, ...]], Any] = field(repr=False)
-    read: LazyRead = field(repr=False, default=LazyRead(None))
-    write: LazyWrite = field(repr=False, default=LazyWrite(None))
+    read: Lazy[ReadShortcut] = field(repr=False, default_factory=Lazy)
+    write: Lazy[WriteShortcut] = field(repr=False, default_factory=Lazy)
+    bulk: Lazy[BulkInsert] = field(repr=False, default_factory=Lazy)
 
     def run(self, txn: Transaction, params: tuple[Any, ...]) -> list[tuple[Any, ...]] | int:
         """Run it: the rows of a query (or of RETURNING), else the count of rows changed.
@@ -198,15 +202,18 @@ class Planner:
             literal_types=tuple(slot.type for slot in context.slots[:count]),
             call=function.call,
             write=self._write_shortcut(bound, context, count),
-            read=LazyRead(partial(compile_read, bound.query, parsed.placeholders, context.slots, count, self.database)),
+            read=Lazy(partial(compile_read, bound.query, parsed.placeholders, context.slots, count, self.database)),
+            bulk=Lazy(
+                partial(compile_bulk_insert, bound.change, parsed.placeholders, context.slots, count, self.database)
+            ),
         )
         return statement, {i for i in range(count) if context.slots[i].pinned}
 
-    def _write_shortcut(self, bound: BoundStatement, context: StatementContext, literals: int) -> LazyWrite:
+    def _write_shortcut(self, bound: BoundStatement, context: StatementContext, literals: int) -> Lazy[WriteShortcut]:
         if not isinstance(self.database, Database):
-            return LazyWrite(None)
+            return Lazy()
         what = (bound.change, context.placeholders, context.slots, literals)
-        return LazyWrite(partial(compile_write, *what, self.database, context.dictionary))
+        return Lazy(partial(compile_write, *what, self.database, context.dictionary))
 
     def _explain(self, sql: str, match: re.Match[str]) -> Bound:
         if match.group(1) is not None:

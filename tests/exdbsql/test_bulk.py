@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from exdbsql.connection import Connection
-from exdbsql.schema.errors import DataError, IntegrityError, ProgrammingError
+from exdbsql.schema.errors import DataError, Error, IntegrityError, ProgrammingError
 
 Query = Callable[..., list[tuple[Any, ...]]]
 
@@ -54,3 +54,38 @@ def test_a_wrong_value_names_its_parameter(con: Connection) -> None:
     with pytest.raises(DataError) as caught:
         con.execute("INSERT INTO t (id, name) VALUES (?, ?)", ("x", "y"))
     assert caught.value.detail == "It is parameter 1."
+
+
+def test_a_batch_and_what_comes_after_are_undone_apart(con: Connection) -> None:
+    """The batch becomes the transaction's buffer as it is; a savepoint behind it must not lose it."""
+    con.execute("BEGIN")
+    con.executemany("INSERT INTO t (id, name) VALUES (?, ?)", [(i, "x") for i in range(20)])
+    con.execute("SAVEPOINT s")
+    con.execute("INSERT INTO t (id) VALUES (100)")
+    con.execute("DELETE FROM t WHERE id = 3")
+    con.execute("UPDATE t SET id = 200 WHERE id = 4")
+    con.execute("ROLLBACK TO s")
+    assert con.execute("SELECT count(*), sum(id) FROM t").fetchall() == [(20, 190)]
+    with pytest.raises(IntegrityError):
+        con.executemany("INSERT INTO t (id, name) VALUES (?, ?)", [(300, "x"), (5, "x")])
+    con.execute("ROLLBACK TO s")
+    con.execute("ROLLBACK")
+    assert con.execute("SELECT count(*) FROM t").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize("row", [(1, 2), (1, None), [1, "a"], ("1", "a"), (2**40, "a"), (None, "a"), (True, "a"), "ab"])
+def test_rows_of_every_form_are_as_single_inserts(con: Connection, row: Any) -> None:
+    """What a batch does with a row among plain ones is what a statement of its own does with it."""
+
+    def outcome(many: bool) -> Any:
+        con.rollback()
+        try:
+            if many:
+                con.executemany("INSERT INTO t (id, name) VALUES (?, ?)", [(500, "x"), row, (501, "y")])
+            else:
+                con.execute("INSERT INTO t (id, name) VALUES (?, ?)", row)
+        except Error as error:
+            return error.sqlstate, error.message, error.detail
+        return con.execute("SELECT id, name FROM t WHERE id < 500").fetchall()
+
+    assert outcome(True) == outcome(False)

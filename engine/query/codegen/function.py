@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,17 +35,28 @@ def compile_statement(bound: BoundStatement, database: Catalog) -> CompiledFunct
     else:
         assert bound.query is not None
         result = rows.rows(bound.query, module.root)
-    body = [*module.root.lines, f"return {result}"]
-    if module.numeric:
-        body = ["with localcontext(NUMERIC_CONTEXT):", *indented(body)]
-    if module.clock:
-        body.insert(0, "moment = now()")
+    body = _body(module, result)
     head = [f"p{slot} = p[{slot}]" for slot in sorted(module.slots)]
     source = "\n".join(["def run(txn, p):", *indented([*head, *body]), ""])
     return CompiledFunction(source, _compiled(source, module.names))
 
 
-def _compiled(source: str, names: dict[str, Any]) -> Callable[[Any, tuple[Any, ...]], Any]:
+def compile_function(module: Module, arguments: Sequence[str], result: str) -> Callable[..., Any]:
+    """Compile a function of other arguments that gives `result`, source of an expression."""
+    source = "\n".join([f"def run({', '.join(arguments)}):", *indented(_body(module, result)), ""])
+    return _compiled(source, module.names)
+
+
+def _body(module: Module, result: str) -> list[str]:
+    body = [*module.root.lines, f"return {result}"]
+    if module.numeric:
+        body = ["with localcontext(NUMERIC_CONTEXT):", *indented(body)]
+    if module.clock:
+        body.insert(0, "moment = now()")
+    return body
+
+
+def _compiled(source: str, names: dict[str, Any]) -> Callable[..., Any]:
     filename = f"<statement {next(_NUMBERS)}>"
     scope: dict[str, Any] = {**ALL_NAMES, **names}
     try:
@@ -54,5 +65,5 @@ def _compiled(source: str, names: dict[str, Any]) -> Callable[[Any, tuple[Any, .
         if isinstance(error, SyntaxError) and "too many" not in str(error):
             raise
         raise too_complex() from None
-    run: Callable[[Any, tuple[Any, ...]], Any] = scope["run"]
+    run: Callable[..., Any] = scope["run"]
     return run

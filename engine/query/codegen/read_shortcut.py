@@ -33,24 +33,6 @@ ReadShortcut = Callable[[tuple[Any, ...], Any, int], list[tuple[Any, ...]] | Non
 HARMLESS: Final = (Column, Param, Const, Compare, Logical, Not, IsNull)
 
 
-class LazyRead:
-    """The shortcut of a statement, compiled when it is first asked for: a statement that runs once never pays for it."""
-
-    __slots__ = ("_make", "_read")
-
-    def __init__(self, make: Callable[[], ReadShortcut | None] | None) -> None:
-        self._make = make
-        self._read: ReadShortcut | None = None
-
-    def get(self) -> ReadShortcut | None:
-        """The function, or None where the statement has no shortcut."""
-        make = self._make
-        if make is not None:
-            self._read = make()
-            self._make = None
-        return self._read
-
-
 def compile_read(
     plan: Plan | None, placeholders: Placeholders, slots: Sequence[Slot], literals: int, database: Catalog
 ) -> ReadShortcut | None:

@@ -13,61 +13,28 @@ a constraint that this module has never heard of makes it not plain.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import fields
-from typing import Any, Final
+from typing import Any
 
 from exdbsql.engine.database import Database
 from exdbsql.engine.index import Index
 from exdbsql.engine.query.codegen.changes import ChangeCompiler
 from exdbsql.engine.query.codegen.module import Frame, Module, indented
-from exdbsql.engine.query.codegen.read_shortcut import HARMLESS, guard_of, parameter_lines
+from exdbsql.engine.query.codegen.plainness import is_harmless, mentions, only_known
+from exdbsql.engine.query.codegen.read_shortcut import guard_of, parameter_lines
 from exdbsql.engine.query.codegen.rows import RowsCompiler
 from exdbsql.engine.query.context import ASSIGN, Slot
-from exdbsql.engine.query.expressions import Call, Column, Expr, Param
+from exdbsql.engine.query.expressions import Column, Expr, Param
 from exdbsql.engine.query.parameters import converter
 from exdbsql.engine.query.parse import Placeholders
-from exdbsql.engine.query.plan import PointAccess, Scan, Values, walk
+from exdbsql.engine.query.plan import PointAccess, Scan, Values
 from exdbsql.engine.query.runtime import ALL_NAMES
-from exdbsql.engine.query.statements import Change, CheckedRow, Delete, Insert, Update
+from exdbsql.engine.query.statements import Change, Delete, Insert, Update
 from exdbsql.engine.single_row import commit_row
 from exdbsql.schema.dictionary import Dictionary
-from exdbsql.schema.table import Column as TableColumn
-from exdbsql.schema.table import IndexDef, Table, TableKind
+from exdbsql.schema.table import TableKind
 
 WriteShortcut = Callable[[tuple[Any, ...], Any, Database], int | None]
-
-_ARITHMETIC: Final = re.compile(r"\(\{0\} [-+*] \{1\}\)|\(-\{0\}\)")
-_KNOWN: Final[dict[type, frozenset[str]]] = {
-    Table: frozenset(("id", "name", "kind", "columns", "primary_key", "uniques", "checks")),
-    IndexDef: frozenset(("name", "table", "columns", "unique")),
-    TableColumn: frozenset(("name", "type", "not_null", "default")),
-    CheckedRow: frozenset(("table", "row_rel", "checks")),
-    Insert: frozenset(("row", "source")),
-    Update: frozenset(("row", "source", "target_rel", "key", "new_row", "may_repeat")),
-    Delete: frozenset(("row", "source", "target_rel", "key", "may_repeat")),
-    Scan: frozenset(("rel", "table", "alias", "width", "filters", "access")),
-}
-"""What this module knows how to deal with. Whatever else these values hold, now or some day, makes a statement not plain."""
-
-
-class LazyWrite:
-    """The shortcut of a statement, compiled when it is first asked for."""
-
-    __slots__ = ("_make", "_write")
-
-    def __init__(self, make: Callable[[], WriteShortcut | None] | None) -> None:
-        self._make = make
-        self._write: WriteShortcut | None = None
-
-    def get(self) -> WriteShortcut | None:
-        """The function, or None where the statement has no shortcut."""
-        make = self._make
-        if make is not None:
-            self._write = make()
-            self._make = None
-        return self._write
 
 
 def compile_write(
@@ -115,37 +82,15 @@ def compile_write(
     return write
 
 
-def _only_known(value: Any) -> bool:
-    known = _KNOWN[type(value)]
-    return all(field.name in known or not getattr(value, field.name) for field in fields(value))
-
-
 def _is_plain_statement(change: Insert | Update | Delete, dictionary: Dictionary) -> bool:
     table = change.row.table
     if not table.key_positions or table.kind is TableKind.DISTRIBUTED or dictionary.tables.get(table.name) is not table:
         return False
-    if not all(map(_only_known, (change, change.row, table, *table.columns))):
+    if not all(map(only_known, (change, change.row, table, *table.columns))):
         return False
-    if not all(map(_only_known, dictionary.indexes_of(table.name))):
+    if not all(map(only_known, dictionary.indexes_of(table.name))):
         return False
-    return not any(_mentions(other, table.name) for other in dictionary.tables.values() if other is not table)
-
-
-def _mentions(other: Table, name: str) -> bool:
-    """Whether something that this module does not know in another table speaks of a table: a foreign key, for example."""
-    known = _KNOWN[Table]
-    unknown = [getattr(other, field.name) for field in fields(other) if field.name not in known]
-    return any(value and repr(name) in repr(value) for value in unknown)
-
-
-def _is_harmless(parts: Any) -> bool:
-    for part in walk(parts):
-        if isinstance(part, Call):
-            if not _ARITHMETIC.fullmatch(part.template) or part.names:
-                return False
-        elif isinstance(part, Expr) and not isinstance(part, HARMLESS):
-            return False
-    return True
+    return not any(mentions(other, table.name) for other in dictionary.tables.values() if other is not table)
 
 
 def _converted(slot: Slot, variable: str, never_null: bool, module: Module) -> list[str]:
@@ -175,7 +120,7 @@ class _Writer:
 
     def body(self) -> list[str] | None:
         """Lines after the parameters are there; None where the statement has no short way."""
-        if not _is_harmless(tuple(check for _, check in self.change.row.checks)):
+        if not is_harmless(tuple(check for _, check in self.change.row.checks)):
             return None
         if isinstance(self.change, Insert):
             return self._insert(self.change)
@@ -183,7 +128,7 @@ class _Writer:
 
     def _insert(self, change: Insert) -> list[str] | None:
         source = change.source
-        if not isinstance(source, Values) or len(source.rows) != 1 or not _is_harmless(source.rows):
+        if not isinstance(source, Values) or len(source.rows) != 1 or not is_harmless(source.rows):
             return None
         (exprs,) = source.rows
         codes = [self.compiler.value(e) for e in exprs]
@@ -198,14 +143,14 @@ class _Writer:
 
     def _change(self, change: Update | Delete) -> list[str] | None:
         scan = change.source
-        if not isinstance(scan, Scan) or not _only_known(scan) or not isinstance(scan.access, PointAccess):
+        if not isinstance(scan, Scan) or not only_known(scan) or not isinstance(scan.access, PointAccess):
             return None
         parts: list[Any] = [scan.filters, scan.access, change.key]
         if isinstance(change, Update):
             parts.append(change.new_row)
             if not _keeps_key(change):
                 return None
-        if not _is_harmless(tuple(parts)):
+        if not is_harmless(tuple(parts)):
             return None
         old = self.frame.env[scan.rel] = "old"
         key = self._key_of(scan.access.key)
