@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from exdbsql.cluster.frames import DISCOVER, MEMBERS
 from exdbsql.cluster.information import NodeInfo
-from exdbsql.cluster.parameters import check_int, split_address
+from exdbsql.cluster.parameters import SslParameters, check_int, check_socket_path, split_address
+from exdbsql.cluster.sockets import context_of, is_path, refuse_chain
 from exdbsql.cluster.wire import Frame, FrameReader, encode_frame
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import ClusterError, ProtocolError
@@ -24,24 +25,23 @@ class Discovery:
     members: tuple[NodeInfo, ...]
 
 
-def discover(addr: str, timeout_ms: int = 2000) -> list[NodeInfo]:
-    """The members of the cluster that answers at `addr`.
+def discover(addr: str, timeout_ms: int = 2000, ssl_params: SslParameters | None = None) -> list[NodeInfo]:
+    """The members of the cluster that answers at `addr`, ``"host:port"`` or the path of a Unix socket.
 
     Raises:
         InvalidParameterError: `addr` is no address.
         ClusterError: nobody answers there within `timeout_ms`.
         ProtocolError: somebody else answers there.
     """
-    return list(ask_who_is_there(addr, timeout_ms).members)
+    return list(ask_who_is_there(addr, timeout_ms, ssl_params).members)
 
 
-def ask_who_is_there(addr: str, timeout_ms: int = 2000) -> Discovery:
+def ask_who_is_there(addr: str, timeout_ms: int = 2000, ssl_params: SslParameters | None = None) -> Discovery:
     """Like :func:`discover`, with the id of the node that answered, and its cluster's."""
     check_int("timeout", timeout_ms, 1, 3_600_000)
-    host, port = split_address(addr)
     deadline = time.monotonic() + timeout_ms / 1000
     try:
-        with socket.create_connection((host, port), timeout=timeout_ms / 1000) as sock:
+        with _connected(addr, timeout_ms / 1000, ssl_params) as sock:
             sock.sendall(encode_frame([DISCOVER]))
             return _read_members(_first_frame(sock, deadline, addr))
     except OSError as error:
@@ -50,6 +50,23 @@ def ask_who_is_there(addr: str, timeout_ms: int = 2000) -> Discovery:
             sqlstate=sqlstate.CANNOT_CONNECT,
             hint="Give the cluster address (not the SQL address) of a node that is running.",
         ) from error
+
+
+def _connected(addr: str, timeout_s: float, ssl_params: SslParameters | None) -> socket.socket:
+    if is_path(addr):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(timeout_s)
+        sock.connect(check_socket_path(addr))
+    else:
+        sock = socket.create_connection(split_address(addr), timeout=timeout_s)
+    if ssl_params is None:
+        return sock
+    tls = context_of(ssl_params, server=False).wrap_socket(sock)
+    refused = refuse_chain(tls, ssl_params)
+    if refused:
+        tls.close()
+        raise OSError(refused)
+    return tls
 
 
 def _first_frame(sock: socket.socket, deadline: float, addr: str) -> Frame:

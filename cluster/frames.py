@@ -38,3 +38,14 @@ MEMBERS: Final = 41
 
 CONTROL: Final = "control"
 BULK: Final = "bulk"
+MAX_BULK: Final = 8
+"""Bulk connections of each direction between two nodes, at most; ``conn_pool_factor`` is in percent of this."""
+
+
+def bulk_channel(lane: int, pool: int) -> str:
+    """The bulk connection for a lane, of a pool of so many. What must keep its order uses one lane; lane 0 is snapshots'."""
+    number = lane % pool
+    return f"{BULK}{number}" if number else BULK
+
+
+BULK_CHANNELS: Final = frozenset(bulk_channel(lane, MAX_BULK) for lane in range(MAX_BULK))

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from exdbsql.cluster.frames import BULK, CONTROL, HELLO, REFUSED, WELCOME
+from exdbsql.cluster.frames import BULK_CHANNELS, CONTROL, HELLO, REFUSED, WELCOME
 from exdbsql.schema.errors import (
     ClusterError,
     DuplicateNodeIdError,
@@ -164,7 +164,7 @@ def read_hello(frame: list[Any]) -> Hello:
         )
     except (ValueError, TypeError, IndexError) as error:
         raise ProtocolError(f"a hello is malformed: {error}") from None
-    if hello.channel not in (CONTROL, BULK):
+    if hello.channel != CONTROL and hello.channel not in BULK_CHANNELS:
         raise ProtocolError(f"a hello names the unknown channel {hello.channel!r}")
     return hello
 

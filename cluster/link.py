@@ -115,6 +115,12 @@ class Link(asyncio.Protocol):
         self._unsent_before = 0
 
     @property
+    def transport(self) -> asyncio.Transport:
+        """asyncio's side of the connection, once it is there."""
+        assert self._transport is not None
+        return self._transport
+
+    @property
     def is_open(self) -> bool:
         """Whether frames can be sent."""
         return self._transport is not None and not self._transport.is_closing()
@@ -220,3 +226,19 @@ class Link(asyncio.Protocol):
         if not self.closed.done():
             self.closed.set_result(None)
             self._owner.link_closed(self)
+
+
+class BufferedLink(Link, asyncio.BufferedProtocol):
+    """A link that reads at most so many bytes at a time, into a buffer of its own: ``clusterRecvBuf``."""
+
+    def __init__(self, owner: LinkOwner, traffic: Traffic, turn: Turn, dialled: bool, level: int, size: int) -> None:
+        super().__init__(owner, traffic, turn, dialled, level)
+        self.buffer = bytearray(size)
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """Where asyncio puts what it reads."""
+        return self.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So much was read."""
+        self.data_received(bytes(memoryview(self.buffer)[:nbytes]))

@@ -27,6 +27,7 @@ from exdbsql.cluster.marker import MarkerFile
 from exdbsql.cluster.parameters import ClusterParams, ClusterWindow, ModeMask, wrong
 from exdbsql.cluster.replica import ReplicaStatus
 from exdbsql.cluster.runtime import Runtime
+from exdbsql.cluster.sockets import Sockets
 from exdbsql.cluster.state_machine import ExchangeStore, Origin, StateMachine
 from exdbsql.cluster.views import members_of, no_quorum_error, read_transaction_id, report_of, state_of
 from exdbsql.cluster.wire import FRAME_LIMIT
@@ -314,8 +315,8 @@ class ClusterNode:
 
         def force(request: Request) -> None:
             replica = self._runtime.replica
-            if replica.has_quorum():
-                why = "this node has a quorum, so there is nothing to recover from"
+            if replica.status().ready:
+                why = "this node is ready, with a quorum and a leader, so there is nothing to recover from"
                 request.settle(ClusterError(why, hint="SHOW QUORUM tells the sum."))
                 return
             request.settle(replica.force_go_on())
@@ -428,12 +429,7 @@ def _refuse_what_is_missing(params: ClusterParams) -> None:
     missing = []
     if params.nwtype == "MPI":
         missing.append('nwtype="MPI"')
-    if params.mode_mask & ModeMask.EARLY_DATA_SEND:
-        missing.append("mode_mask EARLY_DATA_SEND")
-    if params.tcp.ssl_params is not None:
-        missing.append("nwparams ssl_params (TLS between nodes)")
-    if params.tcp.socketDomain != "inet":
-        missing.append('nwparams socketDomain="local"')
+    Sockets(params.tcp)  # TLS material that cannot be used is found now, not when somebody listens
     if missing:
         raise NotSupportedError(f"{missing[0]} is not supported yet")
 

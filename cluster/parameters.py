@@ -23,6 +23,7 @@ MAX_NODE_ID = 65_535
 MAX_RANK = 1_000_000
 MAX_BYTES = 2**31 - 1
 MAX_MS = 24 * 3600 * 1000
+MAX_SOCKET_PATH = 103
 
 NotifyCallback = Callable[[int, NodeInfo], None]
 QuorumCallback = Callable[[list[int]], bool]
@@ -95,12 +96,23 @@ def split_address(addr: str, parameter: str = "addr") -> tuple[str, int]:
     return host, port
 
 
+def check_socket_path(addr: str, parameter: str = "addr") -> str:
+    """The path of a Unix socket.
+
+    Raises:
+        InvalidParameterError: the system takes no path of that length.
+    """
+    if len(addr.encode()) > MAX_SOCKET_PATH:
+        raise wrong(parameter, f"the path {addr!r} is too long for a socket", f"at most {MAX_SOCKET_PATH} bytes")
+    return addr
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterNodeParams:
     """One node of the list; its id is its position there.
 
     Args:
-        addr: ``"host:port"``, or ``""`` for "not known to me".
+        addr: ``"host:port"``, with ``socketDomain="local"`` the path of a Unix socket, or ``""`` for "not known to me".
         qrank: the node's rank in the quorum; 0 means that its coming and going does not touch it.
     """
 
@@ -108,7 +120,9 @@ class ClusterNodeParams:
     qrank: int = 1
 
     def __post_init__(self) -> None:
-        if check_str("addr", self.addr):
+        if check_str("addr", self.addr).startswith("/"):
+            check_socket_path(self.addr)
+        elif self.addr:
             split_address(self.addr)
         check_int("qrank", self.qrank, 0, MAX_RANK)
 
@@ -141,7 +155,7 @@ class SslParameters:
 
     cipher_list: str = ""
     max_cert_list: int = 0
-    verify_mode: int = 0
+    verify_mode: int | None = None
     verify_depth: int = 0
     cert_file_pem: str = ""
     pkey_file_pem: str = ""
@@ -152,7 +166,8 @@ class SslParameters:
         for name in ("cipher_list", "cert_file_pem", "pkey_file_pem", "ca_file", "ca_path"):
             check_str(f"ssl_params.{name}", getattr(self, name))
         check_int("ssl_params.max_cert_list", self.max_cert_list, 0, MAX_BYTES)
-        check_int("ssl_params.verify_mode", self.verify_mode, 0, 7)
+        if self.verify_mode is not None:
+            check_int("ssl_params.verify_mode", self.verify_mode, 0, 7)
         check_int("ssl_params.verify_depth", self.verify_depth, 0, 100)
 
     @classmethod
@@ -249,8 +264,8 @@ class ClusterParams:
     def __post_init__(self) -> None:
         check_bool("MPICluster", self.MPICluster)
         object.__setattr__(self, "nwtype", self._network())
-        self._check_nodes()
         object.__setattr__(self, "tcp", TcpParameters.from_mapping(self.nwparams))
+        self._check_nodes()
         self._check_numbers()
         if self.window is not None and not isinstance(self.window, ClusterWindow):
             raise wrong("window", f"expected a ClusterWindow, got {type(self.window).__name__} {self.window!r}")
@@ -288,11 +303,20 @@ class ClusterParams:
     def _check_addresses(self) -> None:
         seen: dict[str, int] = {}
         for position, node in enumerate(self.nodes):
+            if node.addr and self.nwtype == "TCP":
+                self._check_domain(position, node.addr)
             if node.addr and node.addr in seen:
                 raise wrong(f"nodes[{position}]", f"{node.addr} is the address of node {seen[node.addr]} already")
             seen[node.addr] = position
         if self.quorumCallback is None and not any(node.qrank for node in self.nodes):
             raise wrong("nodes", "every qrank is 0, so there can never be a quorum", "give one node a rank")
+
+    def _check_domain(self, position: int, addr: str) -> None:
+        if addr.startswith("/") != (self.tcp.socketDomain == "local"):
+            right = "the path of a socket, as in /run/exdb/0.sock" if self.tcp.socketDomain == "local" else "host:port"
+            raise wrong(
+                f"nodes[{position}]", f'{addr!r} does not go with socketDomain="{self.tcp.socketDomain}"', right
+            )
 
     def _check_numbers(self) -> None:
         check_int("conn_pool_factor", self.conn_pool_factor, 1, 100)

@@ -16,7 +16,7 @@ class Peer:
         up: what the owner was told last.
         outgoing: by channel, the connection that we dialled; it carries what we send.
         incoming: by channel, the connection that the peer dialled; it carries what the peer sends.
-        waiting: frames for the bulk connection until it is there.
+        waiting: by channel, frames for a bulk connection until it is there.
         dialling: by channel, the task that keeps the outgoing connection.
     """
 
@@ -30,7 +30,7 @@ class Peer:
         self.wanted = False
         self.outgoing: dict[str, Link] = {}
         self.incoming: dict[str, Link] = {}
-        self.waiting: list[bytes] = []
+        self.waiting: dict[str, list[bytes]] = {}
         self.dialling: dict[str, asyncio.Task[None]] = {}
 
     def links(self) -> list[Link]:

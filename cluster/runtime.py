@@ -19,6 +19,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from typing import Any
+from zlib import crc32
 
 from exdbsql.cluster.core import messages
 from exdbsql.cluster.core import ready as core_ready
@@ -26,7 +27,7 @@ from exdbsql.cluster.core.quorum import Member
 from exdbsql.cluster.discover import ask_who_is_there
 from exdbsql.cluster.everywhere import Everywhere
 from exdbsql.cluster.exchange import ExchangeDesk
-from exdbsql.cluster.frames import APPLIED, ASK_APPLIED, BULK, CONSENSUS, CONTROL, EXCHANGE, MEMBERS, STOP
+from exdbsql.cluster.frames import APPLIED, ASK_APPLIED, CONSENSUS, CONTROL, EXCHANGE, MAX_BULK, MEMBERS, STOP
 from exdbsql.cluster.handoff import Call, Mailbox, Submission
 from exdbsql.cluster.handshake import MAX_DIGESTS, Hello, Refusal, digest_of, judge
 from exdbsql.cluster.information import NodeInfo
@@ -58,6 +59,10 @@ TICK_S = 0.02
 
 GRACE_S = 1.0
 """For how long a submission waits for a quorum that was lost under it, in s."""
+
+LEADERLESS_S = 5.0
+"""For how long a submission waits for a leader, in s, where the ranks of connected nodes would do: of nodes that came back
+without memory too few may remember (R6), and that does not pass by itself."""
 
 HANDOVER_S = 0.2
 """For how long a leader that goes stays to hand over, in s."""
@@ -117,6 +122,7 @@ class Runtime:
         self._finished: asyncio.Event = asyncio.Event()
         self._pump_due = False
         self._ticks = 0
+        self._led_at = 0.0
         self._connected_to: set[int] = set()
         self._also_stopping: set[int] = set()
 
@@ -150,13 +156,18 @@ class Runtime:
             Error: why the node cannot take part.
         """
         loop = asyncio.get_running_loop()
-        self._transport = TcpTransport(self.node_id, self.addr, self.params.tcp, self, self.params.clusterSendBuf)
+        params = self.params
+        pool = max(1, MAX_BULK * params.conn_pool_factor // 100)
+        self._transport = TcpTransport(
+            self.node_id, self.addr, params.tcp, self, params.clusterSendBuf, params.clusterRecvBuf, pool
+        )
         try:
             await self._transport.start()
         except ClusterError as error:
             raise self._duplicate_or(error) from error
         try:
             self._connect_to_peers()
+            self._led_at = loop.time()
             mailbox.attach(loop, lambda: self._open_letters(mailbox))
             self._tick()
             await self._finished.wait()
@@ -176,7 +187,7 @@ class Runtime:
     def _duplicate_or(self, error: ClusterError) -> ClusterError:
         """Who has our address: a node with our id is told as such."""
         try:
-            there = ask_who_is_there(self.addr, 1000)
+            there = ask_who_is_there(self.addr, 1000, self.params.tcp.ssl_params)
         except Error:
             return error
         if there.node_id != self.node_id:
@@ -277,6 +288,7 @@ class Runtime:
             self._refresh()
             self.desk.settle_orphans()
             self._stop_without_quorum()
+            self._give_up_without_leader(loop.time())
         if self.replica.has_ready():
             self._pump()
 
@@ -312,8 +324,8 @@ class Runtime:
         self._transport.turn.hold()
         try:
             for to, message in ready.messages:
-                channel = BULK if messages.is_bulk(message) else CONTROL
-                self._transport.send(to, [CONSENSUS, messages.to_wire(message)], channel, may_drop=True)
+                lane = 0 if messages.is_bulk(message) else None
+                self._transport.send(to, [CONSENSUS, messages.to_wire(message)], lane, may_drop=True)
         finally:
             self._transport.turn.let_go()
         self.proposals.settle(ready.outcomes)
@@ -367,6 +379,16 @@ class Runtime:
         if self.replica.has_quorum() or self._finished.is_set():
             return
         self.proposals.give_up_all(self.replica.quorum_report().text, NoQuorumError)
+
+    def _give_up_without_leader(self, now: float) -> None:
+        if self.status.leader is not None:
+            self._led_at = now
+        elif now - self._led_at > LEADERLESS_S:
+            why = (
+                f"no node could be elected leader for {now - self._led_at:.0f} s; nodes that came back without memory count"
+                " only once they have recovered"
+            )
+            self.proposals.give_up_all(why, NoQuorumError)
 
     def _notify(self, member: Member, present: bool) -> None:
         callback = self.params.notifyCallback
@@ -489,8 +511,11 @@ class Runtime:
         self.everywhere.wait(sorted(core.configuration.ids() & core.present.keys()), settle)
 
     def send_bulk(self, node_id: int, frame: Frame) -> bool:
-        """Send over the bulk connection."""
-        return self._transport is not None and self._transport.send(node_id, frame, BULK)
+        """Send over a bulk connection: what belongs to one operation over one, beside that of snapshots if there are more."""
+        if self._transport is None:
+            return False
+        lane = 1 + crc32(str(frame[2]).encode()) % max(1, self._transport.pool - 1)
+        return self._transport.send(node_id, frame, lane)
 
     def connected(self) -> list[int]:
         """The other nodes that are connected."""

@@ -12,15 +12,17 @@ It runs inside the event loop of the thread that called ``listen()`` and starts 
    process that was killed has closed its connections, so its successor is let in at once.
 6. Whatever a stranger sends closes the stranger's connection, and does nothing else.
 
-Bulk connections are opened when first needed; frames for them wait until they are there.
+Bulk connections are opened when first needed, up to `pool` of them; frames for them wait until they are there. Each frame
+has a lane, and frames of one lane keep their order.
 """
 
 import asyncio
 import errno
 import logging
+import ssl
 from typing import Any, Protocol
 
-from exdbsql.cluster.frames import BULK, CONTROL, DISCOVER, HELLO, REFUSED, WELCOME
+from exdbsql.cluster.frames import CONTROL, DISCOVER, HELLO, REFUSED, WELCOME, bulk_channel
 from exdbsql.cluster.handshake import (
     Hello,
     Refusal,
@@ -30,9 +32,10 @@ from exdbsql.cluster.handshake import (
     refuse_version,
     version_of,
 )
-from exdbsql.cluster.link import Link, Traffic, Turn
+from exdbsql.cluster.link import BufferedLink, Link, Traffic, Turn
 from exdbsql.cluster.parameters import TcpParameters, split_address
 from exdbsql.cluster.peer import Peer
+from exdbsql.cluster.sockets import Sockets, is_path, remove_socket
 from exdbsql.cluster.wire import FRAME_LIMIT, Frame, encode_frame
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import ClusterError, InvalidParameterError, ProtocolError
@@ -98,16 +101,27 @@ class TcpTransport:
     Attributes:
         traffic: bytes sent and received on all connections.
         send_buffer: bytes that may wait for one peer before what may be dropped is.
+        pool: bulk connections of this direction to each peer, at most.
         turn: lets the owner send much at once, without waiting for the end of the loop's turn.
     """
 
     def __init__(
-        self, node_id: int, addr: str, parameters: TcpParameters, owner: TransportOwner, send_buffer: int = 0
+        self,
+        node_id: int,
+        addr: str,
+        parameters: TcpParameters,
+        owner: TransportOwner,
+        send_buffer: int = 0,
+        receive_buffer: int = 0,
+        pool: int = 1,
     ) -> None:
         self.node_id = node_id
         self.addr = addr
         self.parameters = parameters
         self.send_buffer = send_buffer or SEND_BUFFER
+        self.pool = pool
+        self._receive_buffer = receive_buffer
+        self._sockets = Sockets(parameters)
         self.traffic = Traffic()
         self.turn = Turn()
         self._owner = owner
@@ -128,9 +142,8 @@ class TcpTransport:
         Raises:
             ClusterError: the address cannot be used; says which and why.
         """
-        host, port = split_address(self.addr)
         try:
-            self._server = await self._loop.create_server(self._accepted_link, host, port, reuse_address=True)
+            self._server = await self._sockets.listen(self._accepted_link, self.addr)
         except OSError as error:
             raise _unusable_address(self.node_id, self.addr, error) from error
         self._watch_due = self._loop.time() + self._watch_interval
@@ -141,6 +154,7 @@ class TcpTransport:
         self._closing = True
         if self._server is not None:
             self._server.close()
+            remove_socket(self.addr)
         for task in self._tasks:
             task.cancel()
         links = [*self._strangers, *(link for peer in self._peers.values() for link in peer.links())]
@@ -156,7 +170,7 @@ class TcpTransport:
 
     def connect_to(self, node_id: int, addr: str) -> None:
         """Be connected to this node from now on, at this address."""
-        if node_id == self.node_id or self._closing or not _can_be_dialled(addr):
+        if node_id == self.node_id or self._closing or not self._can_be_dialled(addr):
             return
         peer = self._peer(node_id)
         peer.wanted = True
@@ -179,26 +193,28 @@ class TcpTransport:
         """Ids of the nodes that are up, in order."""
         return sorted(node_id for node_id, peer in self._peers.items() if peer.up)
 
-    def send(self, node_id: int, frame: list[Any], channel: str = CONTROL, may_drop: bool = False) -> bool:
+    def send(self, node_id: int, frame: list[Any], lane: int | None = None, may_drop: bool = False) -> bool:
         """Send a frame; False if the node is not up, and the frame is dropped.
 
-        A large frame goes over the bulk connection, whatever was asked for. One that may be dropped (its sender says it
+        Without a lane it goes over the control connection; a large one goes over a bulk connection all the same. One that may be dropped (its sender says it
         again) is, while more than `send_buffer` bytes wait for the peer: repeating must not make a slow peer slower.
         """
         peer = self._peers.get(node_id)
         if peer is None or not peer.up:
             return False
         data = encode_frame(frame, self.parameters.compressionLevel)
-        link = peer.outgoing.get(CONTROL if channel == CONTROL and len(data) < BULK_FROM else BULK)
+        channel = CONTROL if lane is None and len(data) < BULK_FROM else bulk_channel(lane or 0, self.pool)
+        link = peer.outgoing.get(channel)
         if link is not None:
             if may_drop and link.unsent_bytes > self.send_buffer:
                 return False
             link.send_encoded(data)
             return True
-        if may_drop and len(peer.waiting) > MANY_WAITING:
+        waiting = peer.waiting.setdefault(channel, [])
+        if may_drop and len(waiting) > MANY_WAITING:
             return False
-        peer.waiting.append(data)
-        self._keep_dialling(peer, BULK)
+        waiting.append(data)
+        self._keep_dialling(peer, channel)
         return True
 
     def _peer(self, node_id: int) -> Peer:
@@ -229,24 +245,35 @@ class TcpTransport:
                 link.node_id, link.channel = peer.node_id, channel
                 self._limit_handshake(link)
                 await link.closed
-            if (channel == BULK and not peer.up) or not (peer.wanted or peer.links()):
+            if (channel != CONTROL and not peer.up) or not (peer.wanted or peer.links()):
                 return
             await asyncio.sleep(self.parameters.connectInterval / 1000)
 
     async def _dial(self, peer: Peer) -> Link | None:
-        host, port = split_address(peer.addr)
-        make = self._loop.create_connection(self._dialled_link, host, port)
         try:
-            _, link = await asyncio.wait_for(make, self.parameters.connectTimeout / 1000)
-        except (OSError, TimeoutError):
+            link: Link = await self._sockets.dial(self._dialled_link, peer.addr)
+        except (OSError, TimeoutError) as error:
+            self._note_failure(peer, error)
             return None
         return link
 
+    def _note_failure(self, peer: Peer, error: Exception) -> None:
+        """Nobody there is the rule while a cluster starts; a certificate that is refused is worth a line."""
+        if isinstance(error, ssl.SSLError) and str(error) not in self._refusals:
+            self._refusals.add(str(error))
+            log.warning("no TLS with node %d at %s: %s", peer.node_id, peer.addr, error)
+
     def _dialled_link(self) -> Link:
-        return Link(self, self.traffic, self.turn, True, self.parameters.compressionLevel)
+        return self._link(True)
 
     def _accepted_link(self) -> Link:
-        return Link(self, self.traffic, self.turn, False, self.parameters.compressionLevel)
+        return self._link(False)
+
+    def _link(self, dialled: bool) -> Link:
+        level = self.parameters.compressionLevel
+        if self._receive_buffer:
+            return BufferedLink(self, self.traffic, self.turn, dialled, level, self._receive_buffer)
+        return Link(self, self.traffic, self.turn, dialled, level)
 
     # ---- what links tell ----
 
@@ -254,7 +281,10 @@ class TcpTransport:
         """A connection is there; its handshake must be over within ``connectTimeout``."""
         link.set_buffers(self.parameters.socketSendBuf, self.parameters.socketRecvBuf)
         self._strangers.add(link)
-        if self._closing:
+        refused = self._sockets.refusal(link.transport)
+        if refused:
+            log.warning("closing the connection with %s: %s", link.peer_name, refused)
+        if self._closing or refused:
             link.abort()
         elif not link.dialled:
             self._limit_handshake(link)
@@ -285,7 +315,7 @@ class TcpTransport:
         peer = self._peers.get(link.node_id)
         if peer is None or not peer.remove(link):
             return
-        if link.channel == BULK:
+        if link.channel != CONTROL:
             self._owner.bulk_down(peer.node_id)
         self._update(peer)
 
@@ -379,7 +409,7 @@ class TcpTransport:
             replaced.abort()
             self._mark_down(peer)
         if not link.dialled:
-            peer.addr = hello.addr if _can_be_dialled(hello.addr) else peer.addr
+            peer.addr = hello.addr if self._can_be_dialled(hello.addr) else peer.addr
             self._keep_dialling(peer, CONTROL)
         self._owner.admitted(hello)
         self._update(peer)
@@ -392,11 +422,9 @@ class TcpTransport:
             self._owner.peer_up(peer.node_id, peer.incarnation)
         elif peer.up and not up:
             self._mark_down(peer)
-        bulk = peer.outgoing.get(BULK)
-        if bulk is not None:
-            for frame in peer.waiting:
-                bulk.send_encoded(frame)
-            peer.waiting.clear()
+        for channel in [channel for channel in peer.waiting if channel in peer.outgoing]:
+            for frame in peer.waiting.pop(channel):
+                peer.outgoing[channel].send_encoded(frame)
 
     def _mark_down(self, peer: Peer) -> None:
         if peer.up:
@@ -430,9 +458,15 @@ class TcpTransport:
         elif silent_ms >= self.parameters.keepAliveTime * 0.5:
             link.ping()
 
+    def _can_be_dialled(self, addr: str) -> bool:
+        """Whether an address that another node told leads anywhere."""
+        if is_path(addr) or self.parameters.socketDomain == "local":
+            return is_path(addr) and self.parameters.socketDomain == "local"
+        return _names_a_host(addr)
 
-def _can_be_dialled(addr: str) -> bool:
-    """Whether an address that another node told leads anywhere: a node may listen on all its addresses at once."""
+
+def _names_a_host(addr: str) -> bool:
+    """A node may listen on all its addresses at once, and tell that as its own."""
     try:
         host, _ = split_address(addr)
     except InvalidParameterError:

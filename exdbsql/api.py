@@ -20,7 +20,7 @@ from exdbsql.client import connect_remote
 from exdbsql.cluster.discover import discover as discover_members
 from exdbsql.cluster.information import NodeInfo
 from exdbsql.cluster.node import ClusterNode
-from exdbsql.cluster.parameters import ClusterParams, ModeMask
+from exdbsql.cluster.parameters import ClusterParams, ModeMask, SslParameters
 from exdbsql.connection import Connection
 from exdbsql.database import Database
 from exdbsql.engine.database import Database as Engine
@@ -230,17 +230,16 @@ def discover(addr: str, timeout: int = 2000, ssl_params: dict[str, Any] | None =
     Args:
         addr: the cluster address, ``"host:port"``, of one node.
         timeout: ms.
-        ssl_params: TLS. Not there yet.
+        ssl_params: TLS, as in ``nwparams``.
 
     Raises:
+        InvalidParameterError: an address or TLS parameters that cannot be used.
         ClusterError: nobody answers.
         ProtocolError: what answers is no node.
         ProgrammingError: a wrong timeout.
     """
-    if ssl_params is not None:
-        raise NotSupportedError("ssl_params: TLS is not supported yet")
     if type(timeout) is not int or timeout <= 0:
         raise ProgrammingError(
             f"timeout: expected milliseconds, got {timeout!r}", sqlstate=states.INVALID_PARAMETER_VALUE
         )
-    return discover_members(addr, timeout)
+    return discover_members(addr, timeout, None if ssl_params is None else SslParameters.from_mapping(ssl_params))

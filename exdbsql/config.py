@@ -31,6 +31,8 @@ def _address_to_listen(text: str) -> str:
 
 
 def _address_of_node(text: str) -> str:
+    if text.startswith("/"):  # a Unix socket, with socketDomain = "local"
+        return text
     return str(_checked(text, lowest_port=1)) if text else ""
 
 

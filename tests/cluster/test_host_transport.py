@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exdbsql.cluster.discover import ask_who_is_there, discover
-from exdbsql.cluster.frames import BULK, CONTROL, MEMBERS
+from exdbsql.cluster.frames import CONTROL, MEMBERS
 from exdbsql.cluster.handshake import Hello, Refusal, judge
 from exdbsql.cluster.information import NodeInfo
 from exdbsql.cluster.parameters import TcpParameters
@@ -147,8 +147,8 @@ def test_bulk_frames_wait_for_their_own_connection() -> None:
         a.transport.connect_to(1, b.addr)
         await until(lambda: a.transport.is_up(1))
         big = "x" * 3_000_000
-        assert a.transport.send(1, [PING_FRAME, big], BULK)
-        assert a.transport.send(1, [PING_FRAME, "second"], BULK)
+        assert a.transport.send(1, [PING_FRAME, big], 0)
+        assert a.transport.send(1, [PING_FRAME, "second"], 0)
         assert a.transport.send(1, [PING_FRAME, "control"])
         await until(lambda: len(b.frames) == 3)
         assert [frame for _, frame in b.frames if frame != "control"] == [big, "second"]
