@@ -226,24 +226,25 @@ class Session:
             running.thread = get_ident()
             outcome = planned.run(transaction, values)
             running.shield()
-        except BaseException:
+            if planned.writes:
+                self.guarantees.commit(transaction)
+            return outcome
+        except ConflictError:
+            if modes.isolation != READ_COMMITTED or attempt == ATTEMPTS or not planned.writes:
+                raise
+        finally:
             running.thread = BUSY
             if running.requested:
                 try:
                     running.settle()
                 except StatementCancelled:
                     running.settle()
-            transaction.rollback()
-            raise
-        if not planned.writes:
-            transaction.rollback()
-            return outcome
-        try:
-            self.guarantees.commit(transaction)
-            return outcome
-        except ConflictError:
-            if modes.isolation != READ_COMMITTED or attempt == ATTEMPTS:
-                raise
+            if transaction.is_open:
+                try:
+                    transaction.rollback()
+                except KeyboardInterrupt:  # before it began: a snapshot must not stay open
+                    transaction.rollback()
+                    raise
         pause(attempt)
         return self._run_alone(planned, values, attempt + 1)
 
@@ -374,7 +375,11 @@ class Session:
             return
         transaction = block.take()
         if transaction is not None:
-            self.guarantees.commit(transaction)
+            try:
+                self.guarantees.commit(transaction)
+            finally:
+                if transaction.is_open:  # interrupted before it began
+                    transaction.rollback()
 
     def rollback(self) -> None:
         """Undo the open transaction, if there is one."""

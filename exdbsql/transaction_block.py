@@ -129,12 +129,12 @@ class TransactionBlock:
 
     def take(self) -> Transaction | None:
         """End the block, and hand its transaction to whoever commits it or rolls it back."""
-        transaction = self.transaction
-        self.transaction = self.log = None
         self._explicit = self.failed = False
         self.alone = self._autocommit
         self._savepoints.clear()
         self.modes.forget()
+        transaction = self.transaction  # last, so that an interrupt does not lose it
+        self.transaction = self.log = None
         if transaction is not None and transaction.catalog is not None:
             self._definitions_changed()
         return transaction
