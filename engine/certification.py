@@ -7,7 +7,8 @@ Rules of this module:
 3. It is void if one of its tables is gone or has another shape.
 4. It is void if a unique value that it claims belongs to another row *at this position*. That is as deterministic as a guard
    in the write set, and has no false conflicts.
-5. A SERIALIZABLE transaction is void if what it read was changed, by the log, after that position (:mod:`exdbsql.engine.guards`).
+5. It is void if a foreign key would be broken among the rows *at this position* (:mod:`exdbsql.engine.reference_checks`).
+6. A SERIALIZABLE transaction is void if what it read was changed, by the log, after that position (:mod:`exdbsql.engine.guards`).
 
 What is looked at is the entry, the replicated tables and the memory of rule 1, which all follow from the log. Open transactions,
 LOCAL and DISTRIBUTED tables, clocks and orders of iteration that could differ between nodes are not.
@@ -21,6 +22,8 @@ from typing import Final, Protocol
 
 from exdbsql.engine import constraints
 from exdbsql.engine.guards import check_guard
+from exdbsql.engine.reference_checks import reference_violation
+from exdbsql.engine.references import Links
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.engine.write_set import WriteSet
@@ -40,6 +43,7 @@ class CertifiedTables(Protocol):
 
     tables_by_id: dict[int, TableStore]
     certification: "CertificationMemory"
+    links: Links
 
 
 class CertificationMemory:
@@ -100,6 +104,10 @@ def certify(database: CertifiedTables, position: int, write_set: WriteSet) -> Er
         violation = constraints.newest_violation(store, table.rows)
         if violation is not None:
             return violation
+    if database.links:
+        violated = reference_violation(database.links, resolve(database, write_set))
+        if violated is not None:
+            return violated
     for guard in write_set.guards:
         conflict = check_guard(guard, database.tables_by_id, database.certification, write_set.snapshot_position)
         if conflict is not None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 from exdbsql.engine import constraints
 from exdbsql.engine.read_set import ReadSet
+from exdbsql.engine.reference_checks import reference_violation, relied_on
+from exdbsql.engine.references import Links
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.transaction import Transaction
 from exdbsql.engine.versions import Key, Row
@@ -46,6 +48,7 @@ class PreparedCommit:
         local_changes: its part in LOCAL and DISTRIBUTED tables, set aside until the verdict.
         local_reads: what a SERIALIZABLE one has read of those tables; nobody may change it until the verdict.
         is_open: whether the verdict is still to come.
+        reserved_in: the tables where it has set something aside.
         definitions: its DDL, or None.
     """
 
@@ -53,6 +56,7 @@ class PreparedCommit:
     local_changes: Changes = field(default_factory=list)
     local_reads: ReadSet | None = None
     is_open: bool = True
+    reserved_in: list[TableStore] = field(default_factory=list)
     definitions: "DefinitionChange | None" = None
 
     def to_bytes(self) -> bytes:
@@ -60,13 +64,15 @@ class PreparedCommit:
         return self.write_set.to_bytes()
 
 
-def check_commit(changes: Changes, snapshot: int, holder: object) -> None:
+def check_commit(changes: Changes, snapshot: int, holder: object, links: Links) -> None:
     """The checks of a transaction that read `snapshot`, against the newest rows.
 
     Raises:
         ConflictError: a key was changed since, is set aside by another holder, or its table is gone.
-        IntegrityError: another row has one of the unique values.
+        IntegrityError: another row has one of the unique values; a foreign key would be broken.
     """
+    if links:
+        check_references(links, changes, snapshot, holder)
     for store, writes in changes:
         if store.dropped:
             raise constraints.missing_table_conflict(store.name)
@@ -77,6 +83,24 @@ def check_commit(changes: Changes, snapshot: int, holder: object) -> None:
                 raise violation
         if store.reserved.keys:
             constraints.check_reservations(store, writes, holder)
+
+
+def check_references(links: Links, changes: Changes, snapshot: int | None, holder: object) -> None:
+    """The foreign keys, against the newest rows and what other holders have set aside.
+
+    Raises:
+        ConflictError, IntegrityError: as `check_commit`.
+    """
+    for store, key in relied_on(links, changes):
+        if store.reserved.keys and store.reserved.key_taken(key, holder):
+            raise constraints.pending_conflict(store, constraints.key_text(store, key))
+    for store, writes in changes:
+        for key in store.reserved.relied:
+            if key in writes and store.reserved.is_relied_on(key, holder):
+                raise constraints.pending_conflict(store, constraints.key_text(store, key))
+    violation = reference_violation(links, changes, snapshot)
+    if violation is not None:
+        raise violation
 
 
 def check_first_committer(store: TableStore, writes: Mapping[Key, Row | None], snapshot: int) -> None:
@@ -103,14 +127,22 @@ def split_by_kind(changes: Changes) -> tuple[Changes, Changes]:
     return replicated, [change for change in changes if change[0].kind is not TableKind.REPLICATED]
 
 
-def set_aside(changes: Changes, holder: object) -> None:
-    """Reserve the keys and the unique values of `changes`, which passed `check_commit`."""
+def set_aside(changes: Changes, holder: object, links: Links) -> list[TableStore]:
+    """Reserve the keys and the unique values of `changes`, which passed `check_commit`, and the rows that they refer to.
+
+    Returns:
+        The tables where something is reserved, for `release`.
+    """
+    relied = relied_on(links, changes) if links else []
+    for store, key in relied:
+        store.reserved.rely(holder, key)
     for store, writes in changes:
         rows = [row for row in writes.values() if row is not None]
         store.reserved.take(holder, writes, constraints.claimed_values(store, rows))
+    return [store for store, _ in (*changes, *relied)]
 
 
-def release(changes: Iterable[tuple[TableStore, object]], holder: object) -> None:
+def release(stores: Iterable[TableStore], holder: object) -> None:
     """Give back what `set_aside` reserved."""
-    for store, _ in changes:
+    for store in stores:
         store.reserved.release(holder)

@@ -21,6 +21,7 @@ from exdbsql.engine.interruption import finish_publication
 from exdbsql.engine.memory import refuse_growth
 from exdbsql.engine.overlay import Overlay
 from exdbsql.engine.read_set import ReadSet
+from exdbsql.engine.references import NO_LINKS, Links
 from exdbsql.engine.row_ids import RowIds
 from exdbsql.engine.serializable import (
     SERIALIZABLE,
@@ -47,6 +48,7 @@ class Database:
     Attributes:
         dictionary: the definitions in force.
         tables: the tables by name; replaced, never changed, by DDL.
+        links: the foreign keys between them; replaced with them.
         head: (version, log position) that a new snapshot sees.
         snapshots: the open ones.
         unpruned: tables that hold something for older snapshots.
@@ -68,6 +70,7 @@ class Database:
         self.dictionary = Dictionary(next_table_id=dictionary.next_table_id)
         self.tables: dict[str, TableStore] = {}
         self.tables_by_id: dict[int, TableStore] = {}
+        self.links: Links = NO_LINKS
         self.head: tuple[int, int] = (0, 0)
         self.snapshots = SnapshotRegistry()
         self.unpruned: dict[TableStore, None] = {}
@@ -166,7 +169,7 @@ class Database:
         with self.commit_lock:
             if self.in_cluster and any(store.kind is TableKind.REPLICATED for store, _ in changes):
                 raise InternalError("a commit to replicated tables in a cluster has to go through the log")
-            commits.check_commit(changes, transaction.snapshot, transaction)
+            commits.check_commit(changes, transaction.snapshot, transaction, self.links)
             if self.recent.entries is not None and isinstance(transaction, SerializableTransaction):
                 check_reads(self, transaction)
                 check_pending(self.pending_reads.values(), changes, None, transaction)
@@ -211,12 +214,12 @@ class Database:
             with self.commit_lock:
                 if replicated and transaction.snapshot < self.state_replaced_at:
                     raise constraints.replaced_state_conflict()
-                commits.check_commit(changes, transaction.snapshot, prepared)
+                commits.check_commit(changes, transaction.snapshot, prepared, self.links)
                 self.check_growth(changes, transaction.bytes_bound)
                 if isinstance(transaction, SerializableTransaction):
                     check_reads(self, transaction)
                     check_pending(self.pending_reads.values(), changes, prepared.local_reads, prepared)
-                commits.set_aside(local, prepared)
+                prepared.reserved_in = commits.set_aside(local, prepared, self.links)
                 if prepared.local_reads:
                     self.pending_reads[prepared] = prepared.local_reads
         finally:
@@ -247,7 +250,7 @@ class Database:
         if prepared.is_open:
             prepared.is_open = False
             self.pending_reads.pop(prepared, None)
-            commits.release(prepared.local_changes, prepared)
+            commits.release(prepared.reserved_in, prepared)
 
     def apply_write_set(
         self, position: int, origin_node: int, write_set: WriteSet, prepared: PreparedCommit | None

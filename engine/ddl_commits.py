@@ -21,6 +21,7 @@ from exdbsql.engine.guards import TableGuard, check_guard, guards_of
 from exdbsql.engine.private_catalog import PrivateCatalog
 from exdbsql.engine.read_set import ReadSet, TableReads
 from exdbsql.engine.rebuilds import same_key
+from exdbsql.engine.references import Links
 from exdbsql.engine.serializable import SerializableTransaction, check_pending, check_reads, local_part
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.transaction import Transaction
@@ -76,7 +77,7 @@ def prepare_with_ddl(
         if transaction.snapshot < database.state_replaced_at:
             raise constraints.replaced_state_conflict()
         _checked(database, transaction, catalog, changes, prepared)
-        commits.set_aside(local, prepared)
+        prepared.reserved_in = commits.set_aside(local, prepared, catalog.links)
         if prepared.local_reads:
             database.pending_reads[prepared] = prepared.local_reads
     return prepared
@@ -95,10 +96,12 @@ def _checked(
         _check_origin(store, writes, catalog, transaction.snapshot)
         if store.reserved.keys:
             constraints.check_reservations(store, writes, holder)
-    for store, writes in _placed(changes, adoption):
+    placed = _placed(changes, adoption)
+    for store, writes in placed:
         violation = constraints.newest_violation(store, writes)
         if violation is not None:
             raise violation
+    commits.check_references(adoption.links, placed, None, holder)
     database.check_growth(changes, transaction.bytes_bound)
     if isinstance(transaction, SerializableTransaction):
         transaction.reads = public_reads(catalog, transaction.reads)
@@ -153,6 +156,7 @@ class _WorkedOut:
 
     tables_by_id: dict[int, TableStore]
     certification: CertificationMemory
+    links: Links
 
 
 def apply_with_ddl(
@@ -198,7 +202,7 @@ def _verdict(
     except Error as error:
         return error, None
     rows = WriteSet(write_set.snapshot_position, write_set.tables)
-    worked_out = _WorkedOut(adoption.stores, database.certification)
+    worked_out = _WorkedOut(adoption.stores, database.certification, adoption.links)
     return certify(worked_out, position, rows), adoption
 
 

@@ -15,6 +15,8 @@ from typing import Protocol
 
 from exdbsql.engine.index import Index
 from exdbsql.engine.rebuilds import build_index, rebuilt, unique_definitions
+from exdbsql.engine.reference_checks import validate_rows
+from exdbsql.engine.references import Links, links_of
 from exdbsql.engine.table import TableStore, shape_of
 from exdbsql.schema.ddl_statements import DdlStatement
 from exdbsql.schema.dictionary import Dictionary
@@ -32,6 +34,7 @@ class Definable(Protocol):
     memory_limit: int | None
     memory_used: int
     unpruned: dict[TableStore, None]
+    links: Links
 
 
 @dataclass(slots=True)
@@ -47,6 +50,20 @@ class Adoption:
     made: Dictionary
     stores: dict[int, TableStore]
     indexes: dict[TableStore, dict[str, Index]] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> dict[str, TableStore]:
+        """The tables by name."""
+        return {name: self.stores[table.id] for name, table in self.made.tables.items()}
+
+    @property
+    def links(self) -> Links:
+        """The foreign keys between the tables.
+
+        Raises:
+            ProgrammingError: 42830, between tables of different kinds.
+        """
+        return links_of(self.made, self.tables, self.indexes)
 
 
 def adopt(database: Definable, made: Dictionary, *, replacing: bool = False) -> None:
@@ -89,7 +106,19 @@ def work_out(
     adoption = Adoption(database.dictionary, dict(database.tables_by_id))
     for statement in statements:
         _step(database, adoption, statement, written, in_log)
+    _check_new_references(database, adoption)
     return adoption
+
+
+def _check_new_references(database: Definable, adoption: Adoption) -> None:
+    """Rows that are there must fulfil the foreign keys of tables that were made anew."""
+    there = set(database.tables.values())
+    for child, references in adoption.links.outgoing.items():
+        if child not in there:
+            for reference in references:
+                violation = validate_rows(reference)
+                if violation is not None:
+                    raise violation
 
 
 def _step(
@@ -172,6 +201,7 @@ def put_in_force(database: Definable, adoption: Adoption) -> None:
     if made is database.dictionary:
         return
     version = database.head[0] + 1
+    links = adoption.links
     for store in database.tables.values():
         if adoption.stores.get(store.definition.id) is not store:
             _drop(database, store)
@@ -187,6 +217,7 @@ def put_in_force(database: Definable, adoption: Adoption) -> None:
             database.memory_used += sum(map(store.size_of, store.rows.values()))
     database.tables_by_id = {store.definition.id: store for store in tables.values()}
     database.tables = tables
+    database.links = links
     database.head = (version, database.head[1])
     database.dictionary = made
 
@@ -196,6 +227,7 @@ def _redefine(store: TableStore, table: Table) -> None:
         store.definition = table
         store.name = table.name
         store.shape = shape_of(table)
+        store.row_functions = None
 
 
 def _adopt_indexes(database: Definable, store: TableStore, indexes: dict[str, Index], version: int) -> None:

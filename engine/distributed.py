@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from exdbsql.engine import constraints
-from exdbsql.engine.commits import Changes, release, set_aside
+from exdbsql.engine.commits import Changes, check_references, release, set_aside
 from exdbsql.engine.dots import Dots, KeyDots, covers, covers_all, merged, node_of
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
@@ -79,6 +79,7 @@ class _Pending:
     """A prepared operation: the holder of its reservations."""
 
     incoming: list[_Incoming]
+    reserved_in: list[TableStore] = field(default_factory=list)
 
     def changes(self) -> Changes:
         return [(one.store, one.writes) for one in self.incoming if not one.store.dropped]
@@ -123,7 +124,7 @@ class Exchange:
             return TableShipment(table, dict(dots.vector), changes)
 
     def prepare(self, operation: str, source: int, shipments: Sequence[Shipment]) -> dict[str, int]:
-        """Validate incoming rows by R10 and the unique constraints, and set their keys aside until the verdict.
+        """Validate incoming rows by R10, the unique constraints and the foreign keys, and set their keys aside until the verdict.
 
         Returns:
             How many rows and tombstones each table will take.
@@ -141,7 +142,8 @@ class Exchange:
                 violation = constraints.newest_violation(store, writes)
                 if violation is not None:
                     raise violation
-            set_aside(pending.changes(), pending)
+            check_references(self._database.links, pending.changes(), None, pending)
+            pending.reserved_in = set_aside(pending.changes(), pending, self._database.links)
             self._pending[operation] = pending
             counts: dict[str, int] = {}
             for one in pending.incoming:
@@ -191,7 +193,7 @@ class Exchange:
     def _drop(self, operation: str) -> _Pending | None:
         pending = self._pending.pop(operation, None)
         if pending is not None:
-            release(((one.store, None) for one in pending.incoming), pending)
+            release(pending.reserved_in, pending)
         return pending
 
     def _sift(self, shipment: Shipment, source: int) -> _Incoming:

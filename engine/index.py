@@ -81,6 +81,7 @@ class Index:
         unique: whether no two rows may share a value without NULL.
         order: how its values are ordered.
         value_of: reads the value from a row.
+        finds_all: whether every row has an entry, under the values of its columns.
         buckets, gone: see the module.
         sorted_part: the ordered part, or None until somebody asks for a range.
     """
@@ -90,6 +91,7 @@ class Index:
         "buckets",
         "columns",
         "definition",
+        "finds_all",
         "gone",
         "name",
         "one_key_each",
@@ -117,6 +119,7 @@ class Index:
         self.order = KeyOrder(parts)
         self.one_key_each = unique and not any(part.may_be_null for part in parts)
         self.value_of: Callable[[Row], Any] = value_reader(self.positions, any(part.may_be_nan for part in parts))
+        self.finds_all = True
         self.buckets: Buckets = {}
         self.gone: dict[Any, dict[Key, int]] = {}
         self.sorted_part: SortedBlocks | None = None

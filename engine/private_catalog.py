@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 from exdbsql.engine import constraints
 from exdbsql.engine.overlay import Overlay
 from exdbsql.engine.rebuilds import RowChange, new_key, rebuilt, rekeyed, same_key
+from exdbsql.engine.reference_actions import check_parents
+from exdbsql.engine.references import NO_LINKS, Links, links_of
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.ddl_statements import DdlStatement
@@ -48,6 +50,7 @@ class PrivateCatalog:
         tables: by name; a table that the statements left alone is the database's own.
         steps: the statements, in order.
         copied: own tables and the tables of the database that they were made from.
+        links: the foreign keys between the tables.
     """
 
     base: Dictionary
@@ -55,6 +58,7 @@ class PrivateCatalog:
     tables: Mapping[str, TableStore]
     steps: tuple[Step, ...] = ()
     copied: Mapping[TableStore, TableStore] = field(default_factory=dict)
+    links: Links = NO_LINKS
 
     def table(self, name: str) -> TableStore:
         """The table of that name; ProgrammingError 42P01 where there is none."""
@@ -95,7 +99,18 @@ def execute_privately(transaction: "Transaction", catalog: PrivateCatalog, step:
                 copied[private] = copied.get(store, store)
             if own:
                 _move_writes(transaction, store, private, rows, own, change)
-    return PrivateCatalog(catalog.base, made, tables, (*catalog.steps, step), copied)
+    links = links_of(made, tables)
+    _check_new_references(transaction, links, catalog)
+    return PrivateCatalog(catalog.base, made, tables, (*catalog.steps, step), copied, links)
+
+
+def _check_new_references(transaction: "Transaction", links: Links, catalog: PrivateCatalog) -> None:
+    """Rows that the transaction sees must fulfil foreign keys that are new."""
+    known = {store.definition.id: set(store.definition.foreign_keys) for store in catalog.tables.values()}
+    for child, references in links.outgoing.items():
+        for reference in references:
+            if reference.key not in known.get(child.definition.id, set()):
+                check_parents(transaction, reference, transaction.rows(child))
 
 
 def _move_writes(

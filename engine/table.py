@@ -49,6 +49,7 @@ class TableStore:
         unique_indexes: those that claim uniqueness, the primary key not among them.
         retired: dropped indexes that somebody may still hold.
         dropped: whether the table is gone.
+        row_functions: what the definition says of rows, compiled when first wanted (:mod:`exdbsql.engine.row_rules`).
         size_of: rough bytes of a row; None where nobody counts them.
         reserved: what prepared commits have set aside.
         touched: replicated tables: (log position, origin node) of each key's last change, within certification memory.
@@ -72,6 +73,7 @@ class TableStore:
         "primary",
         "reserved",
         "retired",
+        "row_functions",
         "rows",
         "scans",
         "shape",
@@ -93,6 +95,7 @@ class TableStore:
         self.swept_floor = -1
         self.dropped = False
         self.deep: list[Key] = []
+        self.row_functions: Any = None
         self.retired: list[weakref.ref[Index]] = []
         self.touched: dict[Key, tuple[int, int]] = {}
         self.reserved = Reservations()
@@ -346,7 +349,7 @@ def shape_of(definition: Table) -> str:
     """A short text that two definitions share only if their rows mean the same: part of a write set."""
     facts = (
         definition.kind.value,
-        [(column.name, str(column.type), column.not_null) for column in definition.columns],
+        [(column.name, str(column.type), column.not_null, column.generated) for column in definition.columns],
         definition.primary_key.columns if definition.primary_key else (),
         [key.columns for key in definition.uniques],
         [check.expression for check in definition.checks],

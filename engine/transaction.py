@@ -16,6 +16,9 @@ from exdbsql.engine.keys import same
 from exdbsql.engine.overlay import ABSENT, Overlay
 from exdbsql.engine.private_catalog import PrivateCatalog, Step, execute_privately
 from exdbsql.engine.reads import Reads
+from exdbsql.engine.reference_actions import check_all, settle_statement
+from exdbsql.engine.references import Reference, deferrable_named
+from exdbsql.engine.row_rules import row_rules
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.ddl_statements import DdlStatement
@@ -25,6 +28,7 @@ from exdbsql.schema.table import TableKind
 
 if TYPE_CHECKING:
     from exdbsql.engine.database import Database
+    from exdbsql.engine.query.row_functions import RowFunctions
 
 READ_COMMITTED: Final = "read committed"
 REPEATABLE_READ: Final = "repeatable read"
@@ -49,6 +53,8 @@ class Transaction(Reads):
     """
 
     __slots__ = (
+        "_deferral",
+        "_moved",
         "_moves",
         "_statement_start",
         "_undo",
@@ -69,6 +75,8 @@ class Transaction(Reads):
         self.by_table: dict[TableStore, Overlay] = {}
         self._undo: list[tuple[Overlay, Any, Any]] = []
         self._moves: list[tuple[TableStore, Key, Row]] = []
+        self._moved: dict[tuple[TableStore, Key], Key] = {}
+        self._deferral: dict[str | None, bool] = {}
         self._statement_start = 0
         self._unique_written = False
         self.bytes_bound = 0
@@ -129,6 +137,7 @@ class Transaction(Reads):
         else:
             self._put(overlay, key, None)
             self._moves.append((store, new_key, new_row))
+            self._moved[store, key] = new_key
 
     def delete(self, store: TableStore, key: Key) -> None:
         """Delete the visible row of `key`."""
@@ -166,7 +175,11 @@ class Transaction(Reads):
             return
         try:
             if self._moves:
-                self._place_moved_rows()
+                self.place_moved_rows()
+            links = self._database.links if self.catalog is None else self.catalog.links
+            if links:
+                settle_statement(self, links, self._undo, self._statement_start)
+                self._moved.clear()
             if self._unique_written:
                 for overlay, keys in self._statement_keys().items():
                     if overlay.store.unique_indexes:
@@ -190,7 +203,12 @@ class Transaction(Reads):
         """Undo what was written since the last `end_statement`."""
         self._undo_to(self._statement_start)
 
-    def _place_moved_rows(self) -> None:
+    def place_moved_rows(self) -> None:
+        """Give the rows whose key changed their new keys.
+
+        Raises:
+            IntegrityError: 23505, the key is taken.
+        """
         moves, self._moves = self._moves, []
         for store, key, row in moves:
             if self.get(store, key) is not None:
@@ -215,6 +233,7 @@ class Transaction(Reads):
 
     def _undo_to(self, length: int) -> None:
         self._moves.clear()
+        self._moved.clear()
         self._unique_written = False
         undo = self._undo
         while len(undo) > length:
@@ -222,6 +241,46 @@ class Transaction(Reads):
             for key in list(keys):
                 overlay.take_back(key, previous)
         self._statement_start = min(self._statement_start, length)
+
+    # Foreign keys
+
+    def moved_to(self, store: TableStore, key: Key) -> Key | None:
+        """The key that the statement gave to the row of `key`, or None where it gave none."""
+        return self._moved.get((store, key))
+
+    def row_rules(self, store: TableStore) -> "RowFunctions":
+        """What the definition of a table says of its rows."""
+        return row_rules(store, self._database if self.catalog is None else self.catalog)
+
+    def is_deferred(self, reference: Reference) -> bool:
+        """Whether a foreign key is not checked before the commit."""
+        key = reference.key
+        if not key.deferrable:
+            return False
+        said = self._deferral.get(key.name)
+        return self._deferral.get(None, key.initially_deferred) if said is None else said
+
+    def set_constraints(self, names: Sequence[str] | None, *, deferred: bool) -> None:
+        """SET CONSTRAINTS: put off the checks of deferrable foreign keys until the commit, or no longer.
+
+        Args:
+            names: of constraints; None for all that are deferrable.
+            deferred: whether to put them off; otherwise what has been put off is checked now.
+
+        Raises:
+            ProgrammingError: 42704, there is no such constraint; 42809, it is not deferrable.
+            IntegrityError: 23503.
+        """
+        links = self._database.links if self.catalog is None else self.catalog.links
+        references = [one for found in links.outgoing.values() for one in found]
+        if names is not None:
+            references = [one for name in names for one in deferrable_named(links, name)]
+        if not deferred:
+            check_all(self, [one for one in references if self.is_deferred(one)])
+        if names is None:
+            self._deferral = {None: deferred}
+        else:
+            self._deferral.update(dict.fromkeys(names, deferred))
 
     # Definitions
 
@@ -247,7 +306,9 @@ class Transaction(Reads):
         catalog = self.catalog
         if catalog is None:
             with database.commit_lock:  # dictionary and tables that belong together
-                catalog = PrivateCatalog(database.dictionary, database.dictionary, database.tables)
+                catalog = PrivateCatalog(
+                    database.dictionary, database.dictionary, database.tables, links=database.links
+                )
         made = execute_privately(self, catalog, Step(statement, text))
         if made.steps:
             self.catalog = made

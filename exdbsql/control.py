@@ -6,6 +6,7 @@ and SHOW, and the exchange of DISTRIBUTED tables (REFERENCE section 3)::
     BEGIN [WORK | TRANSACTION] [mode, …]     START TRANSACTION [mode, …]
     COMMIT | END [WORK | TRANSACTION]        ROLLBACK | ABORT [WORK | TRANSACTION]
     SAVEPOINT name    ROLLBACK [WORK | TRANSACTION] TO [SAVEPOINT] name    RELEASE [SAVEPOINT] name
+    SET CONSTRAINTS {ALL | name, …} {DEFERRED | IMMEDIATE}
     SET TRANSACTION mode, …                  SET SESSION CHARACTERISTICS AS TRANSACTION mode, …
     SET [SESSION] name {TO | =} value        SHOW name…
     SCATTER [TABLE] {x, … | ALL} TO   {ALL | [NODE] 1, …}
@@ -93,6 +94,14 @@ class SetVariable:
 
 
 @dataclass(frozen=True, slots=True)
+class SetConstraints:
+    """SET CONSTRAINTS; `names` of None means ALL."""
+
+    names: tuple[str, ...] | None
+    deferred: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Show:
     """SHOW; the words in lower case, quoted names as they are. `position` is the first word's in `text`."""
 
@@ -117,6 +126,7 @@ Control = (
     | SetSavepoint
     | RollbackTo
     | Release
+    | SetConstraints
     | SetModes
     | SetVariable
     | Show
@@ -200,6 +210,8 @@ def _release(reader: TokenReader) -> Control:
 
 
 def _set(reader: TokenReader) -> Control:
+    if reader.accept("constraints"):
+        return _set_constraints(reader)
     if reader.accept("transaction"):
         return SetModes(_modes(reader), for_session=False)
     if reader.accept("session", "characteristics", "as", "transaction"):
@@ -209,6 +221,16 @@ def _set(reader: TokenReader) -> Control:
     if not reader.accept_symbol("="):
         reader.expect("to")
     return SetVariable(name, None if reader.accept("default") else _value(reader))
+
+
+def _set_constraints(reader: TokenReader) -> Control:
+    names = None
+    if not reader.accept("all"):
+        found = [reader.name("the name of a constraint, or ALL")]
+        while reader.accept_symbol(","):
+            found.append(reader.name("the name of a constraint"))
+        names = tuple(found)
+    return SetConstraints(names, _one_of(reader, "deferred", "immediate") == "deferred")
 
 
 def _dotted(reader: TokenReader, name: str) -> str:

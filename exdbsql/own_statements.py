@@ -18,6 +18,7 @@ from exdbsql.control import (
     Release,
     Rollback,
     RollbackTo,
+    SetConstraints,
     SetModes,
     SetSavepoint,
     SetVariable,
@@ -61,6 +62,8 @@ def run_own(session: "Session", database: "Database", statement: Control | DdlTe
             return _done("RELEASE")
         case SetModes(modes, for_session):
             return _set_modes(session, modes, for_session)
+        case SetConstraints(names, deferred):
+            return _set_constraints(session, names, deferred)
         case SetVariable(name, value):
             return _set(session, name, value)
         case Show():
@@ -103,6 +106,14 @@ def _set_modes(session: "Session", modes: Modes, for_session: bool) -> Answer:
     else:
         session.block.set_modes(modes)
     return _done("SET")
+
+
+def _set_constraints(session: "Session", names: tuple[str, ...] | None, deferred: bool) -> Answer:
+    if session.block.alone:
+        session.notice("WARNING: SET CONSTRAINTS can only be used in transaction blocks")
+    else:
+        session.block.enter().set_constraints(names, deferred=deferred)
+    return _done("SET CONSTRAINTS")
 
 
 def _set(session: "Session", name: str, value: str | None) -> Answer:

@@ -156,9 +156,6 @@ MISTAKES = [
 ]
 
 UNSUPPORTED = [
-    ("create table t (a int ^references u)", "a foreign key"),
-    ("create table t (a int, ^foreign key (a) references u)", "a foreign key"),
-    ("create table t (a int, constraint f ^foreign key (a) references u)", "a foreign key"),
     ("create table t (a int ^generated always as identity)", "generated or identity"),
     ("create table t (a text ^collate \"C\")", "COLLATE"),
     ("create table t (a ^serial)", "the type serial"),

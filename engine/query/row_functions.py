@@ -1,0 +1,181 @@
+"""The expressions of a table's definition as Python functions of a row: constraints, generated columns, defaults, conversions.
+
+Statements have these compiled into their own functions. What changes rows without a statement of its own needs them alone: the
+actions of foreign keys, ALTER TABLE over the rows that are there, indexes over expressions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlglot import exp
+
+from exdbsql.engine.catalog import Catalog
+from exdbsql.engine.query import operators
+from exdbsql.engine.query.bind_expressions import ExpressionBinder
+from exdbsql.engine.query.bind_query import QueryBinder
+from exdbsql.engine.query.codegen.changes import ChangeCompiler
+from exdbsql.engine.query.codegen.function import compile_function
+from exdbsql.engine.query.codegen.module import Frame, Module
+from exdbsql.engine.query.codegen.rows import RowsCompiler
+from exdbsql.engine.query.context import StatementContext
+from exdbsql.engine.query.expressions import Expr, null
+from exdbsql.engine.query.parse import parse_statement
+from exdbsql.engine.query.scope import Scope, table_source
+from exdbsql.engine.query.statements import CheckedRow
+from exdbsql.engine.versions import Row
+from exdbsql.schema.dictionary import Dictionary
+from exdbsql.schema.table import Table
+from exdbsql.schema.types import SqlType
+
+_ROW = 1
+"""The number of the relation that is the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowFunctions:
+    """What a table says of its rows.
+
+    Attributes:
+        accepted: the row with its generated columns computed, once it has passed NOT NULL and CHECK; raises IntegrityError
+            23502, 23514.
+        defaults: a row of defaults.
+    """
+
+    accepted: Callable[[Row], Row]
+    defaults: Callable[[], Row]
+
+
+def own_expression(
+    text: str, dictionary: Dictionary, table: Table | None, rel: int, place: str, *, nullable: bool = True
+) -> tuple[StatementContext, exp.Expr, Expr]:
+    """An expression of the dictionary, bound over a row of `table` as relation `rel`; its literals are constants.
+
+    Args:
+        text: the canonical expression.
+        dictionary: where it stands.
+        table: whose columns it may name; None for none.
+        rel: the relation number of the row.
+        place: what the expression is, for messages.
+        nullable: take any column for nullable: the row has not passed its checks yet.
+    """
+    parsed = parse_statement(f"SELECT {text}")
+    context = StatementContext.of(parsed, dictionary, ())
+    node = parsed.tree.expressions[0]
+    scope = Scope(context)
+    if table is not None:
+        source = table_source(table, table.name, rel)
+        if nullable:
+            source.nullable = [True] * len(table.columns)
+        scope.add(source, None)
+    context.next_rel = rel + 1
+    return context, node, ExpressionBinder(context, scope, QueryBinder(context), place).bind(node)
+
+
+def bound_default(dictionary: Dictionary, table: Table, position: int) -> Expr:
+    """The default of a column, as INSERT assigns it."""
+    column = table.columns[position]
+    if column.default is None:
+        return null(column.type)
+    context, node, value = own_expression(column.default, dictionary, None, _ROW, "DEFAULT")
+    return operators.assigned(context, node, value, column.type, column.name)
+
+
+def bound_generated(dictionary: Dictionary, table: Table, position: int, rel: int) -> Expr:
+    """The value of a generated column, over the row as relation `rel`."""
+    column = table.columns[position]
+    assert column.generated is not None
+    context, node, value = own_expression(column.generated, dictionary, table, rel, "GENERATED")
+    return operators.assigned(context, node, value, column.type, column.name)
+
+
+def row_functions(table: Table, catalog: Catalog) -> RowFunctions:
+    """Compile what `table` says of its rows."""
+    return RowFunctions(_accepted(table, catalog), _defaults(table, catalog))
+
+
+def generated_positions(table: Table) -> list[int]:
+    """Positions of the generated columns."""
+    return [at for at, column in enumerate(table.columns) if column.generated is not None]
+
+
+def completion_code(compiler: Any, table: Table, dictionary: Dictionary, rel: int) -> str:
+    """Source of a row with its generated columns computed, from the row called ``row``."""
+    parts = [f"row[{at}]" for at in range(len(table.columns))]
+    for at in generated_positions(table):
+        parts[at] = compiler.value(bound_generated(dictionary, table, at, rel))
+    return f"({', '.join(parts)},)"
+
+
+def _accepted(table: Table, catalog: Catalog) -> Callable[[Row], Row]:
+    module = Module(catalog)
+    rows = RowsCompiler(module)
+    frame = Frame(module, module.root.lines, {_ROW: "row"})
+    if generated_positions(table):
+        code = completion_code(rows.streams.expressions(frame), table, catalog.dictionary, _ROW)
+        frame.add(f"row = {code}")
+    checks = tuple((check.name, _condition(check.expression, catalog.dictionary, table)) for check in table.checks)
+    checked = CheckedRow(table, _ROW, checks)
+    frame.lines += ChangeCompiler(module, rows).row_tests(checked, [True] * len(table.columns))
+    return compile_function(module, ["row"], "row")
+
+
+def _condition(text: str, dictionary: Dictionary, table: Table) -> Expr:
+    context, node, value = own_expression(text, dictionary, table, _ROW, "CHECK")
+    return operators.boolean(context, node, value, "CHECK")
+
+
+def _defaults(table: Table, catalog: Catalog) -> Callable[[], Row]:
+    exprs = [bound_default(catalog.dictionary, table, at) for at in range(len(table.columns))]
+    module = Module(catalog)
+    compiler = RowsCompiler(module).streams.expressions(module.root)
+    return compile_function(module, [], f"({', '.join(map(compiler.value, exprs))},)")
+
+
+def value_function(text: str, catalog: Catalog, table: Table) -> tuple[Callable[[Row], Any], SqlType | None, bool]:
+    """(function of a row of `table`, its type, whether it may be None) for an expression."""
+    module = Module(catalog)
+    _, _, value = own_expression(text, catalog.dictionary, table, _ROW, "an expression", nullable=False)
+    frame = Frame(module, module.root.lines, {_ROW: "row"})
+    code = RowsCompiler(module).streams.expressions(frame).value(value)
+    return compile_function(module, ["row"], code), value.type, value.nullable
+
+
+def condition_function(text: str, catalog: Catalog, table: Table) -> Callable[[Row], bool]:
+    """A function that says whether a condition is true for a row of `table`."""
+    module = Module(catalog)
+    frame = Frame(module, module.root.lines, {_ROW: "row"})
+    condition = _condition(text, catalog.dictionary, table)
+    return compile_function(module, ["row"], RowsCompiler(module).streams.expressions(frame).true(condition))
+
+
+def change_function(
+    table: Table, catalog: Catalog, parts: Sequence[tuple[str | int, SqlType]], names: Sequence[str]
+) -> Callable[[Row], Row]:
+    """A function that makes a new row of an old one, a row of `table`.
+
+    Args:
+        table: the old row's definition.
+        catalog: where it stands.
+        parts: for each column of the new row the position of an old one, or an expression over the old row, and its type;
+            the value is converted to it by assignment.
+        names: the names of the new columns, for messages.
+    """
+    module = Module(catalog)
+    frame = Frame(module, module.root.lines, {_ROW: "row"})
+    compiler = RowsCompiler(module).streams.expressions(frame)
+    codes = []
+    for (part, target), name in zip(parts, names, strict=True):
+        if isinstance(part, int) and table.columns[part].type == target:
+            codes.append(f"row[{part}]")
+            continue
+        text = part if isinstance(part, str) else _quoted(table.columns[part].name)
+        context, node, value = own_expression(text, catalog.dictionary, table, _ROW, "ALTER TABLE")
+        codes.append(compiler.value(operators.assigned(context, node, value, target, name)))
+    return compile_function(module, ["row"], f"({', '.join(codes)},)")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
