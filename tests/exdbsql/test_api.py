@@ -161,8 +161,8 @@ def test_a_target_that_cannot_be_read(target: str) -> None:
 
 
 def test_discover_checks_what_it_is_given() -> None:
-    with pytest.raises(exdb.NotSupportedError, match="ssl_params"):
-        exdb.discover("127.0.0.1:1", ssl_params={})
+    with pytest.raises(exdb.InvalidParameterError, match="ssl_params"):
+        exdb.discover("127.0.0.1:1", ssl_params={"ca_flie": "x"})
     with pytest.raises(exdb.ProgrammingError, match="timeout"):
         exdb.discover("127.0.0.1:1", timeout=0)
     with pytest.raises(exdb.InvalidParameterError):
