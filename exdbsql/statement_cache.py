@@ -35,6 +35,7 @@ class PlannedStatement:
     """A statement of the planner's, flat.
 
     Attributes:
+        statement: the planner's.
         dictionary: the dictionary it was planned for; it is stale once the engine has another.
         run: the compiled statement, called with a transaction and its values.
         bind: the user's parameters to those values.
@@ -61,6 +62,7 @@ class PlannedStatement:
         "read",
         "run",
         "shape",
+        "statement",
         "tables",
         "uses_replicated",
         "write",
@@ -71,6 +73,7 @@ class PlannedStatement:
     def __init__(self, dictionary: Dictionary, bound: Bound) -> None:
         statement = bound.statement
         columns = statement.columns
+        self.statement = statement
         self.dictionary = dictionary
         self.bind = fast_binder(bound)
         self.literals = bound.literals
@@ -88,6 +91,17 @@ class PlannedStatement:
         self.uses_replicated = TableKind.REPLICATED in statement.kinds
         written = statement.written_table
         self.writes_replicated = written is not None and dictionary.tables[written].kind is TableKind.REPLICATED
+
+    def with_literals(self, bound: Bound) -> "PlannedStatement":
+        """The same for another text, which differs in its literals alone."""
+        other = PlannedStatement.__new__(PlannedStatement)
+        for name in _SHARED:
+            setattr(other, name, getattr(self, name))
+        other.bind = fast_binder(bound)
+        other.literals = bound.literals
+        other.read = None if self.read is None else self._lazy_read.get()
+        other.write = None if self.write is None else self._lazy_write.get()
+        return other
 
     def _first_read(self, literals: tuple[Any, ...], parameters: Any, snapshot: int) -> list[Row] | None:
         """Stands in the place of the shortcut until a text comes again: then it is worth compiling."""
@@ -110,6 +124,10 @@ class PlannedStatement:
             if count is not None:
                 return count
         return sum([run(transaction, bind(row)) for row in rows])
+
+
+_SHARED: Final = tuple(name for name in PlannedStatement.__slots__ if name not in ("bind", "literals", "read", "write"))
+"""What does not depend on the literals."""
 
 
 def _column_info(column: Any) -> ColumnInfo:
@@ -139,6 +157,8 @@ class StatementCache:
         self._catalog = catalog
         self._planner = Planner(catalog)
         self.planned: dict[str, PlannedStatement] = {}
+        self._once: dict[str, bool] = {}
+        self._bases: dict[int, PlannedStatement] = {}
         self._controls: dict[str, Control] = {}
         self._dictionary = catalog.dictionary
 
@@ -158,6 +178,9 @@ class StatementCache:
         if control is not None:
             return control
         _check_text(sql)
+        known = self._of_known_shape(sql) if keep else None
+        if known is not None:
+            return known
         control = parse_control(sql)
         if control is not None:
             _remember(self._controls, sql, control)
@@ -167,22 +190,48 @@ class StatementCache:
         dictionary = self._catalog.dictionary
         if dictionary is not self._dictionary:
             self.forget()
-        bound = self._planner.prepare(sql)
-        planned = PlannedStatement(dictionary, bound)
+        planned = self._of(self._planner.prepare(sql), dictionary)
         if keep:
             _remember(self.planned, sql, planned)
         return planned
+
+    def _of_known_shape(self, sql: str) -> PlannedStatement | None:
+        """The statement of a new text that differs from one seen before only in its literals, soon found.
+
+        Such texts come by the thousand, each once; they must not push out those that come again. So a text is kept when
+        it has come twice.
+        """
+        dictionary = self._catalog.dictionary
+        bound = self._planner.find(sql) if dictionary is self._dictionary else None
+        if bound is None:
+            return None
+        planned = self._of(bound, dictionary)
+        if self._once.pop(sql, False):
+            _remember(self.planned, sql, planned)
+        else:
+            _remember(self._once, sql, True)
+        return planned
+
+    def _of(self, bound: Bound, dictionary: Dictionary) -> PlannedStatement:
+        base = self._bases.get(id(bound.statement))
+        if base is None or base.statement is not bound.statement or base.dictionary is not dictionary:
+            planned = PlannedStatement(dictionary, bound)
+            _remember(self._bases, id(bound.statement), planned)
+            return planned
+        return base.with_literals(bound)
 
     def forget(self) -> None:
         """The dictionary is another: let go of statements that hold tables which are gone."""
         self._dictionary = self._catalog.dictionary
         self.planned.clear()
+        self._once.clear()
+        self._bases.clear()
 
 
-def _remember(cache: dict[str, Any], sql: str, entry: Any) -> None:
+def _remember(cache: dict[Any, Any], key: Any, entry: Any) -> None:
     if len(cache) >= LIMIT:
         cache.clear()
-    cache[sql] = entry
+    cache[key] = entry
 
 
 def _check_text(sql: object) -> None:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.database import Database
@@ -102,8 +102,7 @@ class PreparedStatement:
             raise
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """A prepared statement and the literals of one text."""
 
     statement: PreparedStatement
@@ -128,6 +127,8 @@ class _Shape:
     variants: dict[tuple[Any, ...], PreparedStatement] = field(default_factory=dict)
 
     def find(self, literals: Sequence[Literal]) -> PreparedStatement | None:
+        if not self.pinned:
+            return self.variants.get(())
         return self.variants.get(tuple(literals[i].value for i in self.pinned))
 
     def add(self, statement: PreparedStatement, pinned: set[int], literals: Sequence[Literal]) -> None:
@@ -162,6 +163,15 @@ class Planner:
                 _bounded(self._texts, _CACHED_TEXTS)
                 self._texts[sql] = bound
         return bound
+
+    def find(self, sql: str) -> Bound | None:
+        """The statement of a text whose shape was prepared before; None where it was not. Nothing is planned here."""
+        if self._tables is not self.database.tables:
+            return None
+        lifted = lift_literals(sql)
+        shape = self._shapes.get(lifted.key)
+        statement = None if shape is None else shape.find(lifted.literals)
+        return None if statement is None else Bound(statement, _literal_values(statement, lifted.literals, sql))
 
     def _forget(self) -> None:
         self._texts, self._shapes, self._tables = {}, {}, self.database.tables
