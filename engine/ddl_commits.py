@@ -90,7 +90,7 @@ def _checked(
     if changes and database.dictionary is not catalog.base:
         raise definitions_conflict()
     statements = [step.statement for step in catalog.steps]
-    written = {store.definition.id for store, _ in changes}
+    written = {store.definition.id: writes for store, writes in changes}
     adoption = work_out(database, statements, written=written, in_log=database.in_cluster)
     for store, writes in changes:
         _check_origin(store, writes, catalog, transaction.snapshot)
@@ -197,7 +197,7 @@ def _verdict(
     if conflict is not None:
         return conflict, None
     try:
-        written = {table.table_id for table in write_set.tables}
+        written = {table.table_id: table.rows for table in write_set.tables}
         adoption = work_out(database, statements, written=written, in_log=True)
     except Error as error:
         return error, None

@@ -11,17 +11,21 @@ A table stays the same object where its rows stay as they are and no row could b
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final, Protocol
 
+from exdbsql.engine.alterations import refuse_volatile, row_change, single_steps
+from exdbsql.engine.definition_changes import needs_rebuild, refuse_by_rows
 from exdbsql.engine.index import Index
-from exdbsql.engine.rebuilds import build_index, rebuilt, unique_definitions
+from exdbsql.engine.rebuilds import build_index, rebuilt, same_key, unique_definitions
 from exdbsql.engine.reference_checks import validate_rows
 from exdbsql.engine.references import Links, links_of
 from exdbsql.engine.table import TableStore, shape_of
+from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.ddl_statements import DdlStatement
 from exdbsql.schema.dictionary import Dictionary
-from exdbsql.schema.errors import DdlNotSupportedError
 from exdbsql.schema.table import IndexDef, Table, TableKind
+
+NOTHING_WRITTEN: Final[Mapping[int, Collection[Key]]] = {}
 
 
 class Definable(Protocol):
@@ -87,15 +91,19 @@ def adopt(database: Definable, made: Dictionary, *, replacing: bool = False) -> 
 
 
 def work_out(
-    database: Definable, statements: Iterable[DdlStatement], *, written: Collection[int] = (), in_log: bool = False
+    database: Definable,
+    statements: Iterable[DdlStatement],
+    *,
+    written: Mapping[int, Collection[Key]] = NOTHING_WRITTEN,
+    in_log: bool = False,
 ) -> Adoption:
     """Run DDL over the definitions in force, all statements or none.
 
     Args:
         database: nothing of it is changed.
         statements: in order.
-        written: ids of tables whose rows the same commit changes: if they change at all they are made anew, so that these
-            rows can be checked against what they will be.
+        written: by the id of a table the keys of the rows that the same commit changes: if the table changes at all it is made
+            anew, so that these rows can be checked against what it will be.
         in_log: refuse what could end differently on different nodes (R2).
 
     Raises:
@@ -122,12 +130,25 @@ def _check_new_references(database: Definable, adoption: Adoption) -> None:
 
 
 def _step(
-    database: Definable, adoption: Adoption, statement: DdlStatement, written: Collection[int], in_log: bool
+    database: Definable,
+    adoption: Adoption,
+    statement: DdlStatement,
+    written: Mapping[int, Collection[Key]],
+    in_log: bool,
+) -> None:
+    for step, made in single_steps(adoption.made, statement):
+        _single_step(database, adoption, step, made, written, in_log)
+
+
+def _single_step(
+    database: Definable,
+    adoption: Adoption,
+    statement: DdlStatement,
+    made: Dictionary,
+    written: Mapping[int, Collection[Key]],
+    in_log: bool,
 ) -> None:
     before = adoption.made
-    made = before.with_ddl(statement)
-    if made is before:
-        return
     stores = adoption.stores
     for table in made.tables.values():
         store = stores.get(table.id)
@@ -141,10 +162,14 @@ def _step(
         if old == table and indexes == before.indexes_of(old.name):
             continue
         if in_log and table.kind is not TableKind.REPLICATED:
-            _refuse_by_rows(old, table, before.indexes_of(old.name), indexes)
+            refuse_by_rows(old, table, before.indexes_of(old.name), indexes)
         if table.id in written or needs_rebuild(old, table):
             adoption.indexes.pop(store, None)
-            stores[table.id] = rebuilt(store, table, indexes, store.rows, database.head[0] + 1)
+            if store.rows:
+                refuse_volatile(statement, table)
+            change = row_change(statement, before, old, made, table) if needs_rebuild(old, table) else None
+            rows = _not_written(store, written.get(table.id, ()), same_key(old, table))
+            stores[table.id] = rebuilt(store, table, indexes, rows, database.head[0] + 1, change)
         else:
             known = adoption.indexes.get(store, store.indexes)
             adoption.indexes[store] = _indexes_for(store, table, indexes, known)
@@ -152,47 +177,16 @@ def _step(
     adoption.made = made
 
 
+def _not_written(store: TableStore, written: Collection[Key], same_keys: bool) -> Mapping[Key, Row]:
+    """The rows that the same commit leaves alone; those that it replaces need not fit the new definition."""
+    if not written or not same_keys:
+        return store.rows
+    gone = set(written)
+    return {key: row for key, row in store.rows.items() if key not in gone}
+
+
 def _new_store(database: Definable, table: Table) -> TableStore:
     return TableStore(table, database.head[0] + 1, sized=database.memory_limit is not None)
-
-
-def needs_rebuild(before: Table, after: Table) -> bool:
-    """Whether rows change, or a row that fits the one definition might not fit the other."""
-    return _layout(before) != _layout(after) or not _promises(after) <= _promises(before)
-
-
-def _layout(table: Table) -> object:
-    """What the rows and the indexes over them are made by: a column that may be NULL is ordered otherwise."""
-    columns = [(column.name, column.type, column.not_null, column.generated) for column in table.columns]
-    return table.kind, columns, table.primary_key
-
-
-def _promises(table: Table) -> set[object]:
-    """What holds of every row, beyond the layout."""
-    return {*(check.expression for check in table.checks), *((k.columns, k.parent) for k in table.foreign_keys)}
-
-
-def _refuse_by_rows(
-    before: Table, after: Table, indexes_before: Iterable[IndexDef], indexes_after: Iterable[IndexDef]
-) -> None:
-    """Refuse for a table that has rows of its own on each node what its rows decide about."""
-    unique_before = {*before.unique_keys, *(index for index in indexes_before if index.unique)}
-    unique_after = {*after.unique_keys, *(index for index in indexes_after if index.unique)}
-    what = None
-    if not unique_after <= unique_before:
-        what = "a unique index"
-    elif not _promises(after) <= _promises(before):
-        what = "a constraint"
-    elif any(column.not_null for column in after.columns if column not in before.columns):
-        what = "NOT NULL"
-    elif any(column.type != before.column(column.name).type for column in after.columns if column in before.columns):
-        what = "another type"
-    if what is not None:
-        raise DdlNotSupportedError(
-            f"{what} on {after.kind.value} table {after.name} cannot be made in a cluster: "
-            "its rows may break it on one node and not on another",
-            hint="Declare it in CREATE TABLE.",
-        )
 
 
 def put_in_force(database: Definable, adoption: Adoption) -> None:

@@ -13,20 +13,23 @@ mean another table.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from exdbsql.engine import constraints
+from exdbsql.engine.alterations import refuse_volatile, row_change, single_steps
+from exdbsql.engine.definition_changes import needs_rebuild
 from exdbsql.engine.overlay import Overlay
-from exdbsql.engine.rebuilds import RowChange, new_key, rebuilt, rekeyed, same_key
+from exdbsql.engine.rebuilds import RowChange, rebuilt, same_key
 from exdbsql.engine.reference_actions import check_parents
 from exdbsql.engine.references import NO_LINKS, Links, links_of
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.ddl_statements import DdlStatement
 from exdbsql.schema.dictionary import Dictionary
-from exdbsql.schema.errors import ProgrammingError
+from exdbsql.schema.errors import NotSupportedError, ProgrammingError
 from exdbsql.schema.sqlstate import UNDEFINED_TABLE
+from exdbsql.schema.table import Table
 
 if TYPE_CHECKING:
     from exdbsql.engine.transaction import Transaction
@@ -75,9 +78,16 @@ def execute_privately(transaction: "Transaction", catalog: PrivateCatalog, step:
         ProgrammingError: the statement does not fit the dictionary.
         IntegrityError: rows that the transaction sees do not fit the new definitions.
     """
-    before, made = catalog.dictionary, catalog.dictionary.with_ddl(step.statement)
-    if made is before:
-        return catalog
+    after = catalog
+    for statement, made in single_steps(catalog.dictionary, step.statement):
+        after = _single_step(transaction, after, statement, made)
+    return catalog if after is catalog else replace(after, steps=(*catalog.steps, step))
+
+
+def _single_step(
+    transaction: "Transaction", catalog: PrivateCatalog, statement: DdlStatement, made: Dictionary
+) -> PrivateCatalog:
+    before = catalog.dictionary
     stores = {store.definition.id: store for store in catalog.tables.values()}
     tables: dict[str, TableStore] = {}
     copied = dict(catalog.copied)
@@ -89,19 +99,40 @@ def execute_privately(transaction: "Transaction", catalog: PrivateCatalog, step:
         elif store.definition == table and indexes == before.indexes_of(store.definition.name):
             tables[name] = store
         else:
-            change: RowChange | None = None
-            rows = store.rows_at(transaction.snapshot)
-            overlay = transaction.by_table.get(store)
-            own = {} if overlay is None else overlay.writes
-            others = {key: row for key, row in rows.items() if key not in own} if own else rows
-            private = tables[name] = rebuilt(store, table, indexes, others, 0, change)
+            private = tables[name] = _copy(transaction, store, statement, before, made, table)
             if store in copied or store.changed_at > 0:
                 copied[private] = copied.get(store, store)
-            if own:
-                _move_writes(transaction, store, private, rows, own, change)
     links = links_of(made, tables)
     _check_new_references(transaction, links, catalog)
-    return PrivateCatalog(catalog.base, made, tables, (*catalog.steps, step), copied, links)
+    return replace(catalog, dictionary=made, tables=tables, copied=copied, links=links)
+
+
+def _copy(
+    transaction: "Transaction",
+    store: TableStore,
+    statement: DdlStatement,
+    before: Dictionary,
+    made: Dictionary,
+    table: Table,
+) -> TableStore:
+    """The table of the new definition, with the rows that the transaction sees."""
+    old = store.definition
+    rows = store.rows_at(transaction.snapshot)
+    overlay = transaction.by_table.get(store)
+    own = {} if overlay is None else overlay.writes
+    if rows or own:
+        refuse_volatile(statement, table)
+    if own and not same_key(old, table):
+        raise NotSupportedError(
+            f"another primary key for table {table.name}, whose rows the same transaction has changed, is not supported",
+            hint="Commit the changes first.",
+        )
+    change = row_change(statement, before, old, made, table) if needs_rebuild(old, table) else None
+    others = {key: row for key, row in rows.items() if key not in own} if own else rows
+    private = rebuilt(store, table, made.indexes_of(table.name), others, 0, change)
+    if own:
+        _move_writes(transaction, private, own, change)
+    return private
 
 
 def _check_new_references(transaction: "Transaction", links: Links, catalog: PrivateCatalog) -> None:
@@ -115,26 +146,15 @@ def _check_new_references(transaction: "Transaction", links: Links, catalog: Pri
 
 def _move_writes(
     transaction: "Transaction",
-    store: TableStore,
     private: TableStore,
-    rows: Mapping[Key, Row],
     own: Mapping[Key, Row | None],
     change: RowChange | None,
 ) -> None:
-    """Write to the copy what the transaction had written to the table, whose visible rows without that are `rows`.
+    """Write to the copy what the transaction had written to the table.
 
     The copy holds the rows that were not written to. So it never breaks a constraint that the writes had made room for.
     """
-    if not same_key(store.definition, private.definition):
-        merged = {**rows, **own}
-        rekeyed(store, private, {key: row for key, row in merged.items() if row is not None}, change)
     moved = transaction.by_table[private] = Overlay(private)
     for key, row in own.items():
-        if row is None:
-            there = rows.get(key)
-            if there is not None:
-                moved.put(new_key(store, private, key, there if change is None else change(there)), None)
-        else:
-            new = row if change is None else change(row)
-            moved.put(new_key(store, private, key, new), new)
+        moved.put(key, row if row is None or change is None else change(row))
     constraints.check_statement(moved, list(moved.writes), transaction.snapshot)

@@ -93,13 +93,6 @@ def rekeyed(old: TableStore, store: TableStore, rows: Mapping[Key, Row], change:
     return made
 
 
-def new_key(old: TableStore, store: TableStore, key: Key, new_row: Row) -> Key:
-    """The key in `store` of the row that had `key` in `old`."""
-    if store.key_of is not None:
-        return store.key_of(new_row)
-    return key if old.key_of is None else _row_id_of_key(key)
-
-
 def _row_id_of_key(key: Key) -> Key:
     """The hidden row id of a row that had a primary key: a tuple, which no other row id is, and the same on every node."""
     return key if type(key) is tuple else (key,)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 
@@ -179,3 +179,34 @@ def change_function(
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+_VOLATILE: Final = frozenset(
+    ("now", "random", "clock_timestamp", "statement_timestamp", "transaction_timestamp", "gen_random_uuid", "nextval")
+    + ("currval", "setval", "lastval", "uuid", "rand", "timeofday", "current_user", "session_user", "txid_current")
+)
+_VOLATILE_NODES: Final = tuple(
+    getattr(exp, name)
+    for name in (
+        *(
+            "CurrentDate",
+            "CurrentTime",
+            "CurrentTimestamp",
+            "CurrentUser",
+            "Localtime",
+            "Localtimestamp",
+            "Rand",
+            "Uuid",
+        ),
+        *("NextValueFor", "CurrentDatetime", "SessionUser"),
+    )
+    if hasattr(exp, name)
+)
+
+
+def is_volatile(text: str) -> bool:
+    """Whether an expression may give another value each time, or on each node."""
+    for node in parse_statement(f"SELECT {text}").tree.walk():
+        if isinstance(node, _VOLATILE_NODES) or (isinstance(node, exp.Anonymous) and node.name.lower() in _VOLATILE):
+            return True
+    return False

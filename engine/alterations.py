@@ -1,0 +1,111 @@
+"""What ALTER TABLE does to rows: a function from the old row to the new one.
+
+A statement of several actions is taken apart, so that each step has a definition before and one after, and rows are moved by the
+positions of columns between them. New values come from expressions: the default of a new column, USING of another type, generated
+columns. They are compiled by the query layer (:mod:`exdbsql.engine.query.row_functions`), imported when one is wanted.
+
+The same statement is run over rows more than once: by the transaction for itself, and at the commit, in a cluster on every
+node. So a value may depend on nothing but the row (R2), and a default that gives something else each time is refused.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from exdbsql.engine.rebuilds import RowChange
+from exdbsql.engine.table import TableStore
+from exdbsql.engine.versions import Row
+from exdbsql.schema.ddl_actions import AddColumn, SetType
+from exdbsql.schema.ddl_statements import AlterTable, DdlStatement
+from exdbsql.schema.dictionary import Dictionary
+from exdbsql.schema.errors import NotSupportedError
+from exdbsql.schema.table import Table
+from exdbsql.schema.types import SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """A dictionary as a :class:`~exdbsql.engine.catalog.Catalog` without tables: enough for expressions over one row."""
+
+    dictionary: Dictionary
+    tables: dict[str, TableStore]
+
+    def table(self, name: str) -> TableStore:
+        """Never asked: no expression of a definition reads a table."""
+        return self.tables[name]
+
+
+_NO_TABLES: Final[dict[str, TableStore]] = {}
+
+
+def single_steps(before: Dictionary, statement: DdlStatement) -> Iterator[tuple[DdlStatement, Dictionary]]:
+    """The statement, taken apart into single actions, each with the dictionary that it makes; none where it does nothing."""
+    if not isinstance(statement, AlterTable) or len(statement.actions) < 2:
+        made = before.with_ddl(statement)
+        if made is not before:
+            yield statement, made
+        return
+    made = before
+    for action in statement.actions:
+        step = replace(statement, actions=(action,))
+        after = made.with_ddl(step)
+        if after is not made:
+            made = replace(after, version=before.version + 1)
+            yield step, made
+
+
+def row_change(statement: DdlStatement, before: Dictionary, old: Table, made: Dictionary, new: Table) -> RowChange:
+    """The function that makes rows of `new` of rows of `old`, and refuses what `new` does not allow.
+
+    It raises IntegrityError 23502 and 23514, and DataError where a value does not convert.
+    """
+    from exdbsql.engine.query.row_functions import change_function, row_functions
+
+    accepted = row_functions(new, Definitions(made, _NO_TABLES)).accepted
+    parts = _parts(statement, old, new)
+    if parts is None:
+        return accepted
+    change = change_function(old, Definitions(before, _NO_TABLES), parts, new.column_names)
+
+    def changed(row: Row) -> Row:
+        return accepted(change(row))
+
+    return changed
+
+
+def _parts(statement: DdlStatement, old: Table, new: Table) -> list[tuple[str | int, SqlType]] | None:
+    """Where the values of the new columns come from; None where the old ones stay as they are."""
+    action = statement.actions[0] if isinstance(statement, AlterTable) else None
+    if isinstance(action, SetType):
+        using = {action.name: action.using}
+        return [(using.get(c.name) or at, c.type) for at, c in enumerate(new.columns)]
+    if len(old.columns) == len(new.columns):
+        return None
+    return [
+        (old.column_index(c.name) if old.has_column(c.name) else _first_value(c.default), c.type) for c in new.columns
+    ]
+
+
+def _first_value(default: str | None) -> str:
+    return "NULL" if default is None else default
+
+
+def refuse_volatile(statement: DdlStatement, new: Table) -> None:
+    """Refuse a new column whose values would be others each time; asked where there are rows.
+
+    Raises:
+        NotSupportedError: naming the column.
+    """
+    if not isinstance(statement, AlterTable):
+        return
+    from exdbsql.engine.query.row_functions import is_volatile
+
+    for action in statement.actions:
+        if isinstance(action, AddColumn) and new.has_column(action.column.name):
+            column = new.column(action.column.name)
+            if column.identity is not None or (column.default is not None and is_volatile(column.default)):
+                raise NotSupportedError(
+                    f'adding column "{column.name}" with a default that gives another value each time to a table with rows '
+                    "is not supported",
+                    hint="Add the column without a default, UPDATE the rows, then SET DEFAULT.",
+                )
