@@ -6,7 +6,7 @@ begins from what the node held at its very first start. So an attach that finds 
 
 from collections.abc import Callable, Iterator, Sequence
 
-from exdbsql.cluster.state_machine import Origin, StateMachine
+from exdbsql.cluster.state_machine import Origin, Part, StateMachine
 
 
 class CountedMachine:
@@ -46,7 +46,7 @@ class CountedMachine:
         if self._first_state is not None:
             self._begin()
         result = self._machine.apply(index, origin, command)
-        if origin.node_id != self._node_id:
+        if origin.node_id != self._node_id and not isinstance(result, Part):
             if isinstance(result, Exception):
                 self.rolled_back += 1
             else:

@@ -153,6 +153,15 @@ class ClusterNode:
             raise result
         return result
 
+    def send_ahead(self, command: bytes) -> Submission:
+        """Put one command into the replicated log without waiting: the caller may wait for what this returns."""
+        submission = Submission(command)
+        if len(command) > COMMAND_LIMIT:
+            submission.settle(OperationalError(f"a part of {len(command)} bytes is larger than {COMMAND_LIMIT}"))
+        else:
+            self._listener.put(submission)
+        return submission
+
     def transaction_status(self, transaction_id: str) -> str:
         """What became of a transaction: "committed", "void" or "unknown" (not seen here yet, or too long ago).
 

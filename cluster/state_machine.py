@@ -30,6 +30,12 @@ def transaction_id(origin: Origin) -> str:
     return f"{origin.node_id}-{origin.incarnation:x}-{origin.number}"
 
 
+class Part:
+    """What `StateMachine.apply` returns for a command that is a part of a transaction, and not one by itself."""
+
+    __slots__ = ()
+
+
 class StateMachine(Protocol):
     """The replicated part of a database, as the log drives it. All calls come from one thread, in log order."""
 

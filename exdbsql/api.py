@@ -189,7 +189,12 @@ def join_cluster(
     )
     folder = Path(state_dir) if state_dir is not None else platformdirs.user_state_path("exdbsql") / dbname
     node = ClusterNode(params, replication, ClusterExchangeStore(engine.exchange), state_dir=folder)
-    replication.attach_node(node, detached=bool(params.mode_mask & ModeMask.START_DETACHED), save_folder=folder)
+    replication.attach_node(
+        node,
+        detached=bool(params.mode_mask & ModeMask.START_DETACHED),
+        save_folder=folder,
+        send_early=bool(params.mode_mask & ModeMask.EARLY_DATA_SEND),
+    )
     return replication
 
 

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final, Protocol
 
+from exdbsql import early_data
 from exdbsql.cluster.attachment import refuse_another_cluster
 from exdbsql.cluster.parameters import ClusterParams
 from exdbsql.cluster.state_machine import Origin
@@ -73,6 +74,10 @@ class Node(Protocol):
         """Leave without waiting for anybody."""
         ...
 
+    def send_ahead(self, command: bytes) -> early_data.Sending:
+        """Put a command into the log without waiting."""
+        ...
+
 
 class Replication:
     """One node's commits and applied entries. `attach_node` completes it, because node and state machine need each other.
@@ -105,12 +110,29 @@ class Replication:
         self._detachment: Detachment | None = None
         self._save_folder: pathlib.Path | None = None
         self._kept = KeptTables(engine)
+        self._parts = early_data.Parts()
+        self.early: early_data.EarlyData | None = None
         engine.enter_cluster(node_id, secrets.randbits(32))
 
-    def attach_node(self, node: Node, *, detached: bool = False, save_folder: pathlib.Path | None = None) -> None:
-        """The cluster node that carries the commands; whether it starts outside of its cluster; where to save what an
-        attach discards."""
+    def attach_node(
+        self,
+        node: Node,
+        *,
+        detached: bool = False,
+        save_folder: pathlib.Path | None = None,
+        send_early: bool = False,
+    ) -> None:
+        """The cluster node that carries the commands.
+
+        Args:
+            node: the node.
+            detached: it starts outside of its cluster.
+            save_folder: where to save what an attach discards.
+            send_early: send rows of large transactions while they run.
+        """
         self._node = node
+        if send_early:
+            self.early = early_data.EarlyData(node, secrets.token_bytes(8))
         self._save_folder = save_folder
         if detached:
             self._detachment = Detachment(self._engine)
@@ -215,13 +237,21 @@ class Replication:
             transaction.commit()
             return
         token = self._process + next(self._tokens).to_bytes(8, "big")
+        ahead = None if self.early is None else self.early.take(transaction)
         try:
             self.require_quorum()
             prepared = self._engine.prepare_commit(transaction, partial(self._prepared.__setitem__, token))
             command = codec.pack(_command_of(token, prepared))
+            if ahead is not None and self.early is not None:
+                if ahead.arrived() and prepared.definitions is None:
+                    command = codec.pack(ahead.command(token, prepared.write_set))
+                else:
+                    self.early.drop(ahead)
         except BaseException:  # an interrupt too: nothing has been proposed
             transaction.rollback()
             self._settle(token, committed=False)
+            if self.early is not None:
+                self.early.drop(ahead)
             raise
         outcome = self._submit(command, token)
         self._settle(token, committed=not isinstance(outcome, Error))
@@ -316,6 +346,18 @@ class Replication:
                 return self._engine.apply_write_set(index, origin.node_id, WriteSet.from_bytes(data), prepared)
             case [str(kind), str(text)] if kind == _DDL:
                 return self._apply_ddl(index, text)
+            case [str(kind), bytes(ahead), bytes(data)] if kind == early_data.PART:
+                return self._parts.add(index, ahead, data)
+            case [str(kind), bytes(ahead)] if kind == early_data.DROP:
+                return self._parts.drop(ahead)
+            case [str(kind), bytes(token), bytes(ahead), int(count), list(taken_back), bytes(data)] if (
+                kind == early_data.COMMIT
+            ):
+                whole = self._parts.write_set(ahead, count, taken_back, WriteSet.from_bytes(data))
+                if isinstance(whole, Error):
+                    return whole
+                prepared = self._prepared.pop(token, None)
+                return self._engine.apply_write_set(index, origin.node_id, whole, prepared)
             case [str(kind), bytes(token), str(base), list(texts), bytes(data)] if kind == _DDL_AND_ROWS:
                 prepared = self._prepared.pop(token, None)
                 statements = self._read_ddl("\n;\n".join(texts))
@@ -332,12 +374,14 @@ class Replication:
 
     def snapshot(self) -> Iterator[bytes]:
         """The replicated state in chunks of bounded size."""
-        return self._engine.export_replicated(self._max_rows, self._max_bytes)
+        return itertools.chain(self._parts.chunks(), self._engine.export_replicated(self._max_rows, self._max_bytes))
 
     def restore(self, chunks: Iterator[bytes]) -> None:
         """Replace the replicated state by a snapshot's; on an error nothing changed."""
         own = self._kept.own_tables()
+        parts = early_data.Parts.from_chunks(chunks)
         self._engine.import_replicated(chunks)
+        self._parts = parts
         self._kept.keep(own)
         self._kept.bring_back()
 

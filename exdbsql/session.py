@@ -68,6 +68,7 @@ class Session:
         self.guarantees = Guarantees(database)
         self.settings = Settings()
         self.block = TransactionBlock(database.engine, self.settings, self._choose_catalog)
+        self.block.early = None if database.replication is None else database.replication.early
 
     # --- what others ask ---------------------------------------------------------------------------------------------
 
@@ -194,6 +195,8 @@ class Session:
                     outcome = planned.run(transaction, values)
                 else:
                     outcome = block.log.run(planned, planned.run, values)
+                if planned.writes and block.early is not None:
+                    block.early.after_statement(transaction)
         except BaseException as problem:
             running.thread = BUSY
             if running.requested:
@@ -268,6 +271,8 @@ class Session:
             running.shield()
             if alone:
                 self._commit_block()
+            elif self.block.early is not None:
+                self.block.early.after_statement(transaction)
         except BaseException as problem:
             running.thread = BUSY
             if running.requested:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from exdbsql.control import READ_COMMITTED, Modes
+from exdbsql.early_data import EarlyData
 from exdbsql.engine.database import Database as Engine
 from exdbsql.engine.transaction import Mark, Transaction
 from exdbsql.read_committed import StatementLog
@@ -36,6 +37,7 @@ class TransactionBlock:
     Attributes:
         transaction: the engine's, or None where no statement has begun it.
         alone: each statement is a transaction of its own: autocommit, and no BEGIN. Kept, because every statement asks.
+        early: sends rows while the transaction runs, where the node was told to; else None.
         failed: a statement failed.
         modes: isolation level and read-only mode.
         log: under READ COMMITTED, what the transaction has run; else None.
@@ -43,7 +45,7 @@ class TransactionBlock:
 
     __slots__ = (
         *("_autocommit", "_definitions_changed", "_engine", "_explicit", "_savepoints"),
-        *("alone", "failed", "log", "modes", "transaction"),
+        *("alone", "early", "failed", "log", "modes", "transaction"),
     )
 
     def __init__(
@@ -57,6 +59,7 @@ class TransactionBlock:
         self.log: StatementLog | None = None
         self.transaction: Transaction | None = None
         self.alone = False
+        self.early: EarlyData | None = None
         self.failed = False
         self.modes = TransactionModes(settings)
 
@@ -144,6 +147,8 @@ class TransactionBlock:
         transaction = self.take()
         if transaction is not None:
             transaction.rollback()
+            if self.early is not None:
+                self.early.drop(self.early.take(transaction))
 
     def fail(self) -> None:
         """A statement failed: refuse the next ones, where there is a block."""
