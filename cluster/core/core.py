@@ -261,6 +261,11 @@ class Core:
             self.known[member.node_id] = member
             self.events.append(MembersChanged(self.configuration.members))
 
+    @property
+    def has_marker(self) -> bool:
+        """Whether this node has, or had, a marker of a cluster (R8)."""
+        return self._last_marker is not None
+
     # ---- sending ----
 
     def send(self, to: int, message: Message) -> None:

@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from exdbsql.cluster.core.messages import Found, FoundReply, Hello
+from exdbsql.cluster.core.messages import Ask, Found, FoundReply, Hello
 from exdbsql.cluster.core.phases import ASKING, FOUNDED, IN_CLUSTER, LEADER, NORMAL, RECOVERING, WAITING
-from exdbsql.cluster.core.quorum import Configuration, Member
+from exdbsql.cluster.core.quorum import EMPTY, Configuration, Member
 from exdbsql.cluster.core.ready import Founded, Marker, Refused
 
 if TYPE_CHECKING:
@@ -123,9 +123,21 @@ class Founding:
         c = self.core
         if c.phase == WAITING or (c.phase == FOUNDED and self._gave_up()):
             self._join_or_found()
-        elif c.phase == ASKING:
+        elif c.phase == ASKING and not self._choose_again():
             self._tell_other_cluster()
             self._found_anew_if_nothing_left()
+
+    def _choose_again(self) -> bool:
+        """Whether this node asks another cluster from now on. Without a marker it was no member of the one that it was told
+        of first, and nobody may be there any more: that word came late, or its last node was forced to go on."""
+        c = self.core
+        alive = {f.hello.cluster for f in self.facts.values() if f.hello.cluster and f.hello.phase in IN_CLUSTER}
+        if c.has_marker or not alive or c.cluster in alive:
+            return False
+        c.cluster, c.adopted = min(alive), EMPTY
+        c.recovery.start()
+        c.broadcast(Ask(c.cluster, c.incarnation))
+        return True
 
     def _gave_up(self) -> bool:
         """Agreed to found, and nothing came of it for a while."""

@@ -7,12 +7,14 @@
 4. Equal state at equal position; equal verdicts (the digest covers them).
 5. Entries are applied once (the model asserts it), and what a writer was told is what the log says.
 6. A cluster is founded anew only where nobody holds state.
+7. A forced recovery goes on from what its node held as committed, under another id.
 
 Everything is recorded by cluster id, because founding anew begins another history.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from exdbsql.cluster.core.core import Core
@@ -38,23 +40,29 @@ class Checks:
         self.committed: dict[tuple[int, int], Entry] = {}
         self.last_committed: dict[int, int] = {}
         self.states: dict[tuple[int, int], int] = {}
-        self.verdicts: dict[Origin, bool] = {}
+        self.verdicts: dict[tuple[int, Origin], bool] = {}
+        """(Cluster, origin) -> whether it took effect: a forced recovery may judge anew what it was not sure of."""
         self.told: dict[Origin, bool] = {}
         self.never: set[Origin] = set()
-        self.led: list[int] = []
+        self._forced: set[int] = set()
 
     def watch(self, node: SimNode) -> None:
         """Look over the core's shoulder where it appends and where it begins to lead."""
         core = node.replica.core
         append, start = core.append, core.leading.start
 
+        pending = node.unseen
+        pending.clear()
+
         def checked_append(entry: Entry) -> None:
             previous = core.log.last_term
             append(entry)
-            self.appended(core, core.log.last_index, entry, previous)
+            index = core.log.last_index
+            pending.append(lambda: self.appended(core, index, entry, previous))
 
         def checked_start() -> None:
-            self.elected(node, core)
+            term, base, log = core.term, core.log.base_index, core.log.entries_from(1)
+            pending.append(lambda: self.elected(node, core.cluster, term, base, log))
             start()
 
         core.append = checked_append  # type: ignore[method-assign]
@@ -66,20 +74,21 @@ class Checks:
         if known[0] != entry or known[1] != previous:
             raise Violation(f"logs do not match at {index}, term {entry.term}: {known} and {(entry, previous)}")
 
-    def elected(self, node: SimNode, core: Core) -> None:
+    def elected(self, node: SimNode, cluster: int, term: int, base: int, log: Sequence[Entry]) -> None:
         """Checks 1 and 3."""
-        first = self.leaders.setdefault((core.cluster, core.term), node.id)
-        if first != node.id:
-            raise Violation(f"two leaders in term {core.term}: {first} and {node.id}")
-        if core.cluster not in self.led:
-            self.led.append(core.cluster)
-        last = self.last_committed.get(core.cluster, 0)
-        if last > core.log.base_index and core.log.term_at(last) != self.committed[core.cluster, last].term:
-            raise Violation(f"the leader of term {core.term}, {node.id}, lacks the committed entry {last}")
+        first = self.leaders.setdefault((cluster, term), node.incarnation)
+        if first != node.incarnation:
+            raise Violation(f"two leaders in term {term}: node {node.id} is the second")
+        last = self.last_committed.get(cluster, 0)
+        if last > base and log[last - base - 1 : last - base] != (self.committed[cluster, last],):
+            raise Violation(f"the leader of term {term}, node {node.id}, lacks the committed entry {last}")
 
     def stepped(self, node: SimNode, ready: Ready, world: list[SimNode]) -> None:
-        """After each turn of a node."""
+        """After each turn of a node. (A turn that a crash undoes, before anything was saved or sent, never was.)"""
         core = node.replica.core
+        for check in node.unseen:
+            check()
+        node.unseen.clear()
         if core.commit > node.checked_commit:
             self._commits(node, core)
         if node.machine.calls:
@@ -87,7 +96,7 @@ class Checks:
         for event in ready.events:
             if isinstance(event, PhaseChanged) and event.phase == HALTED:
                 raise Violation(f"node {node.id} halted: {ready.events}")
-            if isinstance(event, Founded) and event.anew and core.founding.founder == node.id:
+            if isinstance(event, Founded) and event.anew and event.cluster not in self._forced:
                 self._founded_anew(event.cluster, world)
 
     def _commits(self, node: SimNode, core: Core) -> None:
@@ -102,22 +111,41 @@ class Checks:
 
     def _applied(self, node: SimNode, cluster: int) -> None:
         for _, origin, took_effect in node.machine.calls:
-            if self.verdicts.setdefault(origin, took_effect) != took_effect:
+            if self.verdicts.setdefault((cluster, origin), took_effect) != took_effect:
                 raise Violation(f"verdicts differ for {origin}: node {node.id} says {took_effect}")
             if origin in self.never:
                 raise Violation(f"{origin} was withdrawn as surely not committed, and was applied")
         node.machine.calls.clear()
-        digest = self.states.setdefault((cluster, node.machine.position), node.machine.digest)
-        if digest != node.machine.digest:
+        mine = node.machine.digest()
+        digest = self.states.setdefault((cluster, node.machine.position), mine)
+        if digest != mine:
             raise Violation(f"states differ at position {node.machine.position}: node {node.id}")
 
-    def outcome(self, origin: Origin, took_effect: bool) -> None:
+    def outcome(self, cluster: int, origin: Origin, took_effect: bool) -> None:
         """Check 5: a writer is told an outcome."""
         self.told[origin] = took_effect
-        if self.verdicts.get(origin) is not took_effect:
-            raise Violation(f"{origin} was told {took_effect}, the log says {self.verdicts.get(origin)}")
+        said = self.verdicts.get((cluster, origin))
+        if said is not took_effect:
+            raise Violation(f"{origin} was told {took_effect}, the log says {said}")
+
+    def forked(self, before: int, node: SimNode) -> None:
+        """Check 7: what the old cluster (0: it held nothing) has committed, and this node holds, is the new one's past."""
+        cluster, log = node.replica.core.cluster, node.replica.core.log
+        self._forced.add(cluster)
+        if not before:
+            return
+        for (old, index), entry in list(self.committed.items()):
+            held = log.entry(index) == entry if log.base_index < index <= log.last_index else index <= log.base_index
+            if old == before and held:
+                self.committed[cluster, index] = entry
+        for (old, origin), took_effect in list(self.verdicts.items()):
+            if old == before and origin in node.machine.applied:
+                self.verdicts[cluster, origin] = took_effect
+        self.states[cluster, node.machine.position] = node.machine.digest()
 
     def _founded_anew(self, cluster: int, world: list[SimNode]) -> None:
+        if self._forced:
+            return  # there are several clusters then, and what this one's members held is not easily told
         for node in world:
             core = node.replica.core if node.up else None
             if core is None or core.cluster == cluster or node.id not in core.configuration.ids():

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from exdbsim.machine import Model
+from collections.abc import Callable
+
+from exdbsim.machine import Machine, Model
 from exdbsql.cluster.core.messages import Entry
 from exdbsql.cluster.core.quorum import Member
-from exdbsql.cluster.core.ready import Marker, Save, Saved, SnapshotData
+from exdbsql.cluster.core.ready import Marker, Ready, Save, Saved, SnapshotData
 from exdbsql.cluster.replica import Replica, ReplicaConfig
 
 
 class Disk:
-    """What a durable node has synced."""
+    """What a durable node has synced. A save is one record with a checksum: it is there whole, or not at all."""
 
     def __init__(self) -> None:
+        self.wipe()
+
+    def wipe(self) -> None:
+        """Nothing is left."""
         self.hard = (0, -1, 0)
         self.snapshot: SnapshotData | None = None
         self.entries: dict[int, Entry] = {}
@@ -35,7 +41,14 @@ class Disk:
 class SimNode:
     """A node over all its incarnations."""
 
-    def __init__(self, node_id: int, rank: int, members: tuple[Member, ...], durable: bool) -> None:
+    def __init__(
+        self,
+        node_id: int,
+        rank: int,
+        members: tuple[Member, ...],
+        durable: bool,
+        machine: Callable[[int], Machine] = Model,
+    ) -> None:
         self.id = node_id
         self.rank = rank
         self.members = members
@@ -43,17 +56,25 @@ class SimNode:
         self.marker: Marker | None = None
         self.disk = Disk()
         self.up = False
+        self.gone = False
+        """Nobody starts it before the faults have ended."""
+        self.doom: int | None = None
+        """It crashes within its next turn, after so many steps of it."""
         self.incarnation = 0
         self.checked_commit = 0
         self.waiting: dict[int, int] = {}
         """Number -> time of submission, for what this incarnation waits for."""
+        self.unseen: list[Callable[[], None]] = []
+        """Checks of what the turn under way has done."""
+        self._make_machine = machine
 
     def start(self, incarnation: int, seed: int, **timing: int) -> None:
         """A new incarnation."""
         self.incarnation = incarnation
-        self.machine = Model()
+        self.machine = self._make_machine(self.id)
         self.waiting = {}
-        saved = self.disk.read() if self.durable and self.marker is not None else None
+        if self.marker is None:
+            self.disk.wipe()
         config = ReplicaConfig(
             node_id=self.id,
             addr=f"n{self.id}",
@@ -62,7 +83,7 @@ class SimNode:
             seed=seed,
             members=self.members,
             marker=self.marker,
-            saved=saved,
+            saved=self.disk.read() if self.durable else None,
             durable=self.durable,
             **timing,
         )
@@ -71,7 +92,17 @@ class SimNode:
         self.machine.calls.clear()
         self.up = True
 
+    def keep(self, ready: Ready, steps: int = 2) -> None:
+        """The first steps of a Ready: 1 the marker, 2 the save."""
+        if steps >= 1 and ready.marker is not None:
+            self.marker = ready.marker
+        if steps >= 1 and ready.remove_marker:
+            self.forget()
+        if steps >= 2 and ready.save is not None:
+            self.disk.write(ready.save)
+            self.replica.saved(ready.save)
+
     def forget(self) -> None:
         """The state folder is emptied: after leaving, or after an orderly stop."""
         self.marker = None
-        self.disk = Disk()
+        self.disk.wipe()

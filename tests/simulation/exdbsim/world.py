@@ -2,10 +2,12 @@
 
 Time is a heap of events. The network delays, loses, duplicates and reorders messages, also those of a node that has
 crashed since; links are cut in both directions or in one, and the nodes learn of it (a closed connection) soon, late, or
-never. Nodes crash with amnesia, or keep their disk; nodes join, leave, and change their rank.
+never. What goes wrong, and how often, is decided in faults.py; what must hold at every step, in checks.py.
 
-Two kinds of seed: *gentle* ones never let more than one voter be without its state, so that the cluster must come back when
-the faults end (liveness is checked); *wild* ones do what they like, and only safety is checked.
+Two kinds of seed: *gentle* ones never let so many nodes be without their state that the rest cannot bring it back, so
+that the cluster must come to rest when the faults end (liveness is checked: everybody is ready, every writer has its
+answer, all are equal, and what was acknowledged is there); *wild* ones do what they like, and only safety is checked.
+Some lives of both kinds end with a forced recovery: an operator goes on from one node, and the others begin again.
 """
 
 import heapq
@@ -13,31 +15,22 @@ from collections.abc import Callable
 from random import Random
 
 from exdbsim.checks import Checks, Violation
-from exdbsim.machine import command
+from exdbsim.faults import Faults
+from exdbsim.machine import Machine, Model
 from exdbsim.node import SimNode
 from exdbsql.cluster.core import describe
 from exdbsql.cluster.core.messages import Message
-from exdbsql.cluster.core.phases import ENDED, LEADER, LEFT, NORMAL
+from exdbsql.cluster.core.phases import ENDED, IN_CLUSTER
 from exdbsql.cluster.core.quorum import Member
+from exdbsql.cluster.core.ready import Ready
 from exdbsql.cluster.replica import Replica
 from exdbsql.cluster.state_machine import Origin
 from exdbsql.schema.errors import CommitOutcomeUnknownError
 
-RANKS = [
-    (1,),
-    (1, 1),
-    (1, 1, 1),
-    (1, 1, 1),
-    (2, 1, 1),
-    (1, 1, 1, 1),
-    (2, 1, 1, 1),
-    (1, 1, 1, 1, 1),
-    (1, 0, 0),
-    (1, 1, 0),
-    (3, 1, 1),
-]
-FAULTS_MS = 3000
-SETTLE_MS = 25_000
+SIZES = (1, 2, 3, 3, 3, 4, 4, 5, 5, 6, 7)
+RANKS = (0, 1, 1, 1, 1, 1, 2, 3)
+FAULTS_MS = 2500
+SETTLE_MS = 30_000
 TIMING = {
     "heartbeat_ms": 60,
     "election_ms": 200,
@@ -55,9 +48,14 @@ class World:
     """One cluster's life."""
 
     def __init__(
-        self, seed: int, breaker: Breaker | None = None, trace: bool = False, gentle: bool | None = None
+        self,
+        seed: int,
+        breaker: Breaker | None = None,
+        trace: bool = False,
+        gentle: bool | None = None,
+        machine: Callable[[int], Machine] = Model,
     ) -> None:
-        self.rng = Random(seed)
+        self.rng = rng = Random(seed)
         self.seed = seed
         self.breaker = breaker
         self.trace: list[str] | None = [] if trace else None
@@ -65,19 +63,27 @@ class World:
         self.checks = Checks()
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._serial = 0
-        rng = self.rng
         self.gentle = rng.random() < 0.6 if gentle is None else gentle
-        ranks = rng.choice(RANKS)
-        members = tuple(Member(i, f"n{i}", r) for i, r in enumerate(ranks))
-        durable = rng.choice([0.0, 0.0, 0.3])
-        self.nodes = [SimNode(m.node_id, m.rank, members, rng.random() < durable) for m in members]
+        members = tuple(Member(i, f"n{i}", r) for i, r in enumerate(self._ranks()))
+        durable = rng.choice([0.0, 0.0, 0.4, 1.0])
+        self.make_machine = machine
+        self.nodes = [SimNode(m.node_id, m.rank, members, rng.random() < durable, machine) for m in members]
         self.loss = rng.choice([0.0, 0.01, 0.1])
         self.double = rng.choice([0.0, 0.05])
         self.slow = rng.choice([0.0, 0.05, 0.3])
         self.cut: set[tuple[int, int]] = set()
         self.linked: dict[tuple[int, int], int] = {}
         self.faults = True
+        self.mischief = Faults(self)
+        ranks = " ".join(f"{n.id}={n.rank}{' (disk)' if n.durable else ''}" for n in self.nodes)
         self.say(f"seed {seed} {'gentle' if self.gentle else 'wild'} ranks {ranks}")
+
+    def _ranks(self) -> list[int]:
+        rng = self.rng
+        ranks = [rng.choice(RANKS) for _ in range(rng.choice(SIZES))]
+        if rng.random() < 0.5:
+            ranks = [min(r, 1) for r in ranks]
+        return ranks if sum(ranks) else [1, *ranks[1:]]
 
     # ---- time ----
 
@@ -115,47 +121,53 @@ class World:
                 raise Violation(f"no cluster came to be: {self.why()}")
             self.faults = True
         self.at(10, self.client)
-        self.at(10, self.mischief)
+        self.at(10, self.mischief.happen)
         self.run_until(self.now + FAULTS_MS)
         self.settle()
+        if self.gentle:
+            last = self.rng.random()
+            if last < 0.15:
+                self.stop_all()
+            elif last < 0.3:
+                self.mischief.lose_all_but_one()
+                self.settle(forced=True)
 
-    def settle(self) -> None:
+    def settle(self, forced: bool = False) -> None:
         """The faults end; gentle worlds must come to rest with everything done and everyone equal."""
         self.faults = False
         self.heal()
         for node in self.nodes:
-            if not node.up:
-                self.start(node)
+            node.gone = False
+            self.start(node)
         done = self.run_until(self.now + (SETTLE_MS if self.gentle else 2500), self.at_rest)
         if not self.gentle:
             return
         if not done:
             raise Violation(f"not at rest after the faults ended: {self.why()}")
-        self.compare()
-        if self.rng.random() < 0.2:
-            self.stop_all()
+        self.compare(forced)
 
-    def compare(self) -> None:
-        """Everyone alive is equal, and what writers were told is there."""
-        staying = [n for n in self.alive() if not n.replica.core.membership.leaving]
-        states = {(n.machine.position, n.machine.digest) for n in staying}
+    def compare(self, forced: bool) -> None:
+        """Everyone alive is equal, and what writers were told is there (after a forced recovery it may not be)."""
+        alive = self.alive()
+        if len({n.replica.core.cluster for n in alive}) > 1:
+            raise Violation(f"more than one cluster at rest: {self.why()}")
+        states = {(n.machine.position, n.machine.digest()) for n in alive}
         if len(states) > 1:
             raise Violation(f"nodes differ at rest: {states}")
-        applied = staying[0].machine.applied
+        applied = alive[0].machine.applied if alive else set()
         lost = [o for o, took in self.checks.told.items() if took and o not in applied]
-        if lost:
+        if lost and alive and not forced:
             raise Violation(f"acknowledged, and not there: {lost}")
 
     def stop_all(self) -> None:
         """An orderly end: everyone asks, everyone hears."""
         for node in self.alive():
-            if node.replica.core.membership.leaving:
-                return
-        for node in self.alive():
             node.replica.submit_stop()
             self.turn(node)
         if not self.run_until(self.now + 8000, lambda: not self.alive()):
             raise Violation(f"the common stop did not come about: {self.why()}")
+        if any(n.marker is not None for n in self.nodes):
+            raise Violation("a marker outlived the common stop")
 
     def alive(self) -> list[SimNode]:
         return [n for n in self.nodes if n.up and n.replica.core.phase not in ENDED]
@@ -165,15 +177,14 @@ class World:
 
     def at_rest(self) -> bool:
         alive = self.alive()
-        for n in alive:
-            if n.waiting:
-                return False
+        if any(n.waiting for n in alive):
+            return False
+        cores = [n.replica.core for n in alive]
         return (
-            bool(alive)
-            and all(n.replica.status().ready for n in alive)
-            and len({n.replica.core.applied for n in alive}) == 1
-            and len({n.replica.core.log.last_index for n in alive}) == 1
-            and not any(n.replica.core.configuration.is_joint for n in alive)
+            all(n.replica.status().ready for n in alive)
+            and len({c.applied for c in cores}) <= 1
+            and len({c.log.last_index for c in cores}) <= 1
+            and not any(c.configuration.is_joint or c.membership.leaving for c in cores)
         )
 
     def why(self) -> str:
@@ -185,7 +196,7 @@ class World:
     # ---- nodes ----
 
     def start(self, node: SimNode) -> None:
-        if node.up:
+        if node.up or node.gone:
             return
         self.say(f"{node.id} starts, marker {node.marker is not None}, {'disk' if node.durable else 'no disk'}")
         node.start(self.rng.getrandbits(64) | 1, self.rng.getrandbits(32), **TIMING)
@@ -198,10 +209,13 @@ class World:
                 self.at(self.rng.randrange(1, 40), lambda o=other: self.relink(node, o))
 
     def crash(self, node: SimNode) -> None:
+        if not node.up:
+            return
         self.say(f"{node.id} crashes; {describe.state(node.replica.core)}")
         node.up = False
+        node.doom = None
         if not node.durable:
-            node.disk.__init__()  # type: ignore[misc]
+            node.disk.wipe()
         for other in self.nodes:
             self.linked.pop((node.id, other.id), None)
             if other is not node:
@@ -215,28 +229,41 @@ class World:
 
     def turn(self, node: SimNode) -> None:
         """Do what a host does with a Ready."""
-        replica = node.replica
-        while replica.has_ready():
-            ready = replica.ready()
-            if ready.save is not None:
-                node.disk.write(ready.save)
-                replica.saved(ready.save)
-            if ready.marker is not None:
-                node.marker = ready.marker
-            if ready.remove_marker:
-                node.forget()
+        while node.up and node.replica.has_ready():
+            ready = node.replica.ready()
             if self.trace is not None:
                 for event in ready.events:
                     self.say(f"{node.id} · {event}")
+            if node.doom is not None and (ready.save or ready.marker or ready.messages):
+                self._crash_within(node, ready, node.doom)
+                return
+            node.keep(ready)
             self.checks.stepped(node, ready, self.nodes)
             for to, message in ready.messages:
                 self.post(node.id, to, message)
             for number, result in ready.outcomes:
                 self.outcome(node, number, result)
 
+    def _crash_within(self, node: SimNode, ready: Ready, steps: int) -> None:
+        """Only the first steps of a Ready come about: the marker; the marker and the save; these and some messages.
+
+        A save that was not synced is lost whole, a torn one is found out by its checksum and counts as lost.
+        """
+        self.say(
+            f"{node.id} crashes within a turn, after {('nothing', 'the marker', 'the save', 'some sending')[steps]}"
+        )
+        if steps == 3 or (node.durable and steps == 2):
+            self.checks.stepped(node, ready, self.nodes)
+        node.keep(ready, steps)
+        if steps == 3:
+            for to, message in ready.messages[: self.rng.randrange(len(ready.messages) + 1)]:
+                self.post(node.id, to, message)
+        self.crash(node)
+
     def outcome(self, node: SimNode, number: int, result: object) -> None:
         if node.waiting.pop(number, None) is not None and not isinstance(result, CommitOutcomeUnknownError):
-            self.checks.outcome(Origin(node.id, node.incarnation, number), result is None)
+            origin = Origin(node.id, node.incarnation, number)
+            self.checks.outcome(node.replica.core.cluster, origin, not isinstance(result, Exception))
 
     # ---- network ----
 
@@ -303,120 +330,9 @@ class World:
                 del node.waiting[number]
                 if node.replica.withdraw(number):
                     self.checks.never.add(Origin(node.id, node.incarnation, number))
-            else:
-                snapshot = node.machine.position - self.rng.choice((0, 0, 0, 3, 60))
-                number = node.replica.submit(command(self.rng.randrange(4), snapshot, self.rng.randrange(1000)))
-                node.waiting[number] = self.now
+            elif node.replica.core.phase in IN_CLUSTER:
+                command = node.machine.command(self.rng)
+                if command is not None:
+                    node.waiting[node.replica.submit(command)] = self.now
             self.turn(node)
         self.at(self.rng.randrange(10, 80), self.client)
-
-    # ---- faults ----
-
-    def mischief(self) -> None:
-        if not self.faults:
-            return
-        act = self.rng.choice(
-            (
-                self.hit,
-                self.hit,
-                self.split,
-                self.split_one_way,
-                self.mend,
-                self.mend,
-                self.newcomer,
-                self.goer,
-                self.rerank,
-            )
-        )
-        act()
-        self.at(self.rng.randrange(50, 500), self.mischief)
-
-    def hit(self) -> None:
-        """A crash, and a return after a while."""
-        victims = [n for n in self.nodes if n.up and (not self.gentle or self.may_fall(n))]
-        if victims:
-            node = self.rng.choice(victims)
-            self.crash(node)
-            self.at(self.rng.choice((5, 100, 700)), lambda: self.start(node))
-
-    def may_fall(self, node: SimNode) -> bool:
-        """Whether the others surely can bring it back: they have their state, and weigh half without it."""
-        if node.durable:
-            return True
-        others = [n for n in self.nodes if n is not node]
-        if not all(n.up and n.replica.core.phase in (NORMAL, LEFT) for n in others):
-            return False
-        core = node.replica.core
-        wishes = [n.replica.core.membership for n in self.nodes if n.up]
-        if any(m._wishes or m.joiners or m.goers for m in wishes):
-            return False
-        return all(
-            n.replica.core.rule.is_half(c, {o.id for o in others if o.up and o.replica.core.phase == NORMAL})
-            for n in [*others, node]
-            for c in [n.replica.core.configuration]
-            if n.replica.core.phase == NORMAL
-        ) and (core.phase in (NORMAL, LEFT) or core.phase in ENDED)
-
-    def split(self) -> None:
-        side = {n.id for n in self.nodes if self.rng.random() < 0.5}
-        self.say(f"split {side}")
-        self.cut |= {(a.id, b.id) for a in self.nodes for b in self.nodes if (a.id in side) != (b.id in side)}
-        if self.rng.random() < 0.7:
-            self.relink_all()
-
-    def split_one_way(self) -> None:
-        a, b = self.rng.choice(self.nodes), self.rng.choice(self.nodes)
-        self.say(f"cut {a.id} → {b.id}")
-        self.cut.add((a.id, b.id))
-        if self.rng.random() < 0.3:
-            self.relink_all()
-
-    def mend(self) -> None:
-        self.say("mend")
-        self.cut.clear()
-        self.relink_all()
-
-    def newcomer(self) -> None:
-        """A node that nobody has on a list, or that left before."""
-        gone = [n for n in self.nodes if n.up and n.replica.core.phase == LEFT]
-        if gone:
-            node = self.rng.choice(gone)
-            self.crash(node)
-            node.forget()
-            self.at(50, lambda: self.start(node))
-        elif len(self.nodes) < 6 and self.rng.random() < 0.5:
-            me = Member(len(self.nodes), f"n{len(self.nodes)}", self.rng.choice((0, 0, 1, 2)))
-            known = self.rng.sample(self.nodes[0].members, k=1)
-            # It knows one member by address; of the others it will hear.
-            node = SimNode(me.node_id, me.rank, (*known, me), False)
-            self.nodes.append(node)
-            self.start(node)
-
-    def goer(self) -> None:
-        if self.rng.random() < 0.5:
-            return
-        node = self.rng.choice(self.nodes)
-        if not node.up or node.replica.core.phase != NORMAL or node.replica.core.membership.leaving:
-            return
-        voters = [
-            n for n in self.nodes if n.up and n.replica.core.phase == NORMAL and n.replica.core.configuration.rank(n.id)
-        ]
-        fit = all(n.replica.core.applied >= node.replica.core.log.base_index for n in self.nodes if n.up)
-        others_up = all(n.up and n.replica.core.phase in (NORMAL, LEFT) for n in self.nodes)
-        if fit and others_up and len([v for v in voters if v is not node]) >= 2:
-            self.say(f"{node.id} leaves")
-            node.waiting.clear()
-            node.replica.leave()
-            self.turn(node)
-
-    def rerank(self) -> None:
-        leaders = [n for n in self.nodes if n.up and n.replica.core.role == LEADER]
-        if leaders and self.rng.random() < 0.4:
-            node = self.rng.choice(leaders)
-            member = self.rng.choice(node.replica.core.configuration.members)
-            rank = self.rng.choice((0, 1, 2))
-            rest = sum(m.rank for m in node.replica.core.configuration.members if m is not member)
-            if rest + rank > 0:
-                self.say(f"{member.node_id} gets rank {rank}")
-                node.replica.change_member(member._replace(rank=rank))
-                self.turn(node)
