@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -14,38 +14,15 @@ from exdbsql.engine.query.parse import too_complex
 from exdbsql.engine.query.plan import output_columns
 from exdbsql.engine.query.rules import optimise
 from exdbsql.engine.query.statements import BoundStatement
-from exdbsql.schema.table import IndexColumn, IndexDef, Table
+from exdbsql.engine.query.statistics import DatabaseStatistics
 
 _KINDS: dict[type[exp.Expr], str] = {exp.Insert: "insert", exp.Update: "update", exp.Delete: "delete"}
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseStatistics:
-    """What the rules may ask, answered by a database."""
-
-    database: Catalog
-
-    def table(self, name: str) -> Table:
-        """The definition of a table."""
-        return self.database.dictionary.tables[name]
-
-    def row_count(self, name: str) -> int:
-        """How many rows a table has now."""
-        return len(self.database.tables[name].rows)
-
-    def indexes(self, name: str) -> list[IndexDef]:
-        """The indexes of a table, unique constraints among them, the primary key not."""
-        dictionary = self.database.dictionary
-        found = [i for i in dictionary.indexes.values() if i.table == name]
-        for key in dictionary.tables[name].uniques:
-            found.append(IndexDef(key.name, name, tuple(IndexColumn(c) for c in key.columns), unique=True))
-        return found
 
 
 def bind_statement(tree: exp.Expr, context: StatementContext, database: Catalog) -> BoundStatement:
     """The bound and optimised statement."""
     try:
-        return _bound(tree, context, DatabaseStatistics(database))
+        return _bound(tree, context, DatabaseStatistics(database, context))
     except RecursionError:
         raise too_complex() from None
 

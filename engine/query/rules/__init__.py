@@ -6,10 +6,11 @@
 from typing import Final
 
 from exdbsql.engine.query.plan import Plan
-from exdbsql.engine.query.rules import access_paths, in_subqueries, join_keys, join_order, pushdown
+from exdbsql.engine.query.rules import access_paths, common_conditions, in_subqueries, join_keys, join_order, pushdown
 from exdbsql.engine.query.rules.common import Rule, Statistics
 
 RULES: Final[tuple[Rule, ...]] = (
+    common_conditions.apply,
     in_subqueries.apply,
     pushdown.apply,
     join_order.apply,

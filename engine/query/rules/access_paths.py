@@ -6,6 +6,7 @@ A condition that the access path itself ensures is dropped from the filters.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeAlias
 
 from exdbsql.engine.query.expressions import Column, Compare, Expr
 from exdbsql.engine.query.plan import (
@@ -20,28 +21,39 @@ from exdbsql.engine.query.plan import (
     SeekAccess,
     provided_rels,
     used_rels,
+    walk,
 )
+from exdbsql.engine.query.rules import join_costs
 from exdbsql.engine.query.rules.common import Statistics, map_plans
+from exdbsql.engine.query.rules.estimates import estimate
 from exdbsql.engine.query.rules.join_keys import split_equality
-from exdbsql.engine.query.rules.join_order import estimate
+from exdbsql.schema.table import IndexDef
 
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "=="}
-_LOOKUP_COST = 3.0
-"""How many rows of a hash table's making one look-up through the transaction is worth."""
 
 
 def apply(plan: Plan, statistics: Statistics) -> Plan:
     """Choose the access path of every scan."""
+    rows = _rows_of_join_sides(plan, statistics)
 
     def change(node: Plan) -> Plan:
         if isinstance(node, Scan) and node.access is None:
             return choose(node, statistics)
         if isinstance(node, Join):
-            return _index_join(node, statistics)
+            return _index_join(node, rows, statistics)
         return node
 
     changed: Plan = map_plans(plan, change)
     return changed
+
+
+Rows: TypeAlias = dict[frozenset[int], float]
+"""How many rows a side of a join gives, by the relations in it: estimated before access paths swallow its conditions."""
+
+
+def _rows_of_join_sides(plan: Plan, statistics: Statistics) -> Rows:
+    sides = [side for node in walk(plan) if isinstance(node, Join) for side in (node.left, node.right)]
+    return {provided_rels(side): estimate(side, statistics) for side in sides}
 
 
 def choose(scan: Scan, statistics: Statistics) -> Scan:
@@ -81,7 +93,14 @@ def _by_equality(
     if key and all(i in equalities for i in key):
         pairs = [equalities[i] for i in key]
         return PointAccess(tuple(v for _, v in pairs)), {c for c, _ in pairs}
-    for index in sorted(statistics.indexes(scan.table), key=lambda i: (not i.unique, -len(i.columns))):
+
+    def rank(index: IndexDef) -> tuple[bool, float, int]:
+        positions = table.column_positions(index.column_names)
+        if index.unique or not all(i in equalities for i in positions):
+            return not index.unique, 0.0, -len(positions)
+        return True, join_costs.rows_of_values(scan.table, positions, statistics), -len(positions)
+
+    for index in sorted(statistics.indexes(scan.table), key=rank):
         positions = table.column_positions(index.column_names)
         if all(i in equalities for i in positions):
             pairs = [equalities[i] for i in positions]
@@ -142,7 +161,7 @@ def _bounds(scan: Scan, position: int) -> tuple[tuple[Expr, bool] | None, tuple[
     return low, high, ensured
 
 
-def _index_join(join: Join, statistics: Statistics) -> Plan:
+def _index_join(join: Join, rows: Rows, statistics: Statistics) -> Plan:
     """A join whose right side is a table with an index on the join's columns: look up row by row, if the left is small."""
     right = join.right
     if join.kind == "full" or not isinstance(right, Scan) or right.access is not None:
@@ -157,9 +176,24 @@ def _index_join(join: Join, statistics: Statistics) -> Plan:
     found = _by_equality(probe, _equalities(probe), statistics)
     if found is None:
         return join
-    if estimate(join.left, statistics) * _LOOKUP_COST > statistics.row_count(right.table):
-        return join
     access, ensured = found
+    if not _is_cheaper(join, right, access, rows, statistics):
+        return join
     scan = replace(right, access=access, filters=tuple(f for f in probe.filters if f not in ensured and f not in equal))
     rest = tuple(c for c in join.conditions if c not in ensured)
     return replace(join, right=scan, conditions=rest)
+
+
+def _is_cheaper(join: Join, right: Scan, access: Access, rows: Rows, statistics: Statistics) -> bool:
+    """Whether looking up row by row costs less than a hash table of the right side."""
+    left_rows = rows.get(provided_rels(join.left), 1.0)
+    right_rows = rows.get(provided_rels(right), 1.0)
+    right_cost = join_costs.stream(right, right_rows, statistics)
+    unique = isinstance(access, PointAccess)
+    found = 1.0
+    if isinstance(access, SeekAccess):
+        index = next(i for i in statistics.indexes(right.table) if i.name == access.index)
+        positions = statistics.table(right.table).column_positions(index.column_names)
+        found = 1.0 if index.unique else join_costs.rows_of_values(right.table, positions, statistics)
+    by_hash = join_costs.by_hash(left_rows, right, right_rows, right_cost, unique=unique)
+    return join_costs.by_index(left_rows, right, found, unique=unique) < by_hash

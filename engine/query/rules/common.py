@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
 
-from exdbsql.engine.query.plan import CHILD_FIELDS, Plan
+from exdbsql.engine.query.plan import CHILD_FIELDS, Plan, Scan
 from exdbsql.schema.table import IndexDef, Table
 
 
@@ -21,6 +21,12 @@ class Statistics(Protocol):
 
     def indexes(self, name: str) -> list[IndexDef]:
         """The indexes of a table, unique constraints among them, the primary key not."""
+
+    def distinct(self, name: str, position: int) -> float:
+        """About how many different values a column has."""
+
+    def share(self, scan: Scan) -> float:
+        """The share of a table's rows that pass the filters of a scan."""
 
 
 Rule: TypeAlias = Callable[[Plan, Statistics], Plan]

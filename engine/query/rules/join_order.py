@@ -1,23 +1,33 @@
-"""The order of inner joins: start with the relation that gives the fewest rows, then always take a connected one that is cheapest.
+"""The order of inner joins, and which side of each the hash table is made of: the cheapest tree, by rows that the joins are taken to give.
 
-Only trees of inner joins are reordered, and only relations that do not depend on each other row by row. Estimates: the count of rows,
-divided by a constant for each filter; an equality on a unique key leaves one row.
+Up to eight relations, all trees without needless cross joins are weighed, bushy ones too, by dynamic programming over sets of relations (the
+cheapest tree for a set has the cheapest trees of two parts; Moerkotte and Neumann, 2006). Above that the order is greedy:
+the smallest relation first, then always the connected one that leaves the fewest rows.
+
+A join streams its left side and has a hash table of its right one, or looks up in an index there. So the best plan for a large table of facts
+with small ones around it is to stream the large one through hash tables of the small ones; that falls out of the costs.
+
+Only trees of inner joins are reordered, and only relations that do not depend on each other row by row. A filter with a
+correlated subquery costs more than a join: it waits until the joins have been made, if they leave fewer rows.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Final
 
-from exdbsql.engine.query.expressions import Column, Compare, Expr
-from exdbsql.engine.query.plan import CHILD_FIELDS, Filter, Join, Plan, Scan, provided_rels, used_rels
+from exdbsql.engine.query.expressions import Column, Compare, Exists, Expr, InSubquery, Quantified, ScalarSubquery
+from exdbsql.engine.query.plan import CHILD_FIELDS, Filter, Join, Plan, Scan, provided_rels, used_rels, walk
+from exdbsql.engine.query.rules import join_costs
 from exdbsql.engine.query.rules.common import Statistics, map_plans
+from exdbsql.engine.query.rules.estimates import covers_unique_key, estimate, scans_by_rel, share_of
 from exdbsql.engine.query.rules.pushdown import push
 
-_OTHER_ROWS = 1000.0
+MOST_WEIGHED: Final = 8
 
 
 def apply(plan: Plan, statistics: Statistics) -> Plan:
-    """Reorder every tree of three or more inner joins, and put the smaller side of two on the right, where the hash table is."""
+    """Reorder every tree of inner joins."""
 
     def change(node: Plan) -> Plan:
         if isinstance(node, Join) and node.kind == "inner":
@@ -38,29 +48,22 @@ def _children_reordered(node: Plan, statistics: Statistics) -> Plan:
 
 
 def reordered(join: Join, statistics: Statistics) -> Plan:
-    """The tree of inner joins at `join`, in a better order."""
+    """The tree of inner joins at `join`, in the best order."""
     relations, conditions = _flatten(join)
-    used = {id(c): frozenset(used_rels(c)) for c in conditions if isinstance(c, Compare) and c.op == "=="}
-    own = {id(r): provided_rels(r) for r in relations}
-    every = frozenset().union(*own.values())
+    every = provided_rels(join)
     if any(used_rels(r) & every for r in relations):
         return join
-    remaining = sorted(relations, key=lambda r: estimate(r, statistics))
-    if len(remaining) == 2:
-        # the hash table is made of the right side: the larger one streams, unless it has a unique key to look up by
-        small, large = remaining
-        if _joins_on_unique_key(large, conditions, statistics):
-            small, large = large, small
-        plan: Plan = Join("inner", large, small, ())
-        return push(plan, conditions)
-    plan = remaining.pop(0)
-    have = set(own[id(plan)])
-    while remaining:
-        chosen = _next(remaining, own, have, conditions, used, statistics)
-        remaining.remove(chosen)
-        plan = Join("inner", plan, chosen, ())
-        have |= own[id(chosen)]
-    return push(plan, conditions)
+    late: list[Expr] = []
+    relations = [_without_costly_filters(r, late) for r in relations]
+    order = _weighed if len(relations) <= MOST_WEIGHED else _greedy
+    plan = push(order([_Part.of(r, statistics) for r in relations], conditions, statistics), conditions)
+    if not late:
+        return plan
+    rows = estimate(plan, statistics)
+    early = [c for c in late if rows > _rows_of_tables(c, relations, statistics)]
+    later = tuple(c for c in late if c not in early)
+    plan = push(plan, early)
+    return Filter(plan, later) if later else plan
 
 
 def _flatten(plan: Plan) -> tuple[list[Plan], list[Expr]]:
@@ -77,67 +80,147 @@ def _flatten(plan: Plan) -> tuple[list[Plan], list[Expr]]:
     return relations, conditions
 
 
-def _next(
-    remaining: list[Plan],
-    own: dict[int, frozenset[int]],
-    have: set[int],
-    conditions: list[Expr],
-    used: dict[int, frozenset[int]],
-    statistics: Statistics,
-) -> Plan:
-    """The cheapest relation that an equality connects with what there is; the smallest one where none is connected."""
-    best, best_cost = None, 0.0
-    for relation in remaining:
-        rels = own[id(relation)]
-        links = [c for c in conditions if _links(used.get(id(c)), have, rels)]
-        if not links:
-            continue
-        cost = estimate(relation, statistics)
-        if any(_on_unique_key(c, relation, statistics) for c in links):
-            cost = min(cost, 1.0)
-        if best is None or cost < best_cost:
-            best, best_cost = relation, cost
-    return best if best is not None else remaining[0]
+# costly filters
 
 
-def _links(used: frozenset[int] | None, have: set[int], rels: frozenset[int]) -> bool:
-    """Whether an equality that uses these relations connects `rels` with what there is."""
-    return used is not None and bool(used & rels) and bool(used & have) and used <= have | rels
+def _without_costly_filters(relation: Plan, late: list[Expr]) -> Plan:
+    if not isinstance(relation, Scan):
+        return relation
+    costly = [f for f in relation.filters if _is_costly(f)]
+    if not costly:
+        return relation
+    late += costly
+    return replace(relation, filters=tuple(f for f in relation.filters if f not in costly))
 
 
-def _on_unique_key(condition: Expr, relation: Plan, statistics: Statistics) -> bool:
-    if not isinstance(relation, Scan) or not isinstance(condition, Compare):
-        return False
-    keys = statistics.table(relation.table).unique_keys
-    names = {(c,) for c in statistics.table(relation.table).column_names}
-    single = {k.columns[0] for k in keys if k.columns in names}
+def _is_costly(condition: Expr) -> bool:
+    """Whether a condition runs a subquery for each row."""
     return any(
-        isinstance(s, Column) and s.rel == relation.rel and s.name in single for s in (condition.left, condition.right)
+        isinstance(item, (Exists, InSubquery, Quantified, ScalarSubquery)) and used_rels(item.plan)
+        for item in walk(condition)
     )
 
 
-def _joins_on_unique_key(relation: Plan, conditions: list[Expr], statistics: Statistics) -> bool:
-    rels = provided_rels(relation)
-    return any(
-        isinstance(c, Compare) and c.op == "==" and used_rels(c) - rels and _on_unique_key(c, relation, statistics)
-        for c in conditions
-    )
+def _rows_of_tables(condition: Expr, relations: list[Plan], statistics: Statistics) -> float:
+    """The rows of the smallest relation that a condition speaks of."""
+    used = used_rels(condition)
+    return min((estimate(r, statistics) for r in relations if provided_rels(r) & used), default=1.0)
 
 
-def estimate(plan: Plan, statistics: Statistics) -> float:
-    """Roughly how many rows a stream gives."""
-    match plan:
-        case Scan():
-            rows = float(max(1, statistics.row_count(plan.table)))
-            for condition in plan.filters:
-                if isinstance(condition, Compare) and condition.op == "==":
-                    unique = _on_unique_key(condition, plan, statistics)
-                    rows = 1.0 if unique else max(1.0, rows / 20)
-                else:
-                    rows = max(1.0, rows / 3)
-            return rows
-        case Filter(child=child):
-            return max(1.0, estimate(child, statistics) / 3)
-        case Join(left=left, right=right):
-            return max(estimate(left, statistics), estimate(right, statistics))
-    return _OTHER_ROWS
+# the order
+
+
+@dataclass(slots=True, eq=False)
+class _Part:
+    """A tree of joins under construction, with its rows, and what it costs to stream them."""
+
+    plan: Plan
+    rels: frozenset[int]
+    rows: float
+    cost: float
+
+    @classmethod
+    def of(cls, relation: Plan, statistics: Statistics) -> _Part:
+        rows = estimate(relation, statistics)
+        return cls(relation, provided_rels(relation), rows, join_costs.stream(relation, rows, statistics))
+
+
+class _Links:
+    """The conditions between the relations of one tree."""
+
+    def __init__(self, parts: list[_Part], conditions: list[Expr], statistics: Statistics) -> None:
+        self.statistics = statistics
+        self.scans = scans_by_rel(tuple(p.plan for p in parts))
+        every = frozenset().union(*(p.rels for p in parts))
+        self.conditions = [(c, frozenset(used_rels(c)) & every) for c in conditions]
+        self.equalities = [
+            (frozenset(used_rels(c.left)) & every, frozenset(used_rels(c.right)) & every, c)
+            for c, _ in self.conditions
+            if isinstance(c, Compare) and c.op == "=="
+        ]
+
+    def between(self, left: frozenset[int], right: frozenset[int]) -> list[tuple[Expr, Expr]]:
+        """The equalities that join two sets of relations: what is to be looked up, and in which columns of `right`."""
+        found = []
+        for a, b, condition in self.equalities:
+            if a and b:
+                if a <= left and b <= right:
+                    found.append((condition.left, condition.right))
+                elif a <= right and b <= left:
+                    found.append((condition.right, condition.left))
+        return found
+
+    def share(self, left: frozenset[int], right: frozenset[int]) -> float:
+        """The share of all pairs that the conditions between two sets of relations leave."""
+        both = left | right
+        joining = [c for c, used in self.conditions if used <= both and used & left and used & right]
+        return share_of(joining, self.scans, self.statistics)
+
+    def joined(self, left: _Part, right: _Part, rows: float) -> _Part:
+        """The join of two parts, the right one looked up in."""
+        keys = self.between(left.rels, right.rels)
+        columns = [column for _, column in keys]
+        unique = isinstance(right.plan, Scan) and covers_unique_key(right.plan, columns, self.statistics)
+        if not keys:
+            cost = right.cost + left.rows * right.rows
+        else:
+            cost = join_costs.by_hash(left.rows, right.plan, right.rows, right.cost, unique=unique)
+            bare = [c.index for c in columns if isinstance(c, Column)]
+            found = (
+                join_costs.rows_by_index(right.plan, bare, self.statistics) if isinstance(right.plan, Scan) else None
+            )
+            if found is not None and isinstance(right.plan, Scan):
+                cost = min(cost, join_costs.by_index(left.rows, right.plan, found, unique=unique))
+        cost += left.cost + rows * join_costs.JOINED
+        return _Part(Join("inner", left.plan, right.plan, ()), left.rels | right.rels, rows, cost)
+
+
+def _weighed(parts: list[_Part], conditions: list[Expr], statistics: Statistics) -> Plan:
+    """The cheapest tree of all."""
+    links = _Links(parts, conditions, statistics)
+    best: dict[int, _Part] = {1 << i: part for i, part in enumerate(parts)}
+    rows: dict[int, float] = {}
+    full = (1 << len(parts)) - 1
+    masks = sorted(range(1, full + 1), key=int.bit_count)
+    for crossing in (False, True):
+        for mask in masks:
+            if mask not in best:
+                _weigh(mask, best, rows, links, crossing=crossing)
+        if full in best:
+            break
+    return best[full].plan
+
+
+def _weigh(mask: int, best: dict[int, _Part], rows: dict[int, float], links: _Links, *, crossing: bool) -> None:
+    """Find the cheapest tree for the relations of `mask`; with `crossing`, cross joins are allowed."""
+    chosen: _Part | None = None
+    one = (mask - 1) & mask
+    while one:
+        left, right = best.get(one), best.get(mask ^ one)
+        if left is not None and right is not None and (crossing or links.between(left.rels, right.rels)):
+            if mask not in rows:
+                rows[mask] = max(1.0, left.rows * right.rows * links.share(left.rels, right.rels))
+            part = links.joined(left, right, rows[mask])
+            if chosen is None or part.cost < chosen.cost:
+                chosen = part
+        one = (one - 1) & mask
+    if chosen is not None:
+        best[mask] = chosen
+
+
+def _greedy(parts: list[_Part], conditions: list[Expr], statistics: Statistics) -> Plan:
+    """A tree that grows by one relation at a time."""
+    links = _Links(parts, conditions, statistics)
+    remaining = sorted(parts, key=lambda p: p.rows)
+    tree = remaining.pop(0)
+    while remaining:
+        connected = [p for p in remaining if links.between(tree.rels, p.rels)]
+        chosen, rows = None, 0.0
+        for part in connected or remaining[:1]:
+            left = max(1.0, tree.rows * part.rows * links.share(tree.rels, part.rels))
+            if chosen is None or left < rows:
+                chosen, rows = part, left
+        assert chosen is not None
+        remaining.remove(chosen)
+        tree = links.joined(tree, chosen, rows)
+    return tree.plan
