@@ -125,6 +125,8 @@ class Core:
         self.marker: Marker | None = None
         self.remove_marker = False
         self._last_marker = config.marker
+        self._own_mark = 0
+        """Index of the last mark in the log that a life of this node began."""
         self._announced: dict[int, Member] = {}
         self._had_quorum = False
         self._told_members: tuple[Member, ...] = ()
@@ -177,8 +179,9 @@ class Core:
                 self.commit = self.applied = snapshot.log_index
                 self.configurations = [snapshot.configuration]
                 self.port.install(snapshot.chunks, snapshot.log_index)
-            else:
+            elif not saved.entries:
                 self.configurations = [Configuration(0, marker.members)]
+            # (Else the first entry tells the list that the cluster was founded with; the marker's is a newer one.)
             for entry in saved.entries:
                 self.append(entry)
             self.stable = self.log.last_index
@@ -359,6 +362,8 @@ class Core:
             self.refresh()
         elif entry.kind == RECOVERY:
             self.special.append(self.log.last_index)
+            if entry.node_id == self.id:
+                self._own_mark = self.log.last_index
         if self._unsaved_from is None:
             self._unsaved_from = self.log.last_index
 
@@ -370,6 +375,8 @@ class Core:
         self.stable = min(self.stable, index - 1)
         while self.special and self.special[-1] >= index:
             self.special.pop()
+        if self._own_mark >= index:
+            self._own_mark = 0
         if self.configurations[-1].log_index >= index:
             while self.configurations[-1].log_index >= index:
                 self.configurations.pop()
@@ -390,8 +397,9 @@ class Core:
 
     def _committed_configuration(self, index: int) -> None:
         place = next(i for i, c in enumerate(self.configurations) if c.log_index == index)
-        # Only a change that takes this node off ends it: longer ago it may have been a member in another life.
-        if place and self.id in self.configurations[place - 1].ids():
+        # Only a change that takes this node off ends it, and only the last one of this life: a log that is replayed, or
+        # that is older than this node's return, may tell of an earlier one.
+        if place and self.id in self.configurations[place - 1].ids() and index > self._own_mark:
             self._end_if_off(self.configurations[place])
         while len(self.configurations) > 1 and self.configurations[1].log_index <= self.log.base_index:
             self.configurations.pop(0)

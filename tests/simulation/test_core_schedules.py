@@ -29,6 +29,7 @@ from exdbsql.cluster.core.messages import (
     configuration_to_wire,
 )
 from exdbsql.cluster.core.quorum import Configuration, Member
+from exdbsql.cluster.core.ready import Save
 
 A, B, C, D = range(4)
 
@@ -183,3 +184,22 @@ def test_a_list_of_another_life_does_not_end_a_node_that_joins_again() -> None:
     stage.nodes[D].step(A, Append(CLUSTER, 1, 6, 1, (lists(with_d, changed), lists(with_d)), 8))
     stage.nodes[D].step(A, Append(CLUSTER, 1, 8, 1, (lists(without, with_d), lists(without)), 10))
     assert node.phase == "left"
+
+
+def test_a_disk_that_tells_of_an_earlier_leave_does_not_end_a_node() -> None:
+    """D, which has a disk, was a member, left, came back and was listed; it starts again and replays all of that."""
+    stage = Stage((1, 1, 1, 1))
+    with_d, without = members(0, 1, 2, 3), members(0, 1, 2)
+
+    def lists(now: tuple[Member, ...], before: tuple[Member, ...] | None = None) -> Entry:
+        return Entry(1, CONFIG, A, 1, 0, 0, msgpack.packb(configuration_to_wire(Configuration(0, now, before))))
+
+    history = (lists(without), lists(with_d, without), lists(with_d), lists(without, with_d), lists(without))
+    again = (Entry(1, RECOVERY, D, 3, 0, 0, b""), lists(with_d, without), lists(with_d))
+    stage.disks[D] = Disk()
+    stage.disks[D].write(Save(1, -1, 0, 1, (*history, *again), None))
+    stage.crash(D)
+    node = stage.nodes[D].core
+    assert node.phase == "normal"
+    stage.nodes[D].step(A, Append(CLUSTER, 1, 8, 1, (), 8))
+    assert (node.phase, node.commit) == ("normal", 8)
