@@ -18,8 +18,6 @@ from exdbsql.schema.sqlstate import QUERY_CANCELED
 
 _send = ctypes.pythonapi["PyThreadState_SetAsyncExc"]
 _send.argtypes = (ctypes.c_ulong, ctypes.py_object)
-_take_back = ctypes.pythonapi["PyThreadState_SetAsyncExc"]  # the same function: NULL is no py_object
-_take_back.argtypes = (ctypes.c_ulong, ctypes.c_void_p)
 
 ENDED: Final = -1
 """In the place of the running thread: the session has ended. One test of the session's finds this and "in use"."""
@@ -88,7 +86,17 @@ class Cancellation:
             self.settle()
 
     def settle(self) -> None:
-        """For the runner, after it cleared `thread` and found `requested`: take back what was not delivered."""
+        """For the runner, after it cleared `thread` and found `requested`: take back what was not delivered.
+
+        What was sent may still arrive at the call of this method: then it is called again. It is taken back by receiving
+        it: to set NULL in its place would leave the interpreter's mark that something has arrived, and in Python 3.11
+        a function that begins with that mark and under `sys.settrace` never gets past its first instruction.
+        """
         with self._lock:
             self.requested = False
-            _take_back(threading.get_ident(), None)
+            try:
+                _send(threading.get_ident(), ctypes.py_object(StatementCancelled))  # in the place of the other
+                while True:
+                    pass
+            except StatementCancelled:
+                pass

@@ -13,6 +13,9 @@ from exdbsql.connection import Connection
 from exdbsql.database import Database
 from exdbsql.schema.errors import Error, OperationalError, ProgrammingError
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""An exception that arrives in a destructor is shown and swallowed; the statement is stopped a moment later."""
+
 Connect = Callable[[], Connection]
 Query = Callable[..., list[tuple[Any, ...]]]
 BILLION = "FROM t a, t b, t c"
@@ -46,6 +49,7 @@ def check_intact(con: Connection, query: Query) -> None:
     """The failed transaction rolls back, and everything is there."""
     assert con.transaction_state == "failed"
     con.rollback()
+    con.execute("SET statement_timeout = 0")
     assert query(con, "SELECT count(*), count(name) FROM t") == [(1000, 0)]
     assert query(con, "SELECT count(*) FROM scratch") == [(0,)]
     con.execute("UPDATE t SET price = 2 WHERE id = 1")
@@ -55,14 +59,12 @@ def check_intact(con: Connection, query: Query) -> None:
 @pytest.mark.parametrize("sql", ENDLESS.values(), ids=ENDLESS)
 def test_statement_timeout(filled: Database, connect: Connect, query: Query, sql: str) -> None:
     con = connect()
-    con.execute("SET statement_timeout = '20ms'")
-    con.commit()
     con.execute("INSERT INTO scratch VALUES (-1, 'before')")
+    con.execute("SET statement_timeout = '20ms'")
     with pytest.raises(OperationalError, match="statement_timeout") as caught:
         con.execute(sql)
     assert caught.value.sqlstate == "57014"
     check_intact(con, query)
-    con.execute("SET statement_timeout TO DEFAULT")
 
 
 @pytest.mark.parametrize("sql", ENDLESS.values(), ids=ENDLESS)
@@ -88,12 +90,13 @@ def test_interrupt_from_another_thread(filled: Database, connect: Connect, query
 
 
 def test_a_savepoint_survives_a_cancelled_statement(filled: Database, con: Connection, query: Query) -> None:
-    con.execute("SET statement_timeout = 20")
     con.execute("INSERT INTO scratch VALUES (1, 'kept')")
     con.execute("SAVEPOINT a")
+    con.execute("SET statement_timeout = 20")
     with pytest.raises(OperationalError):
         con.execute(ENDLESS["insert"])
     con.execute("ROLLBACK TO a")
+    con.execute("SET statement_timeout TO DEFAULT")
     assert query(con, "SELECT * FROM scratch") == [(1, "kept")]
     con.commit()
 
@@ -198,7 +201,6 @@ def tiny_switch_interval() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("tiny_switch_interval")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("level", ["repeatable read", "read committed", "serializable"])
 def test_cancelling_at_any_moment_leaves_nothing_behind(filled: Database, query: Query, level: str) -> None:
     con = filled.connect()
