@@ -49,7 +49,7 @@ class Checks:
     def watch(self, node: SimNode) -> None:
         """Look over the core's shoulder where it appends and where it begins to lead."""
         core = node.replica.core
-        append, start = core.append, core.leading.start
+        append, commit_to, start = core.append, core.commit_to, core.leading.start
 
         pending = node.unseen
         pending.clear()
@@ -60,12 +60,21 @@ class Checks:
             index = core.log.last_index
             pending.append(lambda: self.appended(core, index, entry, previous))
 
+        def checked_commit(index: int) -> None:
+            before = core.commit
+            commit_to(index)
+            if core.commit > before:
+                entries = [core.log.entry(i) for i in range(before + 1, core.commit + 1)]
+                cluster = core.cluster
+                pending.append(lambda: self.commits(node, cluster, before, entries))
+
         def checked_start() -> None:
             term, base, log = core.term, core.log.base_index, core.log.entries_from(1)
             pending.append(lambda: self.elected(node, core.cluster, term, base, log))
             start()
 
         core.append = checked_append  # type: ignore[method-assign]
+        core.commit_to = checked_commit  # type: ignore[method-assign]
         core.leading.start = checked_start  # type: ignore[method-assign]
 
     def appended(self, core: Core, index: int, entry: Entry, previous: int) -> None:
@@ -89,8 +98,6 @@ class Checks:
         for check in node.unseen:
             check()
         node.unseen.clear()
-        if core.commit > node.checked_commit:
-            self._commits(node, core)
         if node.machine.calls:
             self._applied(node, core.cluster)
         for event in ready.events:
@@ -99,15 +106,13 @@ class Checks:
             if isinstance(event, Founded) and event.anew and event.cluster not in self._forced:
                 self._founded_anew(event.cluster, world)
 
-    def _commits(self, node: SimNode, core: Core) -> None:
-        cluster = core.cluster
-        for index in range(max(node.checked_commit, core.log.base_index) + 1, core.commit + 1):
-            entry = core.log.entry(index)
+    def commits(self, node: SimNode, cluster: int, before: int, entries: Sequence[Entry]) -> None:
+        """Check 3: only one entry is ever committed at one index."""
+        for index, entry in enumerate(entries, before + 1):
             first = self.committed.setdefault((cluster, index), entry)
             if first != entry:
                 raise Violation(f"two entries committed at {index}: {first} and {entry} (node {node.id})")
-        self.last_committed[cluster] = max(self.last_committed.get(cluster, 0), core.commit)
-        node.checked_commit = core.commit
+        self.last_committed[cluster] = max(self.last_committed.get(cluster, 0), before + len(entries))
 
     def _applied(self, node: SimNode, cluster: int) -> None:
         for _, origin, took_effect in node.machine.calls:

@@ -61,7 +61,6 @@ class SimNode:
         self.doom: int | None = None
         """It crashes within its next turn, after so many steps of it."""
         self.incarnation = 0
-        self.checked_commit = 0
         self.waiting: dict[int, int] = {}
         """Number -> time of submission, for what this incarnation waits for."""
         self.unseen: list[Callable[[], None]] = []
@@ -88,7 +87,6 @@ class SimNode:
             **timing,
         )
         self.replica = Replica(config, self.machine)
-        self.checked_commit = self.replica.core.commit
         self.machine.calls.clear()
         self.up = True
 
