@@ -39,6 +39,7 @@ from exdbsql.engine.query.expressions import (
 )
 from exdbsql.engine.query.functions import FUNCTIONS, NODE_FUNCTIONS, find_overload
 from exdbsql.engine.query.in_literals import stranger
+from exdbsql.engine.query.interval_operations import interval_literal
 from exdbsql.engine.query.plan import Plan, output_columns
 from exdbsql.engine.query.scope import Scope
 from exdbsql.schema import sqlstate
@@ -130,6 +131,9 @@ class ExpressionBinder:
 
     def hex_string(self, node: exp.HexString) -> Expr:
         raise self.context.unsupported(node, "the type bit")
+
+    def interval(self, node: exp.Interval) -> Expr:
+        return interval_literal(self.context, node)
 
     def paren(self, node: exp.Paren) -> Expr:
         return self.bind(node.this)
@@ -572,6 +576,7 @@ _METHODS: Final[dict[type[exp.Expr], Callable[[ExpressionBinder, Any], Expr]]] =
     exp.RawString: _B.raw_string,
     exp.ByteString: _B.escape_string,
     exp.HexString: _B.hex_string,
+    exp.Interval: _B.interval,
     exp.Paren: _B.paren,
     exp.Neg: _B.negative,
     exp.And: _B.logical,

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from sqlglot import exp
 
+from exdbsql.engine.query import interval_operations
 from exdbsql.engine.query.context import ASSIGN, COMPARE, STRICT, StatementContext
 from exdbsql.engine.query.conversions import (
     apply_modifiers,
@@ -19,7 +20,18 @@ from exdbsql.engine.query.conversions import (
 from exdbsql.engine.query.expressions import Call, Compare, Const, Expr, Param
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import DatabaseError
-from exdbsql.schema.types import BOOLEAN, DATE, DOUBLE, INTEGER, NUMERIC, TEXT, SqlType
+from exdbsql.schema.types import (
+    BOOLEAN,
+    DATE,
+    DOUBLE,
+    INTEGER,
+    INTERVAL,
+    NUMERIC,
+    TEXT,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    SqlType,
+)
 
 ARITHMETIC: Final[dict[Any, str]] = {
     exp.Add: "+",
@@ -86,14 +98,20 @@ def arithmetic(context: StatementContext, node: exp.Expr, op: str, left: Expr, r
         return Call(DATE, nullable, op, "date_plus_days({1}, {0})", (left, right))
     if a == DATE and b == DATE and op == "-":
         return Call(INTEGER, nullable, op, "({0} - {1}).days", (left, right))
-    if a.is_temporal and b.is_temporal and op == "-":
-        raise context.unsupported(node, "the type interval")
+    found = interval_operations.operation(context, op, left, right)
+    if found is not None:
+        return found
+    if a in (TIMESTAMP, TIMESTAMPTZ, DATE) and b in (TIMESTAMP, TIMESTAMPTZ, DATE) and op == "-":
+        target = common_type((a, b)) or TIMESTAMP
+        return arithmetic(context, node, op, convert(left, target), convert(right, target))
     raise no_operator(context, node, op, (left, right))
 
 
 def _operand_like(context: StatementContext, unknown: Expr, other: SqlType, op: str) -> Expr:
     if other == DATE and op == "+":
         return context.resolve(unknown, INTEGER)
+    if other in (TIMESTAMP, TIMESTAMPTZ) and op == "+":
+        return context.resolve(unknown, INTERVAL)
     return context.resolve(unknown, other, STRICT)
 
 
@@ -168,6 +186,7 @@ def comparable(context: StatementContext, node: exp.Expr, op: str, left: Expr, r
         left = resolved(context, node, left, right.known_type, COMPARE)
     elif right.type is None:
         right = resolved(context, node, right, left.known_type, COMPARE)
+    left, right = interval_operations.dates_at_midnight(left, right) or (left, right)
     a, b = left.known_type, right.known_type
     if a.is_numeric and b.is_numeric:
         if a.is_float != b.is_float and NUMERIC in (a, b):

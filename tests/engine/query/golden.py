@@ -31,6 +31,7 @@ from exdbsql.engine.query.prepare import Planner
 from exdbsql.schema.ddl import parse_ddl
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import Error
+from exdbsql.schema.interval import Interval
 
 
 class Session:
@@ -117,7 +118,7 @@ def _shown(value: Any) -> str:
         return "NULL"
     if value is True or value is False:
         return "true" if value else "false"
-    if isinstance(value, (str, int, Decimal, datetime.date, datetime.time, UUID)):
+    if isinstance(value, (str, int, Decimal, datetime.date, datetime.time, UUID, Interval)):
         return str(value)
     return repr(value)
 
