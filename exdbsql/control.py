@@ -13,7 +13,8 @@ and SHOW, and the exchange of DISTRIBUTED tables (REFERENCE section 3)::
     GATHER  [TABLE] {x, … | ALL} FROM {ALL | [NODE] 1, …}
     ALTER CLUSTER …                          :mod:`exdbsql.cluster_statements`
 
-A mode is ``ISOLATION LEVEL …``, ``READ ONLY`` or ``READ WRITE``. They are few and flat, so a reader
+A mode is ``ISOLATION LEVEL …``, ``READ ONLY``, ``READ WRITE`` or ``[NOT] DEFERRABLE``. The last asks PostgreSQL to wait for a snapshot on
+which a serializable READ ONLY transaction cannot fail; here it cannot fail on any, so there is nothing to do. They are few and flat, so a reader
 with one token of look-ahead does; everything else goes to the SQL parser. Two-phase commit and
 ``AND CHAIN`` are left out, and say so.
 """
@@ -151,8 +152,8 @@ def _modes(reader: TokenReader) -> Modes:
             isolation = _level(reader)
         elif reader.accept("read"):
             read_only = _one_of(reader, "only", "write") == "only"
-        else:
-            raise reader.syntax_error(expected="ISOLATION LEVEL, READ ONLY or READ WRITE")
+        elif not reader.accept("deferrable") and not reader.accept("not", "deferrable"):
+            raise reader.syntax_error(expected="ISOLATION LEVEL, READ ONLY, READ WRITE or DEFERRABLE")
         reader.accept_symbol(",")
     return Modes(isolation, read_only)
 

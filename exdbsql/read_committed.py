@@ -11,7 +11,8 @@ former answer, and the transaction fails with a ConflictError. So that error com
 - an answer that it had given since its first change would now be another, or was too long to remember (`MAX_ROWS`), *or*
 - the same happened in `ATTEMPTS` runs in a row.
 
-A single statement with autocommit has given no answer yet, so it always just runs again. Reads before the first change, and reads
+A statement that fails when it runs again fails as it would have after waiting: a unique value that another transaction took
+meanwhile is an IntegrityError, whenever it is found. A single statement with autocommit has given no answer yet, so it always just runs again. Reads before the first change, and reads
 of other tables, are not repeated: no level below REPEATABLE READ promises anything about them.
 """
 
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exdbsql.engine.transaction import Transaction
 from exdbsql.schema.dictionary import Dictionary
-from exdbsql.schema.errors import ConflictError, Error
+from exdbsql.schema.errors import ConflictError
 
 if TYPE_CHECKING:
     from exdbsql.statement_cache import PlannedStatement
@@ -122,6 +123,7 @@ class StatementLog:
 
         Raises:
             ConflictError: `conflict`, where one of them gives something else than before; the old transaction stays.
+            Error: what one of them raises on the newest rows, a unique value that was taken meanwhile for example.
         """
         if not self._is_complete or any(entry.planned.dictionary is not self._dictionary() for entry in self._entries):
             raise conflict
@@ -132,9 +134,6 @@ class StatementLog:
                 if entry.call(transaction, entry.values) != entry.outcome:
                     raise conflict
                 marks.append(transaction.savepoint())
-        except Error as error:
-            transaction.rollback()
-            raise conflict from error
         except BaseException:
             transaction.rollback()
             raise

@@ -31,6 +31,8 @@ from exdbsql.schema.errors import NotSupportedError, ProgrammingError
         ),
         ("begin isolation level serializable read write", Begin(Modes("serializable", False))),
         ("begin isolation level read uncommitted", Begin(Modes("read committed"))),
+        ("BEGIN READ ONLY, DEFERRABLE", Begin(Modes(None, True))),
+        ("set transaction not deferrable", SetModes(Modes(), for_session=False)),
         ("-- now\nCOMMIT /* really */ TRANSACTION ;;", Commit()),
         ("end", Commit()),
         ("commit and no chain", Commit()),

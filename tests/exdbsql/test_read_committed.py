@@ -120,8 +120,9 @@ def test_a_row_taken_meanwhile_is_an_integrity_error(pair: tuple[Connection, Con
     one, two = pair
     one.execute("INSERT INTO t (id, price) VALUES (3, 1)")
     two.execute("INSERT INTO t (id, price) VALUES (3, 2)")
-    with pytest.raises((ConflictError, IntegrityError)):
+    with pytest.raises(IntegrityError) as caught:
         one.commit()
+    assert (caught.value.sqlstate, one.transaction_state) == ("23505", "idle")
     assert query(two, "SELECT count(*) FROM t") == [(3,)]
 
 
