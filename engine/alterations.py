@@ -18,7 +18,8 @@ from exdbsql.engine.versions import Row
 from exdbsql.schema.ddl_actions import AddColumn, SetType
 from exdbsql.schema.ddl_statements import AlterTable, DdlStatement
 from exdbsql.schema.dictionary import Dictionary
-from exdbsql.schema.errors import NotSupportedError
+from exdbsql.schema.errors import NotSupportedError, ProgrammingError
+from exdbsql.schema.sqlstate import INVALID_OBJECT_DEFINITION
 from exdbsql.schema.table import Table
 from exdbsql.schema.types import SqlType
 
@@ -88,6 +89,33 @@ def _parts(statement: DdlStatement, old: Table, new: Table) -> list[tuple[str | 
 
 def _first_value(default: str | None) -> str:
     return "NULL" if default is None else default
+
+
+def refuse_unstable(before: Dictionary, made: Dictionary) -> None:
+    """Refuse a new generated column or index whose values would be others each time.
+
+    Raises:
+        ProgrammingError: 42P17.
+    """
+    for name, table in made.tables.items():
+        if before.tables.get(name) is not table:
+            for column in table.columns:
+                if column.generated is not None:
+                    _require_stable(column.generated, "generation expression")
+    for name, index in made.indexes.items():
+        if before.indexes.get(name) is not index:
+            for part in index.columns:
+                if part.expression is not None:
+                    _require_stable(part.expression, "expression of an index")
+            if index.where is not None:
+                _require_stable(index.where, "condition of an index")
+
+
+def _require_stable(text: str, what: str) -> None:
+    from exdbsql.engine.query.row_functions import is_volatile
+
+    if is_volatile(text):
+        raise ProgrammingError(f"{what} is not immutable: {text}", sqlstate=INVALID_OBJECT_DEFINITION)
 
 
 def refuse_volatile(statement: DdlStatement, new: Table) -> None:

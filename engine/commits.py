@@ -33,10 +33,12 @@ class DefinitionChange:
         base: of the dictionary that it was run over (:func:`exdbsql.engine.ddl_commits.fingerprint`), or "" where any
             dictionary that the statements fit will do.
         texts: the statements, in order.
+        sequences: by id, where sequences that the transaction made or restarted go on.
     """
 
     base: str
     texts: tuple[str, ...]
+    sequences: Mapping[int, int]
 
 
 @dataclass(slots=True, eq=False)

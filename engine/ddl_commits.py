@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 def fingerprint(dictionary: Dictionary) -> str:
     """Equal where the same statements make the same of two dictionaries, ids included."""
-    ids = sorted((table.id, name) for name, table in dictionary.tables.items())
+    ids = sorted([(table.id, table.name) for table in dictionary.tables.values()])
+    ids += sorted([(sequence.id, sequence.name) for sequence in dictionary.sequences.values()])
     return hashlib.sha256(repr((dictionary.digest(), dictionary.next_table_id, ids)).encode()).hexdigest()
 
 
@@ -50,7 +51,7 @@ def commit_with_ddl(database: "Database", transaction: Transaction, catalog: Pri
     changes = commits.changes_of(transaction)
     with database.commit_lock:
         adoption = _checked(database, transaction, catalog, changes, transaction)
-        put_in_force(database, adoption)
+        _put_in_force(database, adoption, catalog.moved_sequences)
         database.publish(_placed(changes, adoption), database.head[1])
 
 
@@ -64,12 +65,12 @@ def prepare_with_ddl(
     changes = commits.changes_of(transaction)
     replicated, local = commits.split_by_kind(changes)
     reads = public_reads(catalog, transaction.reads) if isinstance(transaction, SerializableTransaction) else {}
-    base = fingerprint(catalog.base) if changes else ""
+    base = fingerprint(catalog.base) if changes or catalog.moved_sequences else ""
     prepared = PreparedCommit(
         write_set_of(replicated, transaction.position, guards_of(reads)),
         local,
         local_part(reads) or None,
-        definitions=DefinitionChange(base, tuple(step.text for step in catalog.steps)),
+        definitions=DefinitionChange(base, tuple(step.text for step in catalog.steps), catalog.moved_sequences),
     )
     if announce is not None:
         announce(prepared)
@@ -87,7 +88,7 @@ def _checked(
     database: "Database", transaction: Transaction, catalog: PrivateCatalog, changes: Changes, holder: object
 ) -> Adoption:
     """What the commit would put into force, once all checks against the newest state are passed."""
-    if changes and database.dictionary is not catalog.base:
+    if (changes or catalog.moved_sequences) and database.dictionary is not catalog.base:
         raise definitions_conflict()
     statements = [step.statement for step in catalog.steps]
     written = {store.definition.id: writes for store, writes in changes}
@@ -108,6 +109,11 @@ def _checked(
         check_reads(database, transaction)
         check_pending(database.pending_reads.values(), changes, local_part(transaction.reads), holder)
     return adoption
+
+
+def _put_in_force(database: "Database", adoption: Adoption, sequences: Mapping[int, int]) -> None:
+    adoption.restarted.update(sequences)
+    put_in_force(database, adoption)
 
 
 def _check_origin(store: TableStore, writes: Mapping[object, object], catalog: PrivateCatalog, snapshot: int) -> None:
@@ -165,6 +171,7 @@ def apply_with_ddl(
     origin_node: int,
     base: str,
     statements: Iterable[DdlStatement],
+    sequences: Mapping[int, int],
     write_set: WriteSet,
     prepared: PreparedCommit | None,
 ) -> Error | None:
@@ -177,7 +184,7 @@ def apply_with_ddl(
     changes: Changes = []
     if verdict is None:
         assert adoption is not None
-        put_in_force(database, adoption)
+        _put_in_force(database, adoption, sequences)
         changes = resolve(database, write_set)
         database.certification.remember(position, origin_node, changes)
         if prepared is not None and prepared.is_open:

@@ -13,12 +13,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from exdbsql.engine.alterations import refuse_volatile, row_change, single_steps
+from exdbsql.engine.alterations import refuse_unstable, refuse_volatile, row_change, single_steps
 from exdbsql.engine.definition_changes import needs_rebuild, refuse_by_rows
 from exdbsql.engine.index import Index
 from exdbsql.engine.rebuilds import build_index, rebuilt, same_key, unique_definitions
 from exdbsql.engine.reference_checks import validate_rows
 from exdbsql.engine.references import Links, links_of
+from exdbsql.engine.sequences import SequenceValues, restarted_by
 from exdbsql.engine.table import TableStore, shape_of
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.ddl_statements import DdlStatement
@@ -39,6 +40,7 @@ class Definable(Protocol):
     memory_used: int
     unpruned: dict[TableStore, None]
     links: Links
+    sequences: SequenceValues
 
 
 @dataclass(slots=True)
@@ -49,11 +51,13 @@ class Adoption:
         made: the dictionary.
         stores: its tables by id.
         indexes: for tables that stay, the indexes that they will have.
+        restarted: by the id of a sequence, where it goes on.
     """
 
     made: Dictionary
     stores: dict[int, TableStore]
     indexes: dict[TableStore, dict[str, Index]] = field(default_factory=dict)
+    restarted: dict[int, int] = field(default_factory=dict)
 
     @property
     def tables(self) -> dict[str, TableStore]:
@@ -138,6 +142,7 @@ def _step(
 ) -> None:
     for step, made in single_steps(adoption.made, statement):
         _single_step(database, adoption, step, made, written, in_log)
+        adoption.restarted.update(restarted_by(step, made))
 
 
 def _single_step(
@@ -149,6 +154,7 @@ def _single_step(
     in_log: bool,
 ) -> None:
     before = adoption.made
+    refuse_unstable(before, made)
     stores = adoption.stores
     for table in made.tables.values():
         store = stores.get(table.id)
@@ -213,7 +219,10 @@ def put_in_force(database: Definable, adoption: Adoption) -> None:
     database.tables = tables
     database.links = links
     database.head = (version, database.head[1])
+    database.sequences.follow(database.dictionary, made)
     database.dictionary = made
+    for sequence_id, upcoming in adoption.restarted.items():
+        database.sequences.set(sequence_id, upcoming)
 
 
 def _redefine(store: TableStore, table: Table) -> None:

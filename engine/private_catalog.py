@@ -17,12 +17,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from exdbsql.engine import constraints
-from exdbsql.engine.alterations import refuse_volatile, row_change, single_steps
+from exdbsql.engine.alterations import refuse_unstable, refuse_volatile, row_change, single_steps
 from exdbsql.engine.definition_changes import needs_rebuild
 from exdbsql.engine.overlay import Overlay
 from exdbsql.engine.rebuilds import RowChange, rebuilt, same_key
 from exdbsql.engine.reference_actions import check_parents
 from exdbsql.engine.references import NO_LINKS, Links, links_of
+from exdbsql.engine.sequences import SequenceValues, restarted_by
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.ddl_statements import DdlStatement
@@ -54,6 +55,8 @@ class PrivateCatalog:
         steps: the statements, in order.
         copied: own tables and the tables of the database that they were made from.
         links: the foreign keys between the tables.
+        own_sequences: ids of the sequences that the statements made or restarted: nobody else uses them as they are here.
+        sequence_values: where these have got to.
     """
 
     base: Dictionary
@@ -62,6 +65,14 @@ class PrivateCatalog:
     steps: tuple[Step, ...] = ()
     copied: Mapping[TableStore, TableStore] = field(default_factory=dict)
     links: Links = NO_LINKS
+    own_sequences: frozenset[int] = frozenset()
+    sequence_values: SequenceValues = field(default_factory=SequenceValues)
+
+    @property
+    def moved_sequences(self) -> dict[int, int]:
+        """By id, where the own sequences go on after the commit."""
+        ids = {sequence.id for sequence in self.dictionary.sequences.values()} & self.own_sequences
+        return {one: upcoming for one, upcoming in self.sequence_values.upcoming.items() if one in ids}
 
     def table(self, name: str) -> TableStore:
         """The table of that name; ProgrammingError 42P01 where there is none."""
@@ -88,6 +99,7 @@ def _single_step(
     transaction: "Transaction", catalog: PrivateCatalog, statement: DdlStatement, made: Dictionary
 ) -> PrivateCatalog:
     before = catalog.dictionary
+    refuse_unstable(before, made)
     stores = {store.definition.id: store for store in catalog.tables.values()}
     tables: dict[str, TableStore] = {}
     copied = dict(catalog.copied)
@@ -104,7 +116,13 @@ def _single_step(
                 copied[private] = copied.get(store, store)
     links = links_of(made, tables)
     _check_new_references(transaction, links, catalog)
-    return replace(catalog, dictionary=made, tables=tables, copied=copied, links=links)
+    restarted = restarted_by(statement, made)
+    for sequence_id, upcoming in restarted.items():
+        catalog.sequence_values.set(sequence_id, upcoming)
+    known = {sequence.id for sequence in before.sequences.values()}
+    made_here = {sequence.id for sequence in made.sequences.values()} - known
+    own = catalog.own_sequences | made_here | restarted.keys()
+    return replace(catalog, dictionary=made, tables=tables, copied=copied, links=links, own_sequences=own)
 
 
 def _copy(

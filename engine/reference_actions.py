@@ -138,7 +138,7 @@ def _change_children(
         return
     rules = transaction.row_rules(store)
     positions = store.definition.column_positions(columns)
-    defaults = rules.defaults() if action is ReferentialAction.SET_DEFAULT else None
+    defaults = rules.defaults(transaction) if action is ReferentialAction.SET_DEFAULT else None
     for value, child_key, row in children:
         new = list(row)
         parent_row = values[value]

@@ -176,6 +176,10 @@ class Links:
     def __bool__(self) -> bool:
         return bool(self.outgoing)
 
+    def concern(self, store: TableStore) -> bool:
+        """Whether a table refers to another or is referred to."""
+        return store in self.outgoing or store in self.incoming
+
 
 NO_LINKS: Final = Links()
 

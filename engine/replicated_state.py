@@ -7,6 +7,7 @@ in chunks of bounded size::
     ["head", format, position, dictionary]
     ["rows", table id, keys or None where rows tell them, rows]      any number
     ["memory", [[position, origin node, table id, keys], ...]]       any number, in order of positions
+    ["sequences", [[id, next value], ...]]
     ["end", number of rows]
 
 It is taken as a read-only transaction, so that later entries of the log may be applied while it travels. It is taken in when all
@@ -50,7 +51,8 @@ def export_replicated(database: "Database", max_rows: int = 0, max_bytes: int = 
         transaction = database.begin(read_only=True)
         memory = list(database.certification.entries)
         dictionary, tables = database.dictionary, database.tables
-    chunks = _chunks(transaction, dictionary, tables, memory, max_rows or ROWS_PER_CHUNK, max_bytes)
+        sequences = sorted(database.sequences.upcoming.items())
+    chunks = _chunks(transaction, dictionary, tables, memory, sequences, max_rows or ROWS_PER_CHUNK, max_bytes)
     next(chunks)  # starts the generator, so that dropping it in whatever state ends the transaction
     return chunks
 
@@ -60,6 +62,7 @@ def _chunks(
     dictionary: Dictionary,
     tables: Mapping[str, TableStore],
     memory: list[Remembered],
+    sequences: list[tuple[int, int]],
     max_rows: int,
     max_bytes: int,
 ) -> Iterator[bytes]:
@@ -74,7 +77,10 @@ def _chunks(
             while batch := list(islice(items, max_rows)):
                 sent += len(batch)
                 yield from _row_chunks(store, batch, max_bytes)
-        for entries in _memory_batches(memory, set(tables.values()), max_rows):
+        if sequences:
+            yield pack(["sequences", sequences])
+        live = [store for store in tables.values() if store.kind is TableKind.REPLICATED]
+        for entries in _memory_batches(memory, {id(store.touched) for store in live}, max_rows):
             yield pack(["memory", entries])
         yield pack(["end", sent])
     finally:
@@ -92,13 +98,14 @@ def _row_chunks(store: TableStore, items: list[tuple[Key, Row]], max_bytes: int)
     yield from _row_chunks(store, items[middle:], max_bytes)
 
 
-def _memory_batches(memory: list[Remembered], stores: set[TableStore], max_keys: int) -> Iterator[list[Any]]:
+def _memory_batches(memory: list[Remembered], live: set[int], max_keys: int) -> Iterator[list[Any]]:
+    """Entries about tables that are there: `live` has the identities of their `touched`, which a table made anew takes over."""
     batch: list[Any] = []
     room = max_keys
     for position, origin, changed in memory:
         for store, keys in changed:
-            if store not in stores:
-                continue  # dropped since
+            if id(store.touched) not in live:
+                continue  # dropped since, or under other keys
             for start in range(0, len(keys), max_keys):
                 piece = keys[start : start + max_keys]
                 if len(piece) > room:
@@ -118,6 +125,7 @@ class _Arrived:
     dictionary: Dictionary
     rows: dict[int, dict[Key, Row]] = field(default_factory=dict)
     memory: list[tuple[int, int, int, list[Key]]] = field(default_factory=list)
+    sequences: dict[int, int] = field(default_factory=dict)
 
 
 def import_replicated(database: "Database", chunks: Iterable[bytes]) -> None:
@@ -137,6 +145,7 @@ def import_replicated(database: "Database", chunks: Iterable[bytes]) -> None:
                     changes.append((store, writes))
         database.publish(changes, arrived.position)
         database.state_replaced_at = database.head[0]
+        database.sequences.replace(arrived.sequences)
         _adopt_memory(database, arrived.memory)
     database.prune()
 
@@ -157,6 +166,8 @@ def _receive(chunks: Iterable[bytes]) -> _Arrived:
             elif kind == "memory":
                 for position, origin, table_id, keys in parts[0]:
                     arrived.memory.append((position, origin, table_id, [key_from_wire(key) for key in keys]))
+            elif kind == "sequences":
+                arrived.sequences = {int(one): int(upcoming) for one, upcoming in parts[0]}
             elif kind == "end":
                 ended = sum(map(len, arrived.rows.values())) == parts[0]
             else:

@@ -8,6 +8,7 @@ Whatever is more than that gives None before anything has changed, and goes the 
 the log, keys that are set aside, a value that a unique index has already.
 """
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from exdbsql.engine.collector import untrack
@@ -18,74 +19,100 @@ if TYPE_CHECKING:
     from exdbsql.engine.database import Database
     from exdbsql.engine.index import Index
     from exdbsql.engine.table import TableStore
+    from exdbsql.engine.transaction import Transaction
 
 
-def commit_row(
-    database: "Database",
-    store: "TableStore",
-    indexes: "tuple[Index, ...]",
-    key: Key,
-    before: Row | None,
-    after: Row | None,
-) -> int | None:
-    """Commit the change of one row; call it under the commit lock.
+Committer = Callable[..., int | None]
+"""``commit(key, before, after, holder=None)``, to be called under the commit lock.
+
+- `key` of the row; `before`, its newest row, read under the lock; `after`, what it becomes, None to delete. `after` has the
+  same key, and has passed all checks but those of uniqueness.
+- `holder`: the transaction that made the change, whose snapshot ends with this.
+
+Gives 1, or None where nothing was done and the general way has to be taken.
+"""
+
+
+def row_committer(database: "Database", store: "TableStore", indexes: "tuple[Index, ...]") -> Committer:
+    """The function that commits a row of one table; what never changes is looked up once.
 
     Args:
-        database: whose lock the caller holds; without a limit of memory.
-        store: a table with a primary key, in the dictionary that is in force, not a DISTRIBUTED one.
+        database: without a limit of memory.
+        store: a table of it with a primary key or hidden row ids, not a DISTRIBUTED one.
         indexes: those of its indexes whose values the change may concern.
-        key: of the row.
-        before: the newest row of the key, read under the lock; None where there is none.
-        after: what it becomes; None deletes. Its key is `key`, and it has passed all checks but those of uniqueness.
-
-    Returns:
-        1, or None where nothing was done and the general way has to be taken.
     """
-    if database.in_cluster or store.reserved.keys or database.pending_reads:
-        return None
-    if after is not None and store.unique_indexes and not _stays_unique(indexes, key, after):
-        return None
-    head = database.head
-    version = head[0] + 1
-    if database.recent.entries is not None:
-        database.recent.note(version, [(store, {key: after})])
-    chains = store.chains
-    chain = chains.get(key)
-    try:
-        store.changed_at = version
-        chains[key] = (version, before, None, 1) if chain is None else longer(chain, version, before)
-        for index in indexes:
-            index.replace(key, before, after, version)
-        if store.retired:
-            for index in store.retired_indexes():
+    rows, primary, reserved = store.rows, store.primary, store.reserved
+    holders, recent = database.snapshots.holders, database.recent
+    unique = any(index.unique for index in indexes)
+
+    def commit(key: Key, before: Row | None, after: Row | None, holder: "Transaction | None" = None) -> int | None:
+        if database.in_cluster or reserved.keys or database.pending_reads:
+            return None
+        if unique and after is not None and not _stays_unique(indexes, key, after):
+            return None
+        if holder is not None:
+            holders.pop(holder, None)
+        number, position = database.head
+        version = number + 1
+        if recent.entries is not None:
+            recent.note(version, [(store, {key: after})])
+        chains = store.chains
+        chain = chains.get(key)
+        try:
+            store.changed_at = version
+            chains[key] = (version, before, None, 1) if chain is None else longer(chain, version, before)
+            for index in indexes:
                 index.replace(key, before, after, version)
-        primary = store.primary
-        if primary is not None and primary.sorted_part is not None:
-            primary.replace(key, before, after, version)
-        if after is None:
-            del store.rows[key]
-        else:
-            untrack(after)
-            store.rows[key] = after
-        database.head = (version, head[1])
-    except BaseException:
-        finish_publication(database, version, head[1], [(store, {key: after})], ())
-        raise
-    if database.snapshots.holders:
-        _keep_for_snapshots(database, store, key)
-    else:  # whoever opens a snapshot from now on sees this version
-        if store.scans:
-            store.scans = {}
-        if chain is None:
-            del chains[key]
-        else:
-            store.chains = {}
-        for index in indexes:
-            if index.gone:
-                index.gone = {}
-    if database.is_debug:
-        store.check()
-    return 1
+            if store.retired:
+                for index in store.retired_indexes():
+                    index.replace(key, before, after, version)
+            if primary is not None and primary.sorted_part is not None:
+                primary.replace(key, before, after, version)
+            if after is None:
+                del rows[key]
+            else:
+                untrack(after)
+                rows[key] = after
+            database.head = (version, position)
+        except BaseException:
+            finish_publication(database, version, position, [(store, {key: after})], ())
+            raise
+        if holders:
+            _keep_for_snapshots(database, store, key)
+        else:  # whoever opens a snapshot from now on sees this version
+            if store.scans:
+                store.scans = {}
+            if chain is None:
+                del chains[key]
+            else:
+                store.chains = {}
+            for index in indexes:
+                if index.gone:
+                    index.gone = {}
+        if database.is_debug:
+            store.check()
+        return 1
+
+    return commit
+
+
+def commit_transaction(
+    database: "Database", transaction: "Transaction", store: "TableStore", writes: Mapping[Key, Row | None]
+) -> bool:
+    """Commit a transaction that has changed one row, where nobody has changed the table since its snapshot; whether it was done."""
+    if len(writes) != 1 or database.memory_limit is not None or database.links or store.distributed is not None:
+        return False
+    ((key, after),) = writes.items()
+    with database.commit_lock:
+        if store.dropped or store.changed_at > transaction.snapshot:
+            return False
+        before = store.rows.get(key)
+        if before is None and after is None:
+            return False
+        commit = store.commit_row
+        if commit is None:
+            commit = store.commit_row = row_committer(database, store, tuple(store.indexes.values()))
+        return commit(key, before, after, transaction) is not None
 
 
 def _keep_for_snapshots(database: "Database", store: "TableStore", key: Key) -> None:

@@ -19,6 +19,7 @@ from exdbsql.engine.reads import Reads
 from exdbsql.engine.reference_actions import check_all, settle_statement
 from exdbsql.engine.references import Reference, deferrable_named
 from exdbsql.engine.row_rules import row_rules
+from exdbsql.engine.session_sequences import NOTHING_GIVEN, GivenValues, Sequences
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.ddl_statements import DdlStatement
@@ -50,6 +51,7 @@ class Transaction(Reads):
         bytes_bound: rough bytes of its writes, at most; counted where the database has a memory limit.
         is_open: whether it was neither committed nor rolled back.
         catalog: what it sees after DDL of its own, or None.
+        given_values: what nextval gave in its session.
     """
 
     __slots__ = (
@@ -61,6 +63,7 @@ class Transaction(Reads):
         "_unique_written",
         "bytes_bound",
         "catalog",
+        "given_values",
         "is_open",
         "is_read_only",
         "isolation",
@@ -72,6 +75,7 @@ class Transaction(Reads):
         self.isolation = isolation
         self.is_open = True
         self.catalog: PrivateCatalog | None = None
+        self.given_values: GivenValues = NOTHING_GIVEN
         self.by_table: dict[TableStore, Overlay] = {}
         self._undo: list[tuple[Overlay, Any, Any]] = []
         self._moves: list[tuple[TableStore, Key, Row]] = []
@@ -241,6 +245,15 @@ class Transaction(Reads):
             for key in list(keys):
                 overlay.take_back(key, previous)
         self._statement_start = min(self._statement_start, length)
+
+    # Sequences
+
+    @property
+    def sequences(self) -> Sequences:
+        """The functions on sequences."""
+        if self.given_values is NOTHING_GIVEN:
+            self.given_values = GivenValues()
+        return Sequences(self._database, self)
 
     # Foreign keys
 

@@ -19,9 +19,10 @@ class _MoreIsAsked(Exception):
 
 
 class _Collector:
-    """The two methods of a transaction that a plain INSERT calls."""
+    """What a plain INSERT wants of a transaction."""
 
-    def __init__(self) -> None:
+    def __init__(self, transaction: Transaction) -> None:
+        self.sequences = transaction.sequences
         self.table: Any = None
         self.rows: list[tuple[Any, ...]] = []
 
@@ -42,7 +43,7 @@ class _Collector:
 
 def run_inserts(call: Run, transaction: Transaction, values: Iterable[tuple[Any, ...]]) -> int | None:
     """Run an INSERT for each tuple of values as one statement; how many rows, or None if it is no plain INSERT."""
-    collector = _Collector()
+    collector = _Collector(transaction)
     try:
         count = sum([call(collector, one) for one in values])
     except _MoreIsAsked:

@@ -12,7 +12,8 @@ module is the :class:`~exdbsql.cluster.state_machine.StateMachine` that joins th
 5. The verdict is the outcome that the committing thread waited for.
 
 A command is msgpack: ``["txn", token, write set]``, ``["ddl", text]`` for a statement that is a transaction of its own, or
-``["ddl+txn", token, base, texts, write set]`` for a transaction that has executed DDL (:mod:`exdbsql.engine.ddl_commits`).
+``["ddl+txn", token, base, texts, sequences, write set]`` for a transaction that has executed DDL
+(:mod:`exdbsql.engine.ddl_commits`); and for sequences (:mod:`exdbsql.engine.sequences`) ``["take", id, number]``, ``["set", id, value]``.
 """
 
 import contextlib
@@ -48,6 +49,8 @@ from exdbsql.schema.errors import (
 _TRANSACTION: Final = "txn"
 _DDL: Final = "ddl"
 _DDL_AND_ROWS: Final = "ddl+txn"
+_TAKE: Final = "take"
+_SET: Final = "set"
 _MAX_SNAPSHOT_BYTES: Final = 1024 * 1024
 
 
@@ -112,6 +115,7 @@ class Replication:
         self._kept = KeptTables(engine)
         self._parts = early_data.Parts()
         self.early: early_data.EarlyData | None = None
+        engine.sequence_log = self
         engine.enter_cluster(node_id, secrets.randbits(32))
 
     def attach_node(
@@ -334,6 +338,29 @@ class Replication:
         for token in list(self._prepared):
             self._settle(token, committed=False)
 
+    # --- sequences: a `SequenceLog` ----------------------------------------------------------------------------------
+
+    def take(self, sequence_id: int, number: int) -> tuple[int, int]:
+        """Take values of a sequence for this node: (first, how many).
+
+        Raises:
+            DataError: the sequence is at its end.
+            Error: the cluster's, as for a commit.
+        """
+        first, count = self._ask([_TAKE, sequence_id, number])
+        return first, count
+
+    def set(self, sequence_id: int, upcoming: int) -> None:
+        """Have a sequence go on from `upcoming` on every node; raises the cluster's errors."""
+        self._ask([_SET, sequence_id, upcoming])
+
+    def _ask(self, command: list[Any]) -> Any:
+        self.require_quorum()
+        outcome = self.node.submit(codec.pack(command))
+        if isinstance(outcome, Error):
+            raise outcome
+        return outcome
+
     # --- StateMachine ------------------------------------------------------------------------------------------------
 
     def apply(self, index: int, origin: Origin, command: bytes) -> object:
@@ -358,11 +385,19 @@ class Replication:
                     return whole
                 prepared = self._prepared.pop(token, None)
                 return self._engine.apply_write_set(index, origin.node_id, whole, prepared)
-            case [str(kind), bytes(token), str(base), list(texts), bytes(data)] if kind == _DDL_AND_ROWS:
+            case [str(kind), int(sequence_id), int(number)] if kind == _TAKE:
+                return self._engine.apply_sequence_take(index, sequence_id, number)
+            case [str(kind), int(sequence_id), int(upcoming)] if kind == _SET:
+                self._engine.apply_sequence_set(index, sequence_id, upcoming)
+                return None
+            case [str(kind), bytes(token), str(base), list(texts), list(moved), bytes(data)] if kind == _DDL_AND_ROWS:
                 prepared = self._prepared.pop(token, None)
                 statements = self._read_ddl("\n;\n".join(texts))
                 rows = WriteSet.from_bytes(data)
-                return self._engine.apply_ddl_and_rows(index, origin.node_id, base, statements, rows, prepared)
+                sequences = {int(one): int(upcoming) for one, upcoming in moved}
+                return self._engine.apply_ddl_and_rows(
+                    index, origin.node_id, base, statements, sequences, rows, prepared
+                )
         raise ProtocolError("an entry of the log is neither a transaction nor DDL")
 
     def _apply_ddl(self, index: int, text: str) -> Error | None:
@@ -401,7 +436,8 @@ def _command_of(token: bytes, prepared: PreparedCommit) -> list[Any]:
     definitions = prepared.definitions
     if definitions is None:
         return [_TRANSACTION, token, prepared.to_bytes()]
-    return [_DDL_AND_ROWS, token, definitions.base, list(definitions.texts), prepared.to_bytes()]
+    moved = sorted(definitions.sequences.items())
+    return [_DDL_AND_ROWS, token, definitions.base, list(definitions.texts), moved, prepared.to_bytes()]
 
 
 def _dictionary_of(text: str) -> Dictionary:

@@ -225,6 +225,7 @@ class Session:
         if self.guarantees.linearizable:
             self.guarantees.before_snapshot(planned)
         transaction = self._engine.begin(read_only=modes.read_only, isolation=modes.isolation)
+        transaction.given_values = self.block.given_values
         try:
             running.thread = get_ident()
             outcome = planned.run(transaction, values)

@@ -23,7 +23,7 @@ from exdbsql.result import Answer, ColumnInfo, Row, Shape
 from exdbsql.schema import sqlstate as states
 from exdbsql.schema.dictionary import Dictionary, Table
 from exdbsql.schema.errors import Error, ProgrammingError
-from exdbsql.schema.printer import create_table_sql
+from exdbsql.schema.printer import comment_sql, create_sequence_sql, create_table_sql, sequence_owner_sql
 
 if TYPE_CHECKING:
     from exdbsql.database import Database
@@ -66,9 +66,7 @@ def _show(database: "Database", session: "Session", statement: Show) -> Answer:
         case ("indexes" | "index", "from" | "in" | "on", name):
             return _indexes(session.dictionary, [session.dictionary.table(name)])
         case ("create", "table", name):
-            table = session.dictionary.table(name)
-            text = create_table_sql(table, session.dictionary.indexes_of(name))
-            return _answer(_CREATE_TABLE, [(name, text)])
+            return _answer(_CREATE_TABLE, [(name, _create_table(session.dictionary, name))])
         case ("cluster",):
             return _cluster(session)
         case ("nodes",):
@@ -109,6 +107,26 @@ def _tables(database: "Database", session: "Session") -> Answer:
     counts = database.engine.stats()["rows"]
     tables = [table for _, table in sorted(session.dictionary.tables.items())]
     return _answer(_TABLES, [(t.name, t.kind.value.lower(), len(t.columns), counts.get(t.name, 0)) for t in tables])
+
+
+def _create_table(dictionary: Dictionary, name: str) -> str:
+    """All that makes the table: with its indexes, the sequences that its columns own, and its comments."""
+    table = dictionary.table(name)
+    owned = [s for _, s in sorted(dictionary.sequences.items()) if s.owned_by is not None and s.owned_by[0] == name]
+    apart = [s for s in owned if s.owned_by is not None and table.column(s.owned_by[1]).identity is None]
+    comments = [
+        comment_sql(key, text)
+        for key, text in sorted(dictionary.comments.items(), key=lambda item: (item[0].kind != "TABLE", item[0].part))
+        if key.kind in ("TABLE", "COLUMN", "CONSTRAINT") and key.name == name
+    ]
+    return "\n".join(
+        [
+            *[f"{create_sequence_sql(s)};" for s in apart],
+            create_table_sql(table, dictionary.indexes_of(name), owned),
+            *[f"{sequence_owner_sql(s)};" for s in apart],
+            *[f"{comment};" for comment in comments],
+        ]
+    )
 
 
 def _columns(table: Table) -> Answer:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from exdbsql.control import READ_COMMITTED, Modes
 from exdbsql.early_data import EarlyData
 from exdbsql.engine.database import Database as Engine
+from exdbsql.engine.session_sequences import GivenValues
 from exdbsql.engine.transaction import Mark, Transaction
 from exdbsql.read_committed import StatementLog
 from exdbsql.schema import sqlstate as states
@@ -40,12 +41,13 @@ class TransactionBlock:
         early: sends rows while the transaction runs, where the node was told to; else None.
         failed: a statement failed.
         modes: isolation level and read-only mode.
+        given_values: what nextval gave in the session.
         log: under READ COMMITTED, what the transaction has run; else None.
     """
 
     __slots__ = (
         *("_autocommit", "_definitions_changed", "_engine", "_explicit", "_savepoints"),
-        *("alone", "early", "failed", "log", "modes", "transaction"),
+        *("alone", "given_values", "early", "failed", "log", "modes", "transaction"),
     )
 
     def __init__(
@@ -62,6 +64,7 @@ class TransactionBlock:
         self.early: EarlyData | None = None
         self.failed = False
         self.modes = TransactionModes(settings)
+        self.given_values = GivenValues()
 
     @property
     def is_open(self) -> bool:
@@ -102,7 +105,9 @@ class TransactionBlock:
 
     def start(self) -> Transaction:
         """An engine's transaction with the block's modes."""
-        return self._engine.begin(read_only=self.modes.read_only, isolation=self.modes.isolation)
+        transaction = self._engine.begin(read_only=self.modes.read_only, isolation=self.modes.isolation)
+        transaction.given_values = self.given_values
+        return transaction
 
     def enter(self) -> Transaction:
         """The block's transaction for its next statement, begun now if it was not."""

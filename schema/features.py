@@ -26,7 +26,15 @@ class Feature(Enum):
     COMMENT = "COMMENT"
 
 
-NOT_YET_CARRIED_OUT: Final[set[Feature]] = set(Feature) - {Feature.ALTER_TABLE, Feature.FOREIGN_KEY}
+NOT_YET_CARRIED_OUT: Final[set[Feature]] = set(Feature) - {
+    Feature.ALTER_TABLE,
+    Feature.COMMENT,
+    Feature.ENUM_TYPE,
+    Feature.FOREIGN_KEY,
+    Feature.GENERATED_COLUMN,
+    Feature.SEQUENCE,
+    Feature.SERIAL,
+}
 """Take an entry out once the engine carries the construct out, and FACE knows the statement."""
 
 

@@ -11,16 +11,17 @@ from exdbsql.engine.query.bind_expressions import ExpressionBinder
 from exdbsql.engine.query.bind_from import FromBinder
 from exdbsql.engine.query.bind_query import QueryBinder
 from exdbsql.engine.query.context import StatementContext, name_of
-from exdbsql.engine.query.expressions import Column, Expr, null
+from exdbsql.engine.query.expressions import Column, Expr
 from exdbsql.engine.query.outputs import output_name
 from exdbsql.engine.query.parse import parse_statement
 from exdbsql.engine.query.plan import Derived, Filter, Join, OutputColumn, Plan, Project, Scan, Values, output_columns
+from exdbsql.engine.query.row_functions import bound_default, generated_columns
 from exdbsql.engine.query.scope import Scope, Source, table_source
 from exdbsql.engine.query.statements import Change, CheckedRow, Delete, Insert, OnConflict, Returning, Update
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import Error
 from exdbsql.schema.identifiers import did_you_mean
-from exdbsql.schema.table import Table, UniqueKey
+from exdbsql.schema.table import Identity, Table, UniqueKey
 from exdbsql.schema.types import BIGINT, TEXT
 
 
@@ -98,6 +99,7 @@ class ChangeBinder:
         plan = self._typed(plan, table, positions)
         new = self._defaults(table)
         for i, (position, column) in enumerate(zip(positions, output_columns(plan), strict=False)):
+            self._require_writable(source, table, position, inserting=True)
             value = Column(column.type, column.nullable, rel, i, column.name)
             new[position] = self._assigned(source, value, table, position)
         derived = Derived(rel, plan, "source", len(columns))
@@ -121,6 +123,7 @@ class ChangeBinder:
         new = self._defaults(table)
         for part, position in zip(parts, positions, strict=False):
             if not _is_default(part):
+                self._require_writable(part, table, position, inserting=True)
                 new[position] = self._assigned(part, binder.bind(part), table, position)
         return new
 
@@ -139,12 +142,7 @@ class ChangeBinder:
         return [self._default(table, i) for i in range(len(table.columns))]
 
     def _default(self, table: Table, position: int) -> Expr:
-        column = table.columns[position]
-        if column.default is None:
-            return null(column.type)
-        inner, node = self._own_text(f"SELECT {column.default}")
-        binder = ExpressionBinder(inner, Scope(inner), QueryBinder(inner), "DEFAULT")
-        return operators.assigned(inner, node, binder.bind(node), column.type, column.name)
+        return bound_default(self.context.dictionary, table, position)
 
     def _own_text(self, text: str) -> tuple[StatementContext, exp.Expr]:
         """A context for an expression of the dictionary, whose literals are constants."""
@@ -290,8 +288,26 @@ class ChangeBinder:
                 if _is_default(value):
                     new[position] = self._default(table, position)
                 else:
+                    self._require_writable(value, table, position, inserting=False)
                     new[position] = self._assigned(value, binder.bind(value), table, position)
         return new
+
+    def _require_writable(self, node: exp.Expr, table: Table, position: int, *, inserting: bool) -> None:
+        """A generated column, and an identity column that is GENERATED ALWAYS, takes nothing but DEFAULT."""
+        column = table.columns[position]
+        if column.generated is None and column.identity is not Identity.ALWAYS:
+            return
+        what = (
+            "a generated column" if column.generated is not None else "an identity column defined as GENERATED ALWAYS"
+        )
+        verb = f'insert a non-DEFAULT value into column "{column.name}"'
+        problem = self.context.error(
+            node,
+            f"cannot {verb}" if inserting else f'column "{column.name}" can only be updated to DEFAULT',
+            sqlstate.GENERATED_ALWAYS,
+        )
+        problem.detail = f'Column "{column.name}" is {what}.'
+        raise problem
 
     def _assignments(self, item: exp.Expr) -> list[tuple[exp.Expr, exp.Expr]]:
         if not isinstance(item, exp.EQ):
@@ -324,7 +340,7 @@ class ChangeBinder:
             scope.add(source, None)
             binder = ExpressionBinder(inner, scope, QueryBinder(inner), "CHECK")
             checks.append((check.name, binder.condition(node)))
-        return CheckedRow(table, rel, tuple(checks))
+        return CheckedRow(table, rel, tuple(checks), generated_columns(table, self.context.dictionary, rel))
 
     def _returning(self, node: exp.Expr, table: Table, alias: str, rel: int) -> Returning | None:
         clause = node.args.get("returning")

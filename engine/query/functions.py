@@ -110,6 +110,12 @@ def _overloads() -> list[Function]:
     add("md5", (TEXT,), TEXT, "md5_hex({0})")
     add("table_digest", (TEXT,), TEXT, "table_digest(txn, {0})")
 
+    add("nextval", (TEXT,), BIGINT, "txn.sequences.next({0})")
+    add("currval", (TEXT,), BIGINT, "txn.sequences.current({0})")
+    add("lastval", (), BIGINT, "txn.sequences.last()")
+    add("setval", (TEXT, BIGINT), BIGINT, "txn.sequences.set({0}, {1})")
+    add("setval", (TEXT, BIGINT, BOOLEAN), BIGINT, "txn.sequences.set({0}, {1}, {2})")
+
     for t in (DATE, TIME, TIMESTAMP, TIMESTAMPTZ):
         add("extract", (TEXT, t), NUMERIC, "date_part({0}, {1})")
         add("date_part", (TEXT, t), DOUBLE, "float(date_part({0}, {1}))")

@@ -21,14 +21,16 @@ from exdbsql.engine.query.codegen.function import compile_function
 from exdbsql.engine.query.codegen.module import Frame, Module
 from exdbsql.engine.query.codegen.rows import RowsCompiler
 from exdbsql.engine.query.context import StatementContext
-from exdbsql.engine.query.expressions import Expr, null
+from exdbsql.engine.query.conversions import convert
+from exdbsql.engine.query.expressions import Call, Const, Expr, null
+from exdbsql.engine.query.functions import find_overload
 from exdbsql.engine.query.parse import parse_statement
 from exdbsql.engine.query.scope import Scope, table_source
 from exdbsql.engine.query.statements import CheckedRow
 from exdbsql.engine.versions import Row
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.table import Table
-from exdbsql.schema.types import SqlType
+from exdbsql.schema.types import BIGINT, TEXT, SqlType
 
 _ROW = 1
 """The number of the relation that is the row."""
@@ -41,11 +43,11 @@ class RowFunctions:
     Attributes:
         accepted: the row with its generated columns computed, once it has passed NOT NULL and CHECK; raises IntegrityError
             23502, 23514.
-        defaults: a row of defaults.
+        defaults: a row of defaults, for a transaction.
     """
 
     accepted: Callable[[Row], Row]
-    defaults: Callable[[], Row]
+    defaults: Callable[[Any], Row]
 
 
 def own_expression(
@@ -77,6 +79,13 @@ def own_expression(
 def bound_default(dictionary: Dictionary, table: Table, position: int) -> Expr:
     """The default of a column, as INSERT assigns it."""
     column = table.columns[position]
+    if column.identity is not None:
+        name = next(s.name for s in dictionary.sequences.values() if s.owned_by == (table.name, column.name))
+        argument = Const(TEXT, False, '"' + name.replace('"', '""') + '"')
+        function = find_overload("nextval", [TEXT])
+        assert function is not None
+        number = Call(BIGINT, False, "nextval", function.template, (argument,))
+        return number if column.type == BIGINT else convert(number, column.type)
     if column.default is None:
         return null(column.type)
     context, node, value = own_expression(column.default, dictionary, None, _ROW, "DEFAULT")
@@ -96,29 +105,22 @@ def row_functions(table: Table, catalog: Catalog) -> RowFunctions:
     return RowFunctions(_accepted(table, catalog), _defaults(table, catalog))
 
 
-def generated_positions(table: Table) -> list[int]:
-    """Positions of the generated columns."""
-    return [at for at, column in enumerate(table.columns) if column.generated is not None]
-
-
-def completion_code(compiler: Any, table: Table, dictionary: Dictionary, rel: int) -> str:
-    """Source of a row with its generated columns computed, from the row called ``row``."""
-    parts = [f"row[{at}]" for at in range(len(table.columns))]
-    for at in generated_positions(table):
-        parts[at] = compiler.value(bound_generated(dictionary, table, at, rel))
-    return f"({', '.join(parts)},)"
+def generated_columns(table: Table, dictionary: Dictionary, rel: int) -> tuple[tuple[int, Expr], ...]:
+    """The positions of the generated columns, and what they are computed by from the row as relation `rel`."""
+    generated = [at for at, column in enumerate(table.columns) if column.generated is not None]
+    return tuple((at, bound_generated(dictionary, table, at, rel)) for at in generated)
 
 
 def _accepted(table: Table, catalog: Catalog) -> Callable[[Row], Row]:
     module = Module(catalog)
     rows = RowsCompiler(module)
     frame = Frame(module, module.root.lines, {_ROW: "row"})
-    if generated_positions(table):
-        code = completion_code(rows.streams.expressions(frame), table, catalog.dictionary, _ROW)
-        frame.add(f"row = {code}")
     checks = tuple((check.name, _condition(check.expression, catalog.dictionary, table)) for check in table.checks)
-    checked = CheckedRow(table, _ROW, checks)
-    frame.lines += ChangeCompiler(module, rows).row_tests(checked, [True] * len(table.columns))
+    checked = CheckedRow(table, _ROW, checks, generated_columns(table, catalog.dictionary, _ROW))
+    compiler = ChangeCompiler(module, rows)
+    if checked.generated:
+        frame.add(f"row = {compiler.completed(checked)}")
+    frame.lines += compiler.row_tests(checked, [True] * len(table.columns))
     return compile_function(module, ["row"], "row")
 
 
@@ -127,11 +129,11 @@ def _condition(text: str, dictionary: Dictionary, table: Table) -> Expr:
     return operators.boolean(context, node, value, "CHECK")
 
 
-def _defaults(table: Table, catalog: Catalog) -> Callable[[], Row]:
+def _defaults(table: Table, catalog: Catalog) -> Callable[[Any], Row]:
     exprs = [bound_default(catalog.dictionary, table, at) for at in range(len(table.columns))]
     module = Module(catalog)
     compiler = RowsCompiler(module).streams.expressions(module.root)
-    return compile_function(module, [], f"({', '.join(map(compiler.value, exprs))},)")
+    return compile_function(module, ["txn"], f"({', '.join(map(compiler.value, exprs))},)")
 
 
 def value_function(text: str, catalog: Catalog, table: Table) -> tuple[Callable[[Row], Any], SqlType | None, bool]:

@@ -14,11 +14,15 @@ from exdbsql.schema.table import Table, UniqueKey
 
 @dataclass(frozen=True, slots=True)
 class CheckedRow:
-    """The constraints that each new row of a table is tested against, over relation `row_rel`."""
+    """The constraints that each new row of a table is tested against, over relation `row_rel`.
+
+    `generated`: the positions of generated columns, and what they are computed by.
+    """
 
     table: Table
     row_rel: int
     checks: tuple[tuple[str, Expr], ...]
+    generated: tuple[tuple[int, Expr], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ class ChangeCompiler:
         store = self.module.store(change.row.table.name)
         rows = self.frame.assign("new_rows", self.rows.rows(change.source, self.frame))
         nullable = [c.nullable for c in output_columns(change.source)]
+        if change.row.generated:
+            rows = self.frame.assign("complete_rows", f"[{self.completed(change.row)} for row in {rows}]")
         self._test_rows(change.row, rows, nullable)
         if change.conflict is not None:
             rows = self._write_with_conflicts(change, change.conflict, rows, store)
@@ -51,6 +53,10 @@ class ChangeCompiler:
         pair = f"({self._key(change.key)}, {self.rows.tuple_of(change.new_row, self.frame)})"
         pairs = f"[{pair} {self.rows.streams.joined(clauses)}]"
         changes = self.frame.assign("changes", f"first_of_each({pairs})" if change.may_repeat else pairs)
+        if change.row.generated:
+            changes = self.frame.assign(
+                "complete_changes", f"[(key, {self.completed(change.row)}) for key, row in {changes}]"
+            )
         rows = f"[row for _, row in {changes}]"
         if self._has_tests(change.row, [e.nullable for e in change.new_row]) or change.returning:
             rows = self.frame.assign("new_rows", rows)
@@ -86,11 +92,22 @@ class ChangeCompiler:
         frame = Frame(self.module, self.frame.lines, {row.row_rel: "row"})
         return f"[{self.rows.tuple_of(returning.exprs, frame)} for row in {rows}]"
 
+    def completed(self, row: CheckedRow) -> str:
+        """Source of the row called ``row`` with its generated columns computed."""
+        compiler = self.rows.streams.expressions(Frame(self.module, self.frame.lines, {row.row_rel: "row"}))
+        parts = [f"row[{at}]" for at in range(len(row.table.columns))]
+        for at, value in row.generated:
+            parts[at] = compiler.value(value)
+        return f"({', '.join(parts)},)"
+
     # constraints
 
     def _tested_columns(self, row: CheckedRow, nullable: Sequence[bool]) -> list[int]:
-        key = set(row.table.key_positions)
-        return [i for i, c in enumerate(row.table.columns) if (c.not_null or i in key) and nullable[i]]
+        must = set(row.table.key_positions)
+        computed = {i for i, value in row.generated if value.nullable}
+        return [
+            i for i, c in enumerate(row.table.columns) if (c.not_null or i in must) and (nullable[i] or i in computed)
+        ]
 
     def _has_tests(self, row: CheckedRow, nullable: Sequence[bool]) -> bool:
         return bool(row.checks or self._tested_columns(row, nullable))
@@ -128,6 +145,8 @@ class ChangeCompiler:
             body.add(f"if not ({compiler.true(conflict.condition)}):")
             body.add("    return None")
         body.add(f"row = {self.rows.tuple_of(conflict.new_row, body)}")
+        if change.row.generated:
+            body.add(f"row = {self.completed(change.row)}")
         body.lines += self.row_tests(change.row, [e.nullable for e in conflict.new_row])
         name = self.module.name("merged")
         self.frame.define(name, [old, new], body, "row")

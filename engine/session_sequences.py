@@ -1,0 +1,136 @@
+"""nextval, currval, lastval and setval, as a statement calls them: through its transaction.
+
+A name may be written as a regclass would be: ``seq``, ``"Seq"``, ``public.seq``.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from exdbsql.engine.sequences import SequenceValues, after_value
+from exdbsql.schema.errors import OperationalError, ProgrammingError
+from exdbsql.schema.identifiers import did_you_mean, fold
+from exdbsql.schema.sqlstate import (
+    OBJECT_NOT_IN_PREREQUISITE_STATE,
+    READ_ONLY_SQL_TRANSACTION,
+    UNDEFINED_TABLE,
+    WRONG_OBJECT_TYPE,
+)
+from exdbsql.schema.table import Sequence
+
+if TYPE_CHECKING:
+    from exdbsql.engine.database import Database
+    from exdbsql.engine.transaction import Transaction
+
+
+class GivenValues:
+    """What nextval gave in one session.
+
+    Attributes:
+        by_id: the last value of each sequence.
+        last: the id of the last sequence.
+    """
+
+    __slots__ = ("by_id", "last")
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, int] = {}
+        self.last: int | None = None
+
+
+NOTHING_GIVEN: Final = GivenValues()
+"""Stands for values of a transaction that has no session and has not called nextval."""
+
+
+class Sequences:
+    """The functions on sequences for one transaction."""
+
+    __slots__ = ("_database", "_transaction")
+
+    def __init__(self, database: "Database", transaction: "Transaction") -> None:
+        self._database = database
+        self._transaction = transaction
+
+    def next(self, name: str) -> int:
+        """nextval.
+
+        Raises:
+            ProgrammingError: 42P01, no such sequence.
+            OperationalError: 25006, the transaction is read-only.
+            DataError: 2200H, the sequence is at its end.
+        """
+        sequence = self._find(name)
+        self._check_writable("nextval")
+        own = self._own(sequence)
+        database = self._database
+        if own is None:
+            value = database.sequences.next(sequence, database.sequence_log if database.in_cluster else None)
+        else:
+            value = own.next(sequence)
+        given = self._transaction.given_values
+        given.by_id[sequence.id] = value
+        given.last = sequence.id
+        return value
+
+    def current(self, name: str) -> int:
+        """currval; OperationalError 55000 where nextval was not called in the session."""
+        sequence = self._find(name)
+        value = self._transaction.given_values.by_id.get(sequence.id)
+        if value is None:
+            raise OperationalError(
+                f'currval of sequence "{sequence.name}" is not yet defined in this session',
+                sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
+            )
+        return value
+
+    def last(self) -> int:
+        """lastval; OperationalError 55000 where nextval was not called in the session."""
+        given = self._transaction.given_values
+        if given.last is None:
+            raise OperationalError(
+                "lastval is not yet defined in this session", sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE
+            )
+        return given.by_id[given.last]
+
+    def set(self, name: str, value: int, is_called: bool = True) -> int:
+        """setval; DataError 22003 for a value outside of the sequence's bounds."""
+        sequence = self._find(name)
+        self._check_writable("setval")
+        upcoming = after_value(sequence, value, is_called=is_called)
+        own = self._own(sequence)
+        if own is None:
+            self._database.set_sequence(sequence.id, upcoming)
+        else:
+            own.set(sequence.id, upcoming)
+        if is_called:
+            self._transaction.given_values.by_id[sequence.id] = value
+        return value
+
+    def _own(self, sequence: Sequence) -> SequenceValues | None:
+        """The values of a sequence that the transaction itself has made or restarted."""
+        catalog = self._transaction.catalog
+        return None if catalog is None or sequence.id not in catalog.own_sequences else catalog.sequence_values
+
+    def _check_writable(self, what: str) -> None:
+        if self._transaction.is_read_only:
+            raise OperationalError(
+                f"cannot execute {what}() in a read-only transaction", sqlstate=READ_ONLY_SQL_TRANSACTION
+            )
+
+    def _find(self, text: str) -> Sequence:
+        catalog = self._transaction.catalog
+        dictionary = self._database.dictionary if catalog is None else catalog.dictionary
+        name = plain_name(text)
+        found = dictionary.sequences.get(name)
+        if found is not None:
+            return found
+        if name in dictionary.relation_names():
+            raise ProgrammingError(f'"{name}" is not a sequence', sqlstate=WRONG_OBJECT_TYPE)
+        hint = did_you_mean(name, dictionary.sequences)
+        raise ProgrammingError(f'relation "{name}" does not exist', sqlstate=UNDEFINED_TABLE, hint=hint)
+
+
+def plain_name(text: str) -> str:
+    """The name that a text means: folded unless quoted, ``public.`` taken away."""
+    name = text.strip().removeprefix("public.")
+    if len(name) > 1 and name[0] == name[-1] == '"':
+        return name[1:-1].replace('""', '"')
+    return fold(name)
