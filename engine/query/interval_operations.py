@@ -50,8 +50,8 @@ def operation(context: StatementContext, op: str, left: Expr, right: Expr) -> Ex
         function = arithmetic.add_interval if op == "+" else arithmetic.subtract_interval
         return _folded(context, result, function, left, right)
     if b == INTERVAL and a == TIME and op in "+-":
-        function = arithmetic.add_interval_to_time if op == "+" else arithmetic.subtract_interval_from_time
-        return _called(TIME, function, left, right)
+        clock = arithmetic.add_interval_to_time if op == "+" else arithmetic.subtract_interval_from_time
+        return _called(TIME, clock, left, right)
     if a == b == TIME and op == "-":
         return _called(INTERVAL, arithmetic.time_difference, left, right)
     if a == b and a in (TIMESTAMP, TIMESTAMPTZ) and op == "-":

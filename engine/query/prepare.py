@@ -32,6 +32,7 @@ from exdbsql.engine.query.lexical import LiftedText, Literal, lift_literals
 from exdbsql.engine.query.parameters import Converter, Parameters, bind_values, converter
 from exdbsql.engine.query.parse import Placeholders, parse_statement
 from exdbsql.engine.query.plan import OutputColumn
+from exdbsql.engine.query.replanning import Run, WatchedRun, depends_on_sizes
 from exdbsql.engine.query.statements import BoundStatement
 from exdbsql.engine.transaction import Transaction
 from exdbsql.schema.errors import Error, NotSupportedError
@@ -210,7 +211,7 @@ class Planner:
             written_table=bound.change.row.table.name if bound.change is not None else None,
             converters=tuple(converter(slot) for slot in context.slots[count:]),
             literal_types=tuple(slot.type for slot in context.slots[:count]),
-            call=function.call,
+            call=self._watched(function.call, bound, context, sql, lifted),
             write=self._write_shortcut(bound, context, count),
             read=Lazy(partial(compile_read, bound.query, parsed.placeholders, context.slots, count, self.database)),
             bulk=Lazy(
@@ -218,6 +219,20 @@ class Planner:
             ),
         )
         return statement, {i for i in range(count) if context.slots[i].pinned}
+
+    def _watched(
+        self, call: Run, bound: BoundStatement, context: StatementContext, sql: str, lifted: LiftedText
+    ) -> Run:
+        """The function, planned again when tables have another size, if that may decide anything."""
+        if not depends_on_sizes(bound):
+            return call
+
+        def compile_again() -> Run:
+            parsed = parse_statement(sql)
+            again = StatementContext.of(parsed, self.database.dictionary, lifted.literals)
+            return compile_statement(bind_statement(parsed.tree, again, self.database), self.database).call
+
+        return WatchedRun(call, context.tables, self.database, compile_again)
 
     def _write_shortcut(self, bound: BoundStatement, context: StatementContext, literals: int) -> Lazy[WriteShortcut]:
         if not isinstance(self.database, Database):
@@ -230,9 +245,14 @@ class Planner:
             what = match.group(1).strip().upper()
             what = "EXPLAIN with options" if what == "(" else f"EXPLAIN {what}"
             raise NotSupportedError(f"{what} is not supported", position=match.start(1), statement=sql)
-        inner = self.prepare(" " * match.end() + sql[match.end() :])
-        text = inner.statement.source if match.group(2) else inner.statement.plan
-        rows = [(line,) for line in text.rstrip().split("\n")]
+        text = " " * match.end() + sql[match.end() :]
+        inner = self.prepare(text)
+
+        def explained(txn: Any, parameters: tuple[Any, ...]) -> list[tuple[str]]:
+            now, _ = self._compile(text, lift_literals(text))  # for the tables as they are now
+            shown = now.source if match.group(2) else now.plan
+            return [(line,) for line in shown.rstrip().split("\n")]
+
         name = "PYTHON" if match.group(2) else "QUERY PLAN"
         statement = PreparedStatement(
             kind="explain",
@@ -246,7 +266,7 @@ class Planner:
             written_table=None,
             converters=inner.statement.converters,
             literal_types=inner.statement.literal_types,
-            call=lambda txn, p: list(rows),
+            call=explained,
         )
         return Bound(statement, inner.literals)
 
