@@ -23,31 +23,43 @@ def rows_between(index: Index, low: Any, high: Any, low_inclusive: bool, high_in
     ordered = index.sorted_part
     if ordered is None:
         return None
-    blocks, fences = ordered.top
-    first = bisect_left(fences, low) if low_inclusive else bisect_right(fences, low)
-    last = bisect_right(fences, high) if high_inclusive else bisect_left(fences, high)
-    if last - first >= MOST_BLOCKS:
+    try:
+        entries = _entries_between(*ordered.top, low, high, low_inclusive, high_inclusive)
+    except IndexError:  # a block became shorter between two looks at it
         return None
-    if first >= last:
-        if first > last or first >= len(blocks):
-            return []
-        block = blocks[first]
-        entries = block[_start(block, low, low_inclusive) : _stop(block, high, high_inclusive)]
-    else:
-        block = blocks[first]
-        entries = block[_start(block, low, low_inclusive) :]
-        for middle in blocks[first + 1 : last]:
-            entries += middle
-        if last < len(blocks):
-            block = blocks[last]
-            entries += block[: _stop(block, high, high_inclusive)]
+    if entries is None:
+        return None
     keys = entries if index.is_primary else index.keys_in_order(entries)
     return list(map(index.store.rows.get, keys))  # type: ignore[arg-type]  # None only where the table is changing
 
 
-def _start(block: list[Any], low: Any, inclusive: bool) -> int:
-    return bisect_left(block, low) if inclusive else bisect_right(block, low)
+def _entries_between(
+    blocks: list[list[Any]], fences: list[Any], low: Any, high: Any, low_inclusive: bool, high_inclusive: bool
+) -> list[Any] | None:
+    first = bisect_left(fences, low) if low_inclusive else bisect_right(fences, low)
+    if first == len(blocks) or not fences:
+        return []
+    block = blocks[first]
+    start = bisect_left(block, low) if low_inclusive else bisect_right(block, low)
+    if high < fences[first]:
+        entries = block[start : _stop(block, start, high, high_inclusive)]
+    else:
+        last = bisect_right(fences, high, first) if high_inclusive else bisect_left(fences, high, first)
+        if last - first >= MOST_BLOCKS:
+            return None
+        entries = block[start:]
+        for middle in blocks[first + 1 : last]:
+            entries += middle
+        if first < last < len(blocks):
+            block = blocks[last]
+            entries += block[: _stop(block, 0, high, high_inclusive)]
+        elif first == last:
+            entries = block[start : _stop(block, start, high, high_inclusive)]
+    return entries
 
 
-def _stop(block: list[Any], high: Any, inclusive: bool) -> int:
-    return bisect_right(block, high) if inclusive else bisect_left(block, high)
+def _stop(block: list[Any], start: int, high: Any, inclusive: bool) -> int:
+    """Where the range ends in a block; most ranges are narrow, so a few entries are tried before all."""
+    near = start + 32
+    stop = near if near < len(block) and block[near] > high else len(block)
+    return bisect_right(block, high, start, stop) if inclusive else bisect_left(block, high, start, stop)

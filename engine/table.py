@@ -40,6 +40,7 @@ class TableStore:
         definition: the table of the dictionary.
         kind: how its rows reach other nodes.
         rows: newest committed rows by key. Read it with atomic calls only.
+        commit_row: commits the change of one row (:mod:`exdbsql.engine.single_row`), made when first wanted for these indexes.
         scans: lists that scans have made (:mod:`exdbsql.engine.scan_cache`).
         chains: what older snapshots need, by key (:mod:`exdbsql.engine.versions`).
         changed_at: version of the newest commit that touches it.
@@ -60,6 +61,7 @@ class TableStore:
     __slots__ = (
         "chains",
         "changed_at",
+        "commit_row",
         "credit",
         "deep",
         "definition",
@@ -91,6 +93,7 @@ class TableStore:
         self.scans: dict[int, tuple[int, list[Any]]] = {}
         self.chains: dict[Key, Chain] = {}
         self.changed_at = version
+        self.commit_row: Any = None
         self.credit = 0
         self.swept_floor = -1
         self.dropped = False
@@ -321,6 +324,7 @@ class TableStore:
             index.one_key_each = False
         self.retired = [ref for ref in self.retired if ref() is not None] + list(map(weakref.ref, dropped))
         self.indexes = dict(indexes)
+        self.commit_row = None
         self.unique_indexes = tuple(index for index in indexes.values() if index.unique)
 
     # Invariants, for databases opened with is_debug

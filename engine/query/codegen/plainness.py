@@ -15,12 +15,13 @@ from exdbsql.engine.query.expressions import Call, Expr
 from exdbsql.engine.query.plan import Scan, walk
 from exdbsql.engine.query.statements import CheckedRow, Delete, Insert, Update
 from exdbsql.schema.table import Column as TableColumn
-from exdbsql.schema.table import IndexDef, Table
+from exdbsql.schema.table import IndexColumn, IndexDef, Table
 
 _ARITHMETIC: Final = re.compile(r"\(\{0\} [-+*] \{1\}\)|\(-\{0\}\)")
 _KNOWN: Final[dict[type, frozenset[str]]] = {
     Table: frozenset(("id", "name", "kind", "columns", "primary_key", "uniques", "checks")),
     IndexDef: frozenset(("name", "table", "columns", "unique")),
+    IndexColumn: frozenset(("name", "descending")),
     TableColumn: frozenset(("name", "type", "not_null", "default")),
     CheckedRow: frozenset(("table", "row_rel", "checks")),
     Insert: frozenset(("row", "source")),
@@ -31,10 +32,10 @@ _KNOWN: Final[dict[type, frozenset[str]]] = {
 """What this module knows how to deal with. Whatever else these values hold, now or some day, makes a statement not plain."""
 
 
-def only_known(value: Any) -> bool:
-    """Whether a value has nothing in the fields that the shortcuts do not know."""
+def only_known(value: Any, *others: str) -> bool:
+    """Whether a value has nothing in the fields that the shortcuts do not know; `others` are fields that the caller knows."""
     known = _KNOWN[type(value)]
-    return all(field.name in known or not getattr(value, field.name) for field in fields(value))
+    return all(f.name in known or f.name in others or not getattr(value, f.name) for f in fields(value))
 
 
 def is_harmless(parts: Any) -> bool:

@@ -5,7 +5,7 @@ everything for the plain case, and gives None, before anything has changed, wher
 
     write(literals, parameters, database) -> 0, 1 or None
 
-The newest row is read under the commit lock, changed, and committed by :func:`exdbsql.engine.single_row.commit_row`. Under a lock
+The newest row is read under the commit lock, changed, and committed by :mod:`exdbsql.engine.single_row`. Under a lock
 nothing may run that takes long or may call back, so only expressions are taken that look at the row and the parameters, and
 simple arithmetic. A table is plain where nothing but types, NOT NULL, CHECK, keys and indexes has a say in a change of its rows;
 a constraint that this module has never heard of makes it not plain.
@@ -30,7 +30,7 @@ from exdbsql.engine.query.parse import Placeholders
 from exdbsql.engine.query.plan import PointAccess, Scan, Values
 from exdbsql.engine.query.runtime import ALL_NAMES
 from exdbsql.engine.query.statements import Change, Delete, Insert, Update
-from exdbsql.engine.single_row import commit_row
+from exdbsql.engine.single_row import row_committer
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.table import TableKind
 
@@ -73,7 +73,6 @@ def compile_write(
     scope: dict[str, Any] = {
         **ALL_NAMES,
         **writer.module.names,
-        "commit_row": commit_row,
         "dictionary": dictionary,
         "lock": database.commit_lock,
     }
@@ -88,8 +87,9 @@ def _is_plain_statement(change: Insert | Update | Delete, dictionary: Dictionary
         return False
     if not all(map(only_known, (change, change.row, table, *table.columns))):
         return False
-    if not all(map(only_known, dictionary.indexes_of(table.name))):
-        return False
+    for index in dictionary.indexes_of(table.name):
+        if not only_known(index) or not all(map(only_known, index.columns)):
+            return False
     return not any(mentions(other, table.name) for other in dictionary.tables.values() if other is not table)
 
 
@@ -111,6 +111,7 @@ class _Writer:
     def __init__(self, change: Insert | Update | Delete, database: Database) -> None:
         self.change = change
         self.name = change.row.table.name
+        self.database = database
         self.module = Module(database)
         self.rows = RowsCompiler(self.module)
         self.table = self.module.store(self.name)
@@ -192,13 +193,14 @@ class _Writer:
         )
 
     def _locked(self, indexes: tuple[Index, ...], lines: list[str], key: str, before: str, after: str) -> list[str]:
-        changed = self.module.bind("indexes", indexes)
+        store = self.module.database.table(self.name)
+        commit = self.module.bind("commit", row_committer(self.database, store, indexes))
         return [
             "with lock:",
             "    if database.dictionary is not dictionary:",
             "        return None",
             *indented(lines),
-            f"    done = commit_row(database, {self.table}, {changed}, {key}, {before}, {after})",
+            f"    done = {commit}({key}, {before}, {after})",
             "if database.prune_wanted:",
             "    database.prune()",
             "return done",
