@@ -136,12 +136,17 @@ def set_aside(changes: Changes, holder: object, links: Links) -> list[TableStore
         The tables where something is reserved, for `release`.
     """
     relied = relied_on(links, changes) if links else []
-    for store, key in relied:
-        store.reserved.rely(holder, key)
-    for store, writes in changes:
-        rows = [row for row in writes.values() if row is not None]
-        store.reserved.take(holder, writes, constraints.claimed_values(store, rows))
-    return [store for store, _ in (*changes, *relied)]
+    stores = [store for store, _ in (*changes, *relied)]
+    try:
+        for store, key in relied:
+            store.reserved.rely(holder, key)
+        for store, writes in changes:
+            rows = [row for row in writes.values() if row is not None]
+            store.reserved.take(holder, writes, constraints.claimed_values(store, rows))
+    except BaseException:  # an interrupt: the caller does not know yet what to give back
+        release(stores, holder)
+        raise
+    return stores
 
 
 def release(stores: Iterable[TableStore], holder: object) -> None:
