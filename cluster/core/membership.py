@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgpack
 
 from exdbsql.cluster.core.messages import CONFIG, Join, JoinRefused, Leave, configuration_to_wire
-from exdbsql.cluster.core.phases import IN_CLUSTER, LEADER, LEFT, RECOVERING
+from exdbsql.cluster.core.phases import IN_CLUSTER, LEADER, LEFT, NORMAL, RECOVERING
 from exdbsql.cluster.core.progress import REPLICATE
 from exdbsql.cluster.core.quorum import Configuration, Member
 from exdbsql.cluster.core.ready import Refused
@@ -52,9 +52,12 @@ class Membership:
     def ask_to_join(self) -> None:
         """Not listed, or with another address: ask everybody, whoever leads will hear.
 
-        A recovering node that hears no leader asks too: the change that listed it may have come to nothing.
+        A recovering node that hears no leader asks too: the change that listed it may have come to nothing. One that sees
+        itself taken off, by a change that it does not know to be committed, waits: it will end by it, or be listed again.
         """
         c = self.core
+        if c.phase == NORMAL and c.configuration.log_index > c.commit and c.id not in c.configuration.ids():
+            return
         listed = c.configuration.member(c.id)
         forgotten = c.phase == RECOVERING and c.leader is None
         if self.leaving or (listed is not None and not forgotten and (listed.addr == c.me.addr or not c.me.addr)):
