@@ -158,6 +158,15 @@ class Replica:
         """Whether `ready()` would give anything: cheap."""
         return self._dirty
 
+    def owes_news(self) -> bool:
+        """Whether this node leads, and some follower has not been told of all that is committed: see `tell`."""
+        return self.core.role == LEADER and self.core.leading.owes_news()
+
+    def tell(self) -> None:
+        """Tell all followers what is committed, in this turn: for a host that is `lazy` otherwise."""
+        self._dirty = True
+        self.core.leading.telling = True
+
     def saved(self, save: Save) -> None:
         """A durable host has synced this save."""
         self._dirty = True

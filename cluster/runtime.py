@@ -17,7 +17,7 @@ Left out: durable nodes (their log on disk) come with the engine's log.
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -66,6 +66,9 @@ without memory too few may remember (R6), and that does not pass by itself."""
 
 HANDOVER_S = 0.2
 """For how long a leader that goes stays to hand over, in s."""
+
+NEWS_S = 0.002
+"""For how long followers may be left without the news that something is committed, where none of them waits for it, in s."""
 
 STATUS_TICKS = 5
 """The status that others read is renewed at events, and every so many ticks."""
@@ -121,6 +124,7 @@ class Runtime:
         self._transport: TcpTransport | None = None
         self._finished: asyncio.Event = asyncio.Event()
         self._pump_due = False
+        self._news_due = False
         self._ticks = 0
         self._led_at = 0.0
         self._connected_to: set[int] = set()
@@ -136,6 +140,7 @@ class Runtime:
             seed=secrets.randbits(63),
             members=members,
             marker=marker,
+            lazy=True,
             quorum_callback=None if self.params.quorumCallback is None else self._ask_application,
         )
 
@@ -320,20 +325,40 @@ class Runtime:
             self._marker_file.write(ready.marker)
         if ready.remove_marker:
             self._marker_file.remove()
-        assert self._transport is not None
-        self._transport.turn.hold()
-        try:
-            for to, message in ready.messages:
-                lane = 0 if messages.is_bulk(message) else None
-                self._transport.send(to, [CONSENSUS, messages.to_wire(message)], lane, may_drop=True)
-        finally:
-            self._transport.turn.let_go()
+        self._send(ready.messages)
         self.proposals.settle(ready.outcomes)
         self.everywhere.advance()
+        self._tell_later()
         if ready.events:
             self._refresh()
             for event in ready.events:
                 self._take_event(event)
+
+    def _send(self, outgoing: Sequence[tuple[int, messages.Message]]) -> None:
+        """All messages of a turn; what several nodes are told alike is packed once."""
+        assert self._transport is not None
+        transport = self._transport
+        packed, data = None, b""
+        transport.turn.hold()
+        try:
+            for to, message in outgoing:
+                if message != packed:
+                    packed, data = message, transport.pack([CONSENSUS, messages.to_wire(message)])
+                transport.send_packed(to, data, 0 if messages.is_bulk(message) else None, may_drop=True)
+        finally:
+            transport.turn.let_go()
+
+    def _tell_later(self) -> None:
+        """Followers that wait for nothing hear of what is committed soon, if nothing else takes it along before."""
+        if not self._news_due and self.replica.owes_news():
+            self._news_due = True
+            asyncio.get_running_loop().call_later(NEWS_S, self._tell)
+
+    def _tell(self) -> None:
+        self._news_due = False
+        if self.replica.owes_news():
+            self.replica.tell()
+            self._pump()
 
     def _refresh(self) -> None:
         status = self.replica.status()

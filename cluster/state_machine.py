@@ -7,7 +7,7 @@ models of a few lines.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Vector = Mapping[int, int]
 """Version vector: origin node id -> up to which counter of that origin everything is here (no gaps below, R10)."""
@@ -16,8 +16,7 @@ Change = tuple[Any, Sequence[Any] | None, int, int]
 """One row on its way: (key, row or None for a tombstone, origin node id, counter); the last two are its dot."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Names one proposal for ever (R4)."""
 
     node_id: int

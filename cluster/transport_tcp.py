@@ -202,7 +202,17 @@ class TcpTransport:
         peer = self._peers.get(node_id)
         if peer is None or not peer.up:
             return False
-        data = encode_frame(frame, self.parameters.compressionLevel)
+        return self.send_packed(node_id, self.pack(frame), lane, may_drop)
+
+    def pack(self, frame: list[Any]) -> bytes:
+        """A frame's bytes, for several calls of `send_packed`."""
+        return encode_frame(frame, self.parameters.compressionLevel)
+
+    def send_packed(self, node_id: int, data: bytes, lane: int | None = None, may_drop: bool = False) -> bool:
+        """`send` for what `pack` gave."""
+        peer = self._peers.get(node_id)
+        if peer is None or not peer.up:
+            return False
         channel = CONTROL if lane is None and len(data) < BULK_FROM else bulk_channel(lane or 0, self.pool)
         link = peer.outgoing.get(channel)
         if link is not None:

@@ -94,7 +94,7 @@ def guard_from_wire(packed: Any) -> TableGuard:
 
 
 def _tuple(value: Any) -> Any:
-    return tuple(map(canonical, value)) if type(value) is list else canonical(value)
+    return tuple(map(canonical, value)) if type(value) in (list, tuple) else canonical(value)
 
 
 def _columns_from_wire(packed: Any) -> Columns:

@@ -7,12 +7,12 @@ transaction also has guards: what it read.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from exdbsql.engine.guards import TableGuard, guard_from_wire
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
-from exdbsql.schema.codec import pack, unpack
+from exdbsql.schema.codec import pack, unpack_tuples
 from exdbsql.schema.errors import ProtocolError
 
 
@@ -49,11 +49,14 @@ class WriteSet:
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> "WriteSet":
         """The write set that `to_bytes` gave; ProtocolError where `data` is none."""
         try:
-            position, tables, *guards = unpack(data)
+            position, tables, *guards = unpack_tuples(data)
             guarded = tuple(map(guard_from_wire, guards[0])) if guards else ()
             return cls(int(position), tuple(_table_writes(table) for table in tables), guarded)
         except (TypeError, ValueError) as problem:
             raise ProtocolError(f"these bytes are no write set: {problem}") from problem
+
+
+_ROWS: Final = frozenset({tuple, type(None)})
 
 
 def key_from_wire(key: Any) -> Key:
@@ -68,8 +71,9 @@ def row_from_wire(row: Any) -> Row | None:
 
 def _table_writes(packed: Any) -> TableWrites:
     table_id, shape, keys, rows = packed
-    paired = zip(map(key_from_wire, keys), map(row_from_wire, rows), strict=True)
-    return TableWrites(int(table_id), str(shape), dict(paired))
+    if not _ROWS.issuperset(map(type, rows)):
+        raise ProtocolError("these bytes are no write set: a row is no array")
+    return TableWrites(int(table_id), str(shape), dict(zip(keys, rows, strict=True)))
 
 
 def write_set_of(

@@ -367,10 +367,12 @@ class Replication:
         """One committed entry: None, or the error that makes it void, the same on every node."""
         if self._kept:
             self._kept.bring_back()
-        match codec.unpack(command):
-            case [str(kind), bytes(token), bytes(data)] if kind == _TRANSACTION:
-                prepared = self._prepared.pop(token, None)
-                return self._engine.apply_write_set(index, origin.node_id, WriteSet.from_bytes(data), prepared)
+        unpacked = codec.unpack(command)
+        if type(unpacked) is list and len(unpacked) == 3 and unpacked[0] == _TRANSACTION:  # nearly always
+            _, token, data = unpacked
+            prepared = self._prepared.pop(token, None)
+            return self._engine.apply_write_set(index, origin.node_id, WriteSet.from_bytes(data), prepared)
+        match unpacked:
             case [str(kind), str(text)] if kind == _DDL:
                 return self._apply_ddl(index, text)
             case [str(kind), bytes(ahead), bytes(data)] if kind == early_data.PART:

@@ -81,6 +81,11 @@ def unpack(data: bytes | bytearray | memoryview, *, max_bytes: int | None = None
     return _unpack(data, max_bytes, use_list=True)
 
 
+def unpack_tuples(data: bytes | bytearray | memoryview, *, max_bytes: int | None = None) -> Any:
+    """As `unpack`, but lists and tuples come back as tuples."""
+    return _unpack(data, max_bytes, use_list=False)
+
+
 def pack_rows(rows: Iterable[Sequence[Any]]) -> bytes:
     """Rows (tuples of stored values) as bytes."""
     return pack(rows if isinstance(rows, (list, tuple)) else list(rows))

@@ -5,6 +5,10 @@ Appends are made in `flush`, once per turn of the host: everything proposed in b
 The commit rule is Raft's: an entry of the leader's own term that a quorum holds is committed, and all before it. Acks
 of recovering nodes count (R6 b). A node that reports itself as recovering gets a RECOVERY entry that names its
 incarnation; when that is committed there, its recovery is over: the leader surely appended it after the node asked.
+
+That something is committed is news to a follower. It travels with the next entries; by itself, at once, if it is about
+the cluster's own entries or about what the follower itself proposed, for there somebody waits. For the rest a host may
+be `lazy` (settings): then it goes by itself when the host says so, or with the next tick.
 """
 
 from __future__ import annotations
@@ -16,8 +20,10 @@ import msgpack
 
 from exdbsql.cluster.core.following import REFUSED, TAKEN
 from exdbsql.cluster.core.messages import (
+    COMMAND,
     CONFIG,
     NOOP,
+    READ_MARK,
     RECOVERY,
     Append,
     AppendReply,
@@ -46,6 +52,10 @@ class Leading:
         self.heartbeat_at = 0
         self.handing_to: int | None = None
         self.handing_until = 0
+        self.telling = False
+        """Whether this turn tells everybody what is committed."""
+        self._news: dict[int, int] = {}
+        self._news_for_all = 0
 
     # ---- beginning and end ----
 
@@ -54,6 +64,7 @@ class Leading:
         c = self.core
         self.progress = {}
         self.handing_to = None
+        self._news, self._news_for_all = {}, c.log.last_index
         self.sync_members()
         if c.log.last_index == 0:
             # A founder's first entry tells the list to nodes that replay the log from its beginning.
@@ -139,6 +150,7 @@ class Leading:
     def tick(self) -> None:
         """Heartbeats; and check-quorum: a leader that a quorum no longer answers steps down."""
         c = self.core
+        self.telling = True
         self.sync_members()
         if c.now >= self.heartbeat_at:
             self._beat()
@@ -236,15 +248,39 @@ class Leading:
         for node_id, p in list(self.progress.items()):
             if node_id in c.present:
                 self._feed(node_id, p)
+        self.telling = False
 
     def _commit(self) -> None:
         c = self.core
-        if c.role != LEADER:
+        if c.role != LEADER or c.log.last_index == c.commit:
             return
         own = c.stable if c.config.durable else c.log.last_index
         index = self.committed([(i, p.match) for i, p in self.progress.items()] + [(c.id, own)])
         if index > c.commit and c.log.term_at(index) == c.term:
+            if c.config.lazy:
+                self._note_news(c.commit + 1, index)
             c.commit_to(index)
+
+    def _note_news(self, first: int, last: int) -> None:
+        """Who waits for these, which are committed now."""
+        entry_at, news = self.core.log.entry, self._news
+        for index in range(first, last + 1):
+            entry = entry_at(index)
+            if entry.kind == COMMAND or entry.kind == READ_MARK:
+                news[entry.node_id] = index
+            else:
+                self._news_for_all = index
+
+    def _is_news(self, to: int, p: Progress) -> bool:
+        """Whether a follower is to hear at once of what is committed."""
+        if self.telling or not self.core.config.lazy or p.recovering:
+            return True
+        return p.sent_commit < self._news_for_all or p.sent_commit < self._news.get(to, 0)
+
+    def owes_news(self) -> bool:
+        """Whether a follower that is there has not been told of all that is committed."""
+        c = self.core
+        return any(p.sent_commit < c.commit and i in c.present for i, p in self.progress.items())
 
     def committed(self, matches: list[tuple[int, int]]) -> int:
         """The highest index that a quorum holds, by what each node acknowledged."""
@@ -267,7 +303,7 @@ class Leading:
         else:
             while p.next <= log.last_index and p.inflight < c.config.max_inflight:
                 self._append_to(to, p, c.config.max_append_entries)
-            if p.sent_commit < c.commit and p.next > log.last_index:
+            if p.sent_commit < c.commit and p.next > log.last_index and self._is_news(to, p):
                 self._append_to(to, p, 0)
 
     def _append_to(self, to: int, p: Progress, max_entries: int) -> None:
@@ -276,7 +312,7 @@ class Leading:
         entries = log.batch(p.next, max_entries, c.config.max_append_bytes) if max_entries else ()
         term = log.term_at(prev)
         assert term is not None
-        c.send(to, Append(c.cluster, c.term, prev, term, entries, c.commit))
+        c.send(to, Append(c.cluster, c.term, prev, term, entries, c.commit, c.begun.get(term, 0)))
         p.inflight += 1
         p.sent_commit = min(c.commit, prev + len(entries))
         if p.state == REPLICATE:

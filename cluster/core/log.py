@@ -15,13 +15,14 @@ ENTRY_OVERHEAD = 120
 class Log:
     """A list of entries that knows its place, its terms and its size."""
 
-    __slots__ = ("_entries", "base_index", "base_term", "size")
+    __slots__ = ("_batch", "_entries", "base_index", "base_term", "size")
 
     def __init__(self, base_index: int = 0, base_term: int = 0, entries: Iterable[Entry] = ()) -> None:
         self.base_index = base_index
         self.base_term = base_term
         self._entries: list[Entry] = list(entries)
         self.size = sum(len(e.data) + ENTRY_OVERHEAD for e in self._entries)
+        self._batch: tuple[tuple[int, int, int, int], tuple[Entry, ...]] = ((0, 0, 0, 0), ())
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -58,6 +59,7 @@ class Log:
         place = index - self.base_index - 1
         self.size -= sum(len(e.data) + ENTRY_OVERHEAD for e in self._entries[place:])
         del self._entries[place:]
+        self._forget_batch()
 
     def compact_to(self, index: int) -> None:
         """Forget the entries up to `index`; they must be there and applied."""
@@ -67,15 +69,25 @@ class Log:
         self.size -= sum(len(e.data) + ENTRY_OVERHEAD for e in self._entries[:place])
         del self._entries[:place]
         self.base_index, self.base_term = index, term
+        self._forget_batch()
 
     def reset(self, index: int, term: int) -> None:
         """Begin again behind a snapshot."""
         self._entries.clear()
         self.base_index, self.base_term, self.size = index, term, 0
+        self._forget_batch()
 
     def batch(self, first: int, max_entries: int, max_bytes: int) -> tuple[Entry, ...]:
-        """Entries from `first` on, within the bounds, but at least one if there is one."""
-        place = first - self.base_index - 1
+        """Entries from `first` on, within the bounds, but at least one if there is one.
+
+        Several nodes ask for the same one after another, and get the very same tuple.
+        """
+        asked = (first, self.last_index, max_entries, max_bytes)
+        if asked != self._batch[0]:
+            self._batch = (asked, self._cut(first - self.base_index - 1, max_entries, max_bytes))
+        return self._batch[1]
+
+    def _cut(self, place: int, max_entries: int, max_bytes: int) -> tuple[Entry, ...]:
         some = self._entries[place : place + max_entries]
         size = 0
         for count, entry in enumerate(some):
@@ -83,6 +95,9 @@ class Log:
             if size > max_bytes and count:
                 return tuple(some[:count])
         return tuple(some)
+
+    def _forget_batch(self) -> None:
+        self._batch = ((0, 0, 0, 0), ())
 
     def entries_from(self, first: int) -> tuple[Entry, ...]:
         """All entries from `first` on."""

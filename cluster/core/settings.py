@@ -27,6 +27,8 @@ class ReplicaConfig:
         max_inflight: Append messages on the way to one node before it has answered.
         compact_entries, compact_bytes: the log keeps at most about so much of what is applied.
         max_outstanding: submitted and not yet settled; `submit` beyond it raises.
+        lazy: a leader tells followers which nobody waits at of what is committed with the next entries, when the host calls
+            `tell`, or at the next tick; else at once.
         quorum_callback: replaces the rank rule; gets the ids of the other nodes in question.
     """
 
@@ -48,4 +50,5 @@ class ReplicaConfig:
     compact_entries: int = 200_000
     compact_bytes: int = 64 << 20
     max_outstanding: int = 100_000
+    lazy: bool = False
     quorum_callback: QuorumCallback | None = None

@@ -84,6 +84,7 @@ class SimNode:
             marker=self.marker,
             saved=self.disk.read() if self.durable else None,
             durable=self.durable,
+            lazy=seed % 2 == 0,
             **timing,
         )
         self.replica = Replica(config, self.machine)
