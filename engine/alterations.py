@@ -91,12 +91,17 @@ def _first_value(default: str | None) -> str:
     return "NULL" if default is None else default
 
 
-def refuse_unstable(before: Dictionary, made: Dictionary) -> None:
-    """Refuse a new generated column or index whose values would be others each time.
+def check_expressions(before: Dictionary, made: Dictionary) -> None:
+    """Refuse a new generated column or index whose values would be others each time, and views that cannot be bound.
 
     Raises:
-        ProgrammingError: 42P17.
+        ProgrammingError: 42P17; what binding a view finds.
+        NotSupportedError: a view of what exdbsql lacks.
     """
+    if made.views and (made.views != before.views or made.tables != before.tables):
+        from exdbsql.engine.query.view_checks import check_views
+
+        check_views(made)
     for name, table in made.tables.items():
         if before.tables.get(name) is not table:
             for column in table.columns:

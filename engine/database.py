@@ -6,7 +6,7 @@ replaced as one value, so that a snapshot knows which position of the log it saw
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from exdbsql.engine import commits, constraints, replicated_state
@@ -23,6 +23,7 @@ from exdbsql.engine.overlay import Overlay
 from exdbsql.engine.read_set import ReadSet
 from exdbsql.engine.references import NO_LINKS, Links
 from exdbsql.engine.row_ids import RowIds
+from exdbsql.engine.sequences import SequenceLog, SequenceValues
 from exdbsql.engine.serializable import (
     SERIALIZABLE,
     RecentChanges,
@@ -49,7 +50,10 @@ class Database:
     Attributes:
         dictionary: the definitions in force.
         tables: the tables by name; replaced, never changed, by DDL.
+        name: what current_database() gives.
         links: the foreign keys between them; replaced with them.
+        sequences: where the sequences have got to.
+        sequence_log: in a cluster, what moves them on all nodes.
         head: (version, log position) that a new snapshot sees.
         snapshots: the open ones.
         unpruned: tables that hold something for older snapshots.
@@ -71,7 +75,10 @@ class Database:
         self.dictionary = Dictionary(next_table_id=dictionary.next_table_id)
         self.tables: dict[str, TableStore] = {}
         self.tables_by_id: dict[int, TableStore] = {}
+        self.name = ""
         self.links: Links = NO_LINKS
+        self.sequences = SequenceValues()
+        self.sequence_log: SequenceLog | None = None
         self.head: tuple[int, int] = (0, 0)
         self.snapshots = SnapshotRegistry()
         self.unpruned: dict[TableStore, None] = {}
@@ -167,7 +174,12 @@ class Database:
         changes = commits.changes_of(transaction)
         if not changes:
             return
-        if len(changes) == 1 and type(transaction) is Transaction and commit_transaction(self, transaction, *changes[0]):
+        if (
+            len(changes) == 1
+            and not self.links.concern(changes[0][0])
+            and type(transaction) is Transaction
+            and commit_transaction(self, transaction, *changes[0])
+        ):
             self._prune_if_wanted()
             return
         with self.commit_lock:
@@ -393,20 +405,54 @@ class Database:
         origin_node: int,
         base: str,
         statements: Iterable[DdlStatement],
+        sequences: Mapping[int, int],
         write_set: WriteSet,
         prepared: PreparedCommit | None,
     ) -> Error | None:
         """Certify and apply an entry with DDL and rows of one transaction; else as `apply_write_set`.
 
-        `base` and the statements are those of :class:`~exdbsql.engine.commits.DefinitionChange`.
+        `base`, the statements and the sequences are those of :class:`~exdbsql.engine.commits.DefinitionChange`.
         """
         with self.commit_lock:
             self._require_later(position)
             self.certification.advance(position)
-            verdict = apply_with_ddl(self, position, origin_node, base, statements, write_set, prepared)
+            verdict = apply_with_ddl(
+                self, position, origin_node, base, statements, sequences, write_set, prepared
+            )
             self.prune_locked()
         self._prune_if_wanted()
         return verdict
+
+    # Sequences
+
+    def set_sequence(self, sequence_id: int, upcoming: int) -> None:
+        """Have a sequence go on from `upcoming`, on all nodes."""
+        if self.in_cluster and self.sequence_log is not None:
+            self.sequence_log.set(sequence_id, upcoming)
+        else:
+            self.sequences.set(sequence_id, upcoming)
+
+    def apply_sequence_take(self, position: int, sequence_id: int, number: int) -> tuple[int, int] | Error:
+        """An entry of the log: a node takes values. (first, how many), or why there are none, the same on every node."""
+        with self.commit_lock:
+            self._require_later(position)
+            self.certification.advance(position)
+            self.head = (self.head[0], position)
+            for sequence in self.dictionary.sequences.values():
+                if sequence.id == sequence_id:
+                    try:
+                        return self.sequences.take(sequence, number)
+                    except Error as error:
+                        return error
+        return ProgrammingError(f"sequence number {sequence_id} does not exist", sqlstate=UNDEFINED_TABLE)
+
+    def apply_sequence_set(self, position: int, sequence_id: int, upcoming: int) -> None:
+        """An entry of the log: a sequence goes on from `upcoming`."""
+        with self.commit_lock:
+            self._require_later(position)
+            self.certification.advance(position)
+            self.head = (self.head[0], position)
+            self.sequences.set(sequence_id, upcoming)
 
     def export_replicated(self, max_rows: int = 0, max_bytes: int = 0) -> Iterator[bytes]:
         """The replicated state as chunks; :func:`exdbsql.engine.replicated_state.export_replicated`."""

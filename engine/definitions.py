@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from exdbsql.engine.alterations import refuse_unstable, refuse_volatile, row_change, single_steps
+from exdbsql.engine.alterations import check_expressions, refuse_volatile, row_change, single_steps
 from exdbsql.engine.definition_changes import needs_rebuild, refuse_by_rows
 from exdbsql.engine.index import Index
 from exdbsql.engine.rebuilds import build_index, rebuilt, same_key, unique_definitions
@@ -154,7 +154,7 @@ def _single_step(
     in_log: bool,
 ) -> None:
     before = adoption.made
-    refuse_unstable(before, made)
+    check_expressions(before, made)
     stores = adoption.stores
     for table in made.tables.values():
         store = stores.get(table.id)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from exdbsql.engine import constraints
-from exdbsql.engine.alterations import refuse_unstable, refuse_volatile, row_change, single_steps
+from exdbsql.engine.alterations import check_expressions, refuse_volatile, row_change, single_steps
 from exdbsql.engine.definition_changes import needs_rebuild
 from exdbsql.engine.overlay import Overlay
 from exdbsql.engine.rebuilds import RowChange, rebuilt, same_key
@@ -99,7 +99,7 @@ def _single_step(
     transaction: "Transaction", catalog: PrivateCatalog, statement: DdlStatement, made: Dictionary
 ) -> PrivateCatalog:
     before = catalog.dictionary
-    refuse_unstable(before, made)
+    check_expressions(before, made)
     stores = {store.definition.id: store for store in catalog.tables.values()}
     tables: dict[str, TableStore] = {}
     copied = dict(catalog.copied)

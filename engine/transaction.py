@@ -17,12 +17,13 @@ from exdbsql.engine.overlay import ABSENT, Overlay
 from exdbsql.engine.private_catalog import PrivateCatalog, Step, execute_privately
 from exdbsql.engine.reads import Reads
 from exdbsql.engine.reference_actions import check_all, settle_statement
-from exdbsql.engine.references import Reference, deferrable_named
+from exdbsql.engine.references import Links, Reference, deferrable_named
 from exdbsql.engine.row_rules import row_rules
 from exdbsql.engine.session_sequences import NOTHING_GIVEN, GivenValues, Sequences
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.ddl_statements import DdlStatement
+from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import InterfaceError, OperationalError
 from exdbsql.schema.sqlstate import NO_ACTIVE_SQL_TRANSACTION, READ_ONLY_SQL_TRANSACTION
 from exdbsql.schema.table import TableKind
@@ -246,6 +247,11 @@ class Transaction(Reads):
                 overlay.take_back(key, previous)
         self._statement_start = min(self._statement_start, length)
 
+    @property
+    def database_name(self) -> str:
+        """current_database()."""
+        return self._database.name
+
     # Sequences
 
     @property
@@ -255,7 +261,17 @@ class Transaction(Reads):
             self.given_values = GivenValues()
         return Sequences(self._database, self)
 
+    @property
+    def dictionary(self) -> Dictionary:
+        """The definitions that it sees."""
+        return self._database.dictionary if self.catalog is None else self.catalog.dictionary
+
     # Foreign keys
+
+    @property
+    def links(self) -> Links:
+        """The foreign keys that it sees."""
+        return self._database.links if self.catalog is None else self.catalog.links
 
     def moved_to(self, store: TableStore, key: Key) -> Key | None:
         """The key that the statement gave to the row of `key`, or None where it gave none."""

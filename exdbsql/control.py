@@ -9,6 +9,7 @@ and SHOW, and the exchange of DISTRIBUTED tables (REFERENCE section 3)::
     SET CONSTRAINTS {ALL | name, …} {DEFERRED | IMMEDIATE}
     SET TRANSACTION mode, …                  SET SESSION CHARACTERISTICS AS TRANSACTION mode, …
     SET [SESSION] name {TO | =} value        SHOW name…
+    TRUNCATE [TABLE] t, … [RESTART IDENTITY] [CASCADE]
     SCATTER [TABLE] {x, … | ALL} TO   {ALL | [NODE] 1, …}
     GATHER  [TABLE] {x, … | ALL} FROM {ALL | [NODE] 1, …}
     ALTER CLUSTER …                          :mod:`exdbsql.cluster_statements`
@@ -103,6 +104,15 @@ class SetConstraints:
 
 
 @dataclass(frozen=True, slots=True)
+class Truncate:
+    """TRUNCATE: the tables, whether their sequences begin anew, and whether tables that refer to them go along."""
+
+    tables: tuple[str, ...]
+    restart: bool
+    cascade: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Show:
     """SHOW; the words in lower case, quoted names as they are. `position` is the first word's in `text`."""
 
@@ -128,6 +138,7 @@ Control = (
     | RollbackTo
     | Release
     | SetConstraints
+    | Truncate
     | SetModes
     | SetVariable
     | Show
@@ -234,6 +245,26 @@ def _set_constraints(reader: TokenReader) -> Control:
     return SetConstraints(names, _one_of(reader, "deferred", "immediate") == "deferred")
 
 
+def _truncate(reader: TokenReader) -> Control:
+    reader.accept("table")
+    if reader.next_is("only"):
+        raise reader.not_supported("ONLY")
+    tables = [_table(reader)]
+    while reader.accept_symbol(","):
+        tables.append(_table(reader))
+    restart = reader.accept("restart", "identity")
+    if not restart:
+        reader.accept("continue", "identity")
+    cascade = reader.accept("cascade")
+    if not cascade:
+        reader.accept("restrict")
+    return Truncate(tuple(tables), restart, cascade)
+
+
+def _table(reader: TokenReader) -> str:
+    return _dotted(reader, reader.name("the name of a table")).removeprefix("public.")
+
+
 def _dotted(reader: TokenReader, name: str) -> str:
     while reader.accept_symbol("."):
         name += "." + reader.name("the rest of the name")
@@ -319,6 +350,7 @@ _READERS: dict[str, Callable[[TokenReader], Control | None]] = {
     "release": _release,
     "set": _set,
     "show": _show,
+    "truncate": _truncate,
     "scatter": _scatter,
     "gather": _gather,
 }

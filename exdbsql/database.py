@@ -36,6 +36,7 @@ class Database:
     def __init__(self, name: str, engine: Engine, replication: Replication | None = None) -> None:
         self.name = name
         self.engine = engine
+        engine.name = name
         self.statements = StatementCache(engine)
         self.watch = StatementWatch()
         self.replication = replication

@@ -23,6 +23,7 @@ from exdbsql.control import (
     SetSavepoint,
     SetVariable,
     Show,
+    Truncate,
 )
 from exdbsql.result import Answer, Shape
 from exdbsql.schema import sqlstate as states
@@ -30,6 +31,7 @@ from exdbsql.schema.errors import InternalError, OperationalError, ProgrammingEr
 from exdbsql.show import exchange_answer, show
 from exdbsql.statement_cache import DdlText
 from exdbsql.transaction_block import TransactionBlock
+from exdbsql.truncation import truncate
 
 if TYPE_CHECKING:
     from exdbsql.database import Database
@@ -64,6 +66,10 @@ def run_own(session: "Session", database: "Database", statement: Control | DdlTe
             return _set_modes(session, modes, for_session)
         case SetConstraints(names, deferred):
             return _set_constraints(session, names, deferred)
+        case Truncate():
+            block.check_writable("TRUNCATE")
+            session.change_as_one(lambda transaction: truncate(transaction, session.tables, statement))
+            return _done("TRUNCATE TABLE")
         case SetVariable(name, value):
             return _set(session, name, value)
         case Show():

@@ -13,7 +13,7 @@ Threads: one at a time; a second one gets an InterfaceError, not a mixed-up tran
 which also tells `cancel` whom to stop.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import get_ident
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,8 @@ from exdbsql.cancellation import BUSY, ENDED, Cancellation, StatementCancelled
 from exdbsql.cluster_calls import NodeCalls
 from exdbsql.control import READ_COMMITTED, Commit, Control, Rollback, RollbackTo
 from exdbsql.engine.catalog import Catalog
-from exdbsql.engine.transaction import REPEATABLE_READ
+from exdbsql.engine.table import TableStore
+from exdbsql.engine.transaction import REPEATABLE_READ, Transaction
 from exdbsql.guarantees import Guarantees
 from exdbsql.interface import DISCONNECTED, FAILED, IDLE, OPEN
 from exdbsql.own_statements import run_own
@@ -411,6 +412,32 @@ class Session:
             return
         self._database.require_quorum()
         block.enter().execute_ddl(ddl.statement, ddl.text)
+        if block.log is not None:
+            block.log.give_up()
+        self._choose_catalog()
+
+    @property
+    def tables(self) -> Mapping[str, TableStore]:
+        """The tables that this session sees."""
+        return self._catalog.tables
+
+    def change_as_one(self, change: Callable[[Transaction], None]) -> None:
+        """Run a change of rows that was not planned, in the open transaction or as one of its own.
+
+        Raises:
+            Error: what `change` or the commit raises; what it did is undone then.
+        """
+        block, alone = self.block, self.block.alone
+        try:
+            change(block.enter())
+            if alone:
+                self._commit_block()
+        except BaseException:
+            if alone:
+                block.rollback()
+            raise
+        finally:
+            self._running.thread = 0
         if block.log is not None:
             block.log.give_up()
         self._choose_catalog()

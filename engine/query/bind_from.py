@@ -25,6 +25,7 @@ from exdbsql.engine.query.plan import (
 )
 from exdbsql.engine.query.scope import Scope, Source, Visible, table_source
 from exdbsql.schema import sqlstate
+from exdbsql.schema.table import View
 from exdbsql.schema.types import TEXT
 
 if TYPE_CHECKING:
@@ -96,11 +97,25 @@ class FromBinder:
         if cte is not None:
             self.scope.add(self._source(alias, rel, cte.columns, names, node), node)
             return CteScan(rel, cte.number, alias, len(cte.columns))
+        view = self.context.view(node)
+        if view is not None:
+            return self._view(view, alias, names, rel, node)
         table = self.context.table(node)
         source = table_source(table, alias, rel)
         source.names = self._renamed(source.names, names, node)
         self.scope.add(source, node)
         return Scan(rel, table.name, alias, len(table.columns))
+
+    def _view(self, view: View, alias: str, names: Sequence[str], rel: int, node: exp.Table) -> Plan:
+        """A view is its query, bound for itself: it sees neither the statement's literals nor its common tables."""
+        inner, plan = self.queries.bind_text(view.query, rel)
+        plan = convert_outputs(inner, plan, [c.type or TEXT for c in output_columns(plan)])
+        self.context.take_over(inner)
+        columns = output_columns(plan)
+        source = self._source(alias, rel, columns, view.columns, node)
+        source.names = self._renamed(source.names, names, node)
+        self.scope.add(source, node)
+        return Derived(rel, plan, alias, len(columns))
 
     def _subquery(self, node: exp.Subquery, outer: exp.Expr, *, lateral: bool) -> Plan:
         inner = node.this

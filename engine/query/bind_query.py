@@ -20,6 +20,7 @@ from exdbsql.engine.query.context import StatementContext, name_of
 from exdbsql.engine.query.expressions import Const, Expr
 from exdbsql.engine.query.grouping import Grouping
 from exdbsql.engine.query.outputs import Output, convert_outputs, output_name
+from exdbsql.engine.query.parse import parse_statement
 from exdbsql.engine.query.plan import (
     Aggregate,
     CteScan,
@@ -78,6 +79,13 @@ class QueryBinder:
         if isinstance(node, exp.Values):
             return self._values(node, parent)
         raise self.context.unsupported(node, f"{type(node).__name__.upper()} as a query")
+
+    def bind_text(self, query: str, rel: int) -> tuple[StatementContext, Plan]:
+        """The plan of a view's query, whose literals are constants, with relation numbers above `rel`."""
+        parsed = parse_statement(query)
+        inner = StatementContext.of(parsed, self.context.dictionary, ())
+        inner.next_rel, inner.next_cte = max(rel, self.context.next_rel), self.context.next_cte
+        return inner, settle(inner, QueryBinder(inner).bind(parsed.tree, None))
 
     # WITH
 

@@ -18,7 +18,7 @@ from exdbsql.schema import sqlstate
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import DatabaseError, NotSupportedError, ProgrammingError
 from exdbsql.schema.identifiers import did_you_mean
-from exdbsql.schema.table import Table
+from exdbsql.schema.table import Table, View
 from exdbsql.schema.types import SqlType
 
 STRICT: Final = "strict"
@@ -133,7 +133,19 @@ class StatementContext:
         slot.type = target
         return Param(target, False, expr.slot)
 
+    def take_over(self, inner: "StatementContext") -> None:
+        """Go on with the numbers and the tables of the context of a view."""
+        self.next_rel, self.next_cte = inner.next_rel, inner.next_cte
+        self.tables.update(inner.tables)
+
     # names and errors
+
+    def view(self, node: exp.Table) -> View | None:
+        """The view that a name means, or None."""
+        schema = node.args.get("db")
+        if schema is not None and name_of(schema) != "public":
+            return None
+        return self.dictionary.views.get(name_of(node.this))
 
     def table(self, node: exp.Table) -> Table:
         """The table that a name means."""
@@ -142,6 +154,8 @@ class StatementContext:
         if node.args.get("catalog") or (schema is not None and name_of(schema) != "public"):
             raise self.unsupported(node.this, "a schema other than public")
         table = self.dictionary.tables.get(name)
+        if table is None and name in self.dictionary.views:
+            raise self.unsupported(node.this, f'changing the view "{name}"')
         if table is None:
             raise self.error(
                 node.this,

@@ -29,6 +29,9 @@ from exdbsql.schema.types import (
     SqlType,
 )
 
+VERSION_TEXT: Final = "PostgreSQL 15.0 (the dialect of exdbsql)"
+"""What version() gives: programs read the number, to know what they may ask for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Function:
@@ -110,6 +113,9 @@ def _overloads() -> list[Function]:
     add("md5", (TEXT,), TEXT, "md5_hex({0})")
     add("table_digest", (TEXT,), TEXT, "table_digest(txn, {0})")
 
+    add("version", (), TEXT, repr(VERSION_TEXT))
+    add("current_database", (), TEXT, "txn.database_name")
+    add("current_schema", (), TEXT, "'public'")
     add("nextval", (TEXT,), BIGINT, "txn.sequences.next({0})")
     add("currval", (TEXT,), BIGINT, "txn.sequences.current({0})")
     add("lastval", (), BIGINT, "txn.sequences.last()")
@@ -140,6 +146,10 @@ def _by_name() -> dict[str, list[Function]]:
 FUNCTIONS: Final = _by_name()
 
 NODE_FUNCTIONS: Final[dict[type[exp.Expr], tuple[str, tuple[str, ...]]]] = {
+    exp.CurrentVersion: ("version", ()),
+    exp.CurrentDatabase: ("current_database", ()),
+    exp.CurrentCatalog: ("current_database", ()),
+    exp.CurrentSchema: ("current_schema", ()),
     exp.Abs: ("abs", ("this",)),
     exp.Round: ("round", ("this", "decimals")),
     exp.Floor: ("floor", ("this",)),

@@ -179,7 +179,6 @@ UNSUPPORTED = [
     ("create index i on t (a ^text_ops)", "operator class"),
     ("create index i on t using ^gin (a)", "this index method"),
     ("create index ^concurrently i on t (a)", "CONCURRENTLY"),
-    ("^create view v as select 1", "CREATE VIEW"),
     ("^create or replace function f()", "CREATE FUNCTION"),
     ("^create materialized view v", "CREATE VIEW"),
     ("^drop schema s", "DROP SCHEMA"),
