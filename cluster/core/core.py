@@ -109,6 +109,9 @@ class Core:
         self.leader: int | None = None
         self.heard_leader_ms = -1
         self.log = Log()
+        self.begun: dict[int, int] = {}
+        """Term -> incarnation of the leader whose entry begins it in this log. Where an application's quorum rule has let
+        two lead in one term, index and term do not tell their entries apart, and this does (R5)."""
         self.commit = 0
         self.applied = 0
         self.stable = 0
@@ -353,6 +356,8 @@ class Core:
 
     def append(self, entry: Entry) -> None:
         """Add an entry; a configuration is in force from here on (R7)."""
+        if entry.term != self.log.last_term:
+            self.begun[entry.term] = entry.incarnation
         self.log.append(entry)
         if entry.kind == CONFIG:
             index = self.log.last_index
@@ -371,6 +376,7 @@ class Core:
         """Drop uncommitted entries that another leader's history does not have."""
         assert index > self.commit, "R5: a committed entry is never truncated"
         self.log.truncate_from(index)
+        self.begun = {t: leader for t, leader in self.begun.items() if t <= self.log.last_term}
         self._unsaved_from = index if self._unsaved_from is None else min(self._unsaved_from, index)
         self.stable = min(self.stable, index - 1)
         while self.special and self.special[-1] >= index:
@@ -422,6 +428,7 @@ class Core:
         self.port.install(pieces, index)
         was_member = self.id in self.configurations[-1].ids()
         self.log.reset(index, term)
+        self.begun.clear()
         self.commit = self.applied = self.stable = index
         self.configurations = [configuration]
         self.special.clear()
@@ -449,6 +456,7 @@ class Core:
             index, term, configuration = self.snapshot_place()
             self._unsaved_snapshot = SnapshotData(index, term, configuration, tuple(self.port.pieces()))
         log.compact_to(target)
+        self.begun = {t: leader for t, leader in self.begun.items() if t >= log.base_term}
         while len(self.configurations) > 1 and self.configurations[1].log_index <= target:
             self.configurations.pop(0)
 

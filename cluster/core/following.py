@@ -12,7 +12,6 @@ import msgpack
 from exdbsql.cluster.core.messages import (
     Append,
     AppendReply,
-    Entry,
     Heartbeat,
     HeartbeatReply,
     SnapshotChunk,
@@ -60,7 +59,7 @@ class Following:
             if hint >= 0:
                 self._reply(sender, False, hint)
             return
-        if not self._take(m.prev_index, m.entries):
+        if not self._take(m):
             return
         match = m.prev_index + len(m.entries)
         self.core.commit_to(min(m.commit, match))
@@ -72,7 +71,7 @@ class Following:
         if m.prev_index > log.last_index:
             return log.last_index
         term = log.term_at(m.prev_index)
-        if term is None or term == m.prev_term:
+        if term is None or (term == m.prev_term and self._same_leader(term, m.prev_leader)):
             return None
         if m.prev_index <= commit:
             self._halt(m.prev_index, term, m.prev_term)
@@ -82,14 +81,21 @@ class Following:
             place -= 1
         return place
 
-    def _take(self, prev_index: int, entries: tuple[Entry, ...]) -> bool:
+    def _same_leader(self, term: int, leader: int) -> bool:
+        """Whether the entries of a term come from one leader here and there, as far as that is known."""
+        mine = self.core.begun.get(term, 0)
+        return mine == leader or not mine or not leader
+
+    def _take(self, m: Append) -> bool:
         """Add what is new; drop what contradicts it. False when this node had to halt."""
         c = self.core
-        for index, entry in enumerate(entries, prev_index + 1):
+        before = m.prev_term
+        for index, entry in enumerate(m.entries, m.prev_index + 1):
+            begins, before = entry.term != before, entry.term
             if index <= c.log.base_index:
                 continue
             term = c.log.term_at(index)
-            if term == entry.term:
+            if term == entry.term and (not begins or self._same_leader(term, entry.incarnation)):
                 continue
             if term is not None:
                 if index <= c.commit:

@@ -31,7 +31,7 @@ MEMBER = Member(3, "host:1", 2)
 EXAMPLES: list[msg.Message] = [
     msg.Hello(5, 6, "waiting", MEMBER, (MEMBER,), 0, 1, False),
     msg.Answer(6, 5, 2, Configuration(4, (MEMBER,), (MEMBER, Member(4, "", 0)))),
-    msg.Append(6, 2, 9, 1, (Entry(2, msg.COMMAND, 3, 5, 7, 6, b"data"),), 8),
+    msg.Append(6, 2, 9, 1, (Entry(2, msg.COMMAND, 3, 5, 7, 6, b"data"),), 8, 5),
     msg.Propose(6, 5, (msg.Proposal(msg.COMMAND, 1, 0, b"data"),)),
     msg.SnapshotReply(6, 2, 5, 9, -1),
 ]

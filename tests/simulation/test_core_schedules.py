@@ -28,7 +28,7 @@ from exdbsql.cluster.core.messages import (
     VoteRequest,
     configuration_to_wire,
 )
-from exdbsql.cluster.core.quorum import Configuration, Member
+from exdbsql.cluster.core.quorum import Configuration, Member, QuorumRule
 from exdbsql.cluster.core.ready import Save
 
 A, B, C, D = range(4)
@@ -50,9 +50,9 @@ def late_snapshot(stage: Stage) -> None:
         leader.append(Entry(leader.term, NOOP, A, leader.incarnation, 0, 0, bytes([number])))
     new = leader.log.entries_from(2)
     stage.collect(A)
-    stage.nodes[B].step(A, Append(CLUSTER, 1, 1, 1, new, 1))
+    stage.nodes[B].step(A, Append(CLUSTER, 1, 1, 1, new, 1, 0))
     stage.collect(B)
-    stage.nodes[C].step(A, Append(CLUSTER, 1, 1, 1, new[:5], 1))
+    stage.nodes[C].step(A, Append(CLUSTER, 1, 1, 1, new[:5], 1, 0))
     stage.collect(C)
     stage.nodes[A].peer_disconnected(B)
     stage.arrive(AppendReply, C, A, match=6)
@@ -177,12 +177,12 @@ def test_a_list_of_another_life_does_not_end_a_node_that_joins_again() -> None:
         lists(without),
         Entry(1, RECOVERY, D, node.incarnation, 0, 0, b""),
     )
-    stage.nodes[D].step(A, Append(CLUSTER, 1, 0, 0, history, 4))
+    stage.nodes[D].step(A, Append(CLUSTER, 1, 0, 0, history, 4, 0))
     assert node.phase == "normal"
-    stage.nodes[D].step(A, Append(CLUSTER, 1, 4, 1, (lists(changed, without), lists(changed)), 6))
+    stage.nodes[D].step(A, Append(CLUSTER, 1, 4, 1, (lists(changed, without), lists(changed)), 6, 0))
     assert node.phase == "normal"
-    stage.nodes[D].step(A, Append(CLUSTER, 1, 6, 1, (lists(with_d, changed), lists(with_d)), 8))
-    stage.nodes[D].step(A, Append(CLUSTER, 1, 8, 1, (lists(without, with_d), lists(without)), 10))
+    stage.nodes[D].step(A, Append(CLUSTER, 1, 6, 1, (lists(with_d, changed), lists(with_d)), 8, 0))
+    stage.nodes[D].step(A, Append(CLUSTER, 1, 8, 1, (lists(without, with_d), lists(without)), 10, 0))
     assert node.phase == "left"
 
 
@@ -201,5 +201,41 @@ def test_a_disk_that_tells_of_an_earlier_leave_does_not_end_a_node() -> None:
     stage.crash(D)
     node = stage.nodes[D].core
     assert node.phase == "normal"
-    stage.nodes[D].step(A, Append(CLUSTER, 1, 8, 1, (), 8))
+    stage.nodes[D].step(A, Append(CLUSTER, 1, 8, 1, (), 8, 0))
     assert (node.phase, node.commit) == ("normal", 8)
+
+
+def two_histories(mistake: Breaker | None) -> Stage:
+    """The application's quorum rule has said yes to two halves: two led in one term, and both have committed. Then
+    everybody can reach everybody, and a leader of a later term meets one of the other half."""
+    stage = Stage((1, 1, 1, 1), mistake)
+    for replica in stage.nodes.values():
+        replica.core.rule = QuorumRule(replica.core.id, lambda others: len(others) >= 1)
+    elect(stage, A, B)
+    elect(stage, C, D)
+    for leader, follower in ((A, B), (C, D)):
+        stage.exchange(Append, AppendReply, leader, follower)
+        assert stage.leads(leader, 1)
+        assert stage.nodes[leader].core.commit == 1
+        stage.arrive(Append, leader, follower)
+    stage.nodes[B].peer_disconnected(A)
+    elect(stage, A, B)
+    stage.arrive(Heartbeat, A, D)
+    for _ in range(3):
+        stage.arrive(HeartbeatReply, D, A)
+        stage.arrive(Append, A, D)
+        if stage.nodes[D].core.phase == "halted":
+            break
+        stage.arrive(AppendReply, D, A)
+    return stage
+
+
+def test_two_histories_of_one_term_are_not_merged() -> None:
+    """R5: the node stops, keeps its data, and says so."""
+    assert two_histories(None).nodes[D].core.phase == "halted"
+
+
+def test_without_the_leaders_mark_they_would_be() -> None:
+    node = two_histories(broken.tells_no_leaders_apart).nodes[D].core
+    assert node.phase == "normal"
+    assert node.log.last_term == 2

@@ -374,3 +374,8 @@ def newest_list_by_index(replica: Replica) -> None:
         on_answer(sender, m._replace(configuration=m.configuration._replace(term=0)))
 
     replica.core._handlers[Answer] = patched
+
+
+def tells_no_leaders_apart(replica: Replica) -> None:
+    """R5: entries of one index and term are taken for the same, also where two have led in that term."""
+    replica.core.following._same_leader = lambda term, leader: True  # type: ignore[method-assign]

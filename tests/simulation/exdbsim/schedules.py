@@ -156,7 +156,7 @@ class Player(Stage):
         if leader is None or leader == to or len(self.logs[term]) < n:
             return
         entries = tuple(self.logs[term][:n])
-        self._deliver(leader, to, Append(CLUSTER, term, 0, 0, entries, self.commits[term]))
+        self._deliver(leader, to, Append(CLUSTER, term, 0, 0, entries, self.commits[term], 0))
         reply = self._newest(AppendReply, to, leader, term=term)
         if reply is not None:
             self._deliver(to, leader, reply)
@@ -178,7 +178,7 @@ class Player(Stage):
         for term, leader in sorted(self.leaders.items()):
             if leader != k and term >= core.term:
                 entries = tuple(self.logs[term][: core.log.last_index])
-                self._deliver(leader, k, Append(CLUSTER, term, 0, 0, entries, self.commits[term]))
+                self._deliver(leader, k, Append(CLUSTER, term, 0, 0, entries, self.commits[term], 0))
         since = self._asked[k]
         heard = (core.log.entry(i) for i in range(1, core.commit + 1))
         if core.phase == RECOVERING and any(self._appended.get(e, 0) >= since for e in heard):
