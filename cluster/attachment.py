@@ -72,7 +72,9 @@ class Attachment:
         listener, former = self._listener, self._listener.runtime
         if not listener.is_detached:
             raise ClusterError(f"node {former.node_id} is attached already")
-        goes_on = not former.seen_off and former.replica.can_come_back
+        # A stay that was refused before it replaced anything may have made this node a member already; there is nothing
+        # to go on from then, and whoever wants the rows here saved has to be asked again.
+        goes_on = not former.seen_off and former.replica.can_come_back and self._machine.holds_its_log
         runtime = self._make_runtime(listener.note_change, former if goes_on else None)
         if goes_on:
             if (runtime.addr, runtime.rank) != (former.addr, former.rank):

@@ -27,6 +27,11 @@ class CountedMachine:
         self.dictionary_text = machine.dictionary_text
         self.dictionary_difference = machine.dictionary_difference
 
+    @property
+    def holds_its_log(self) -> bool:
+        """Whether the state is of the log that the node follows now; false between `begin_anew` and the first entry."""
+        return self._first_state is None
+
     def begin_anew(self, first_state: Sequence[bytes], before_replacing: Callable[[], None]) -> None:
         """What comes next is of a log that this machine has not seen: its state is replaced when it comes.
 
