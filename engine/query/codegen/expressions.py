@@ -123,6 +123,8 @@ class ExpressionCompiler:
             self.module.numeric = True
         if not expr.strict:
             return expr.template.format(*[self.value(a) for a in expr.args])
+        if expr.name in ("LIKE", "ILIKE") and len(expr.args) == 2 and _is_fixed(expr.args[1]):
+            return self._like(expr)
         tests, codes = [], []
         for i, arg in enumerate(expr.args):
             repeated = expr.template.count(f"{{{i}}}") > 1
@@ -145,6 +147,19 @@ class ExpressionCompiler:
             code = f"None if {slot} is None else float({slot})" if param.nullable else f"float({slot})"
             name = self.module.hoisted[key] = self.module.root.assign(f"{slot}_float", code)
         return name
+
+    def _like(self, expr: Call) -> str:
+        """LIKE a pattern that is the same for all rows: its matcher is made once, before the loops."""
+        text, pattern = expr.args
+        key = (expr.name, pattern)
+        matches = self.module.hoisted.get(key)
+        if matches is None:
+            made = f"like_matcher({self.value(pattern)}, '\\\\', {expr.name == 'ILIKE'})"
+            matches = self.module.hoisted[key] = self.module.root.assign("matches", made)
+        if not text.nullable:
+            return f"{matches}({self.value(text)})"
+        test, code = self._tested(text)
+        return f"(None if {test} is None else {matches}({code}))"
 
     def _checked(self, expr: Call, code: str) -> str:
         if not expr.checked:
@@ -261,6 +276,11 @@ class ExpressionCompiler:
                 self.module.root.add(f"{name}_has_null = None in {name}")
                 self.module.root.add(f"{name}.discard(None)")
         return name
+
+
+def _is_fixed(expr: Expr) -> bool:
+    """Whether an expression has one value, not NULL, for the whole statement."""
+    return isinstance(expr, (Const, Param)) and not expr.nullable
 
 
 def _as_comparisons(expr: InList) -> Expr:

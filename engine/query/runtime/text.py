@@ -16,6 +16,18 @@ def like_matcher(pattern: str, escape: str, ignore_case: bool) -> Callable[[str]
         simple = _simple_matcher(pattern)
         if simple is not None:
             return simple
+    body = _as_regular_expression(pattern, escape)
+    # what may stand before and behind is left to `search` and to the missing anchor, which are quicker than .* is
+    begins, ends = not body.startswith(".*"), not body.endswith(".*")
+    compiled = re.compile(
+        body.removeprefix(".*").removesuffix(".*") + (r"\Z" if ends else ""),
+        re.DOTALL | (re.IGNORECASE if ignore_case else 0),
+    )
+    find = compiled.match if begins else compiled.search
+    return lambda text: find(text) is not None
+
+
+def _as_regular_expression(pattern: str, escape: str) -> str:
     out: list[str] = []
     i = 0
     while i < len(pattern):
@@ -28,7 +40,7 @@ def like_matcher(pattern: str, escape: str, ignore_case: bool) -> Callable[[str]
         else:
             out.append(".*" if c == "%" else "." if c == "_" else re.escape(c))
         i += 1
-    return re.compile("".join(out), re.DOTALL | (re.IGNORECASE if ignore_case else 0)).fullmatch
+    return "".join(out)
 
 
 def _simple_matcher(pattern: str) -> Callable[[str], bool] | None:
