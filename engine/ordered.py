@@ -11,6 +11,7 @@ So a reader that captured `top` finds every entry that was there when it did and
 removed meanwhile are the caller's matter (:mod:`exdbsql.engine.index` keeps them where an older snapshot needs them).
 """
 
+from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
@@ -34,6 +35,14 @@ def cut(entries: list[Any], start: Bound, stop: Bound) -> list[Any]:
     return entries[low:high]
 
 
+def _side_by_side(fences: list[Any]) -> list[Any]:
+    """Equal fences; integers as copies that lie together in memory, where a search finds them sooner."""
+    try:
+        return array("q", fences).tolist()
+    except (TypeError, OverflowError):
+        return fences
+
+
 class SortedBlocks:
     """Sorted, distinct entries. `add` and `remove` from one thread at a time; `between` from any."""
 
@@ -43,7 +52,7 @@ class SortedBlocks:
         """Sort `entries`, which must be distinct."""
         ordered = sorted(entries)
         blocks = [ordered[at : at + BLOCK_ENTRIES] for at in range(0, len(ordered), BLOCK_ENTRIES)] or [[]]
-        self.top: tuple[list[list[Any]], list[Any]] = (blocks, [block[-1] for block in blocks if block])
+        self.top: tuple[list[list[Any]], list[Any]] = (blocks, _side_by_side([block[-1] for block in blocks if block]))
 
     def __len__(self) -> int:
         return sum(map(len, self.top[0]))

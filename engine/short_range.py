@@ -23,43 +23,52 @@ def rows_between(index: Index, low: Any, high: Any, low_inclusive: bool, high_in
     ordered = index.sorted_part
     if ordered is None:
         return None
+    blocks, fences = ordered.top
     try:
-        entries = _entries_between(*ordered.top, low, high, low_inclusive, high_inclusive)
+        first = bisect_left(fences, low) if low_inclusive else bisect_right(fences, low)
+        if first == len(blocks) or not fences:
+            return []
+        block = blocks[first]
+        if type(low) is type(high) is int and low_inclusive and high_inclusive:
+            # Keys that follow one another without gaps are where they say they are.
+            start, stop = low - block[0], high - block[0]
+            if 0 <= start <= stop < len(block) and block[start] == low and block[stop] == high:
+                return _rows(index, block[start : stop + 1])
+        start = bisect_left(block, low) if low_inclusive else bisect_right(block, low)
+        if high < fences[first]:
+            near = start + 32  # most ranges are narrow, so a few entries are tried before all
+            stop = near if near < len(block) and block[near] > high else len(block)
+            entries: list[Any] | None = block[
+                start : bisect_right(block, high, start, stop)
+                if high_inclusive
+                else bisect_left(block, high, start, stop)
+            ]
+        else:
+            entries = _over_blocks(blocks, fences, first, start, high, high_inclusive)
     except IndexError:  # a block became shorter between two looks at it
         return None
-    if entries is None:
-        return None
+    return None if entries is None else _rows(index, entries)
+
+
+def _rows(index: Index, entries: list[Any]) -> list[Row]:
     keys = entries if index.is_primary else index.keys_in_order(entries)
     return list(map(index.store.rows.get, keys))  # type: ignore[arg-type]  # None only where the table is changing
 
 
-def _entries_between(
-    blocks: list[list[Any]], fences: list[Any], low: Any, high: Any, low_inclusive: bool, high_inclusive: bool
+def _over_blocks(
+    blocks: list[list[Any]], fences: list[Any], first: int, start: int, high: Any, inclusive: bool
 ) -> list[Any] | None:
-    first = bisect_left(fences, low) if low_inclusive else bisect_right(fences, low)
-    if first == len(blocks) or not fences:
-        return []
-    block = blocks[first]
-    start = bisect_left(block, low) if low_inclusive else bisect_right(block, low)
-    if high < fences[first]:
-        entries = block[start : _stop(block, start, high, high_inclusive)]
-    else:
-        last = bisect_right(fences, high, first) if high_inclusive else bisect_left(fences, high, first)
-        if last - first >= MOST_BLOCKS:
-            return None
-        entries = block[start:]
-        for middle in blocks[first + 1 : last]:
-            entries += middle
-        if first < last < len(blocks):
-            block = blocks[last]
-            entries += block[: _stop(block, 0, high, high_inclusive)]
-        elif first == last:
-            entries = block[start : _stop(block, start, high, high_inclusive)]
+    """Entries from `start` in block `first` up to `high`, which is not below that block's fence; None for too many blocks."""
+    last = bisect_right(fences, high, first) if inclusive else bisect_left(fences, high, first)
+    if last - first >= MOST_BLOCKS:
+        return None
+    if last == first:
+        block = blocks[first]
+        return block[start : bisect_right(block, high) if inclusive else bisect_left(block, high)]
+    entries = blocks[first][start:]
+    for middle in blocks[first + 1 : last]:
+        entries += middle
+    if last < len(blocks):
+        block = blocks[last]
+        entries += block[: bisect_right(block, high) if inclusive else bisect_left(block, high)]
     return entries
-
-
-def _stop(block: list[Any], start: int, high: Any, inclusive: bool) -> int:
-    """Where the range ends in a block; most ranges are narrow, so a few entries are tried before all."""
-    near = start + 32
-    stop = near if near < len(block) and block[near] > high else len(block)
-    return bisect_right(block, high, start, stop) if inclusive else bisect_left(block, high, start, stop)

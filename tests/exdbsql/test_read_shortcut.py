@@ -187,3 +187,13 @@ def test_the_caller_owns_the_list(connection: Connection) -> None:
         found = rows(connection, sql, 3)
         assert len(found) == 300
         found.clear()
+
+
+def test_ranges_of_keys_with_gaps(connection: Connection) -> None:
+    connection.execute("DELETE FROM t WHERE id % 7 IN (1, 2) OR id = 512")
+    connection.commit()
+    left = [i for i in range(3000) if i % 7 not in (1, 2) and i != 512]
+    for low in (*range(20), *range(500, 530), 2990):
+        for width in (0, 1, 5, 12, 600):
+            expected = [i for i in left if low <= i <= low + width]
+            assert [i for i, _ in rows(connection, RANGE, low, low + width)] == expected
