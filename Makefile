@@ -42,7 +42,7 @@ unit: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 soak: $(INSTALLED)
-	$(BIN)/python -m pytest -q -m soak tests
+	$(BIN)/python -m tests.simulation soak
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/embedded.py

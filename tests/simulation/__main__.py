@@ -1,35 +1,68 @@
 """``python -m tests.simulation``: run seeds of the simulator, or replay one with its dialogue.
 
 python -m tests.simulation SEED           replay one seed, every message and event a line
-python -m tests.simulation FIRST LAST     run these seeds; stops at the first that fails
+python -m tests.simulation FIRST LAST     run these seeds; those that fail are told with the end of their dialogue
+python -m tests.simulation soak [FIRST]   run seeds until stopped (from a random one), and say so now and then
+
+The word "engine" at the end takes the real engine as the state machine.
 """
 
+import itertools
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from random import SystemRandom
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from exdbsim.engine_machine import EngineMachine
+from exdbsim.machine import Model
 from exdbsim.runs import SeedFailure, run_seed
+
+TELL_EVERY = 500
 
 
 def main(arguments: list[str]) -> int:
     """Exit code 1 when a seed fails."""
-    if len(arguments) not in (1, 2) or not all(a.isdecimal() for a in arguments):
+    machine = EngineMachine if arguments[-1:] == ["engine"] else Model
+    arguments = [a for a in arguments if a != "engine"]
+    forever = arguments[:1] == ["soak"]
+    numbers = arguments[1:] if forever else arguments
+    if not all(a.isdecimal() for a in numbers) or not (len(numbers) <= 1 if forever else 1 <= len(numbers) <= 2):
         print(__doc__)
         return 2
-    first, last = int(arguments[0]), int(arguments[-1])
-    began = time.perf_counter()
+    if forever:
+        first = int(numbers[0]) if numbers else SystemRandom().randrange(10**6, 10**9)
+        return run(itertools.count(first), machine)
+    if len(numbers) == 2:
+        return run(range(int(numbers[0]), int(numbers[1]) + 1), machine)
     try:
-        for seed in range(first, last + 1):
-            world = run_seed(seed, trace=first == last)
+        world = run_seed(int(numbers[0]), trace=True, machine=machine)
     except SeedFailure as failure:
         print(failure)
         return 1
-    if first == last:
-        print("\n".join(world.trace or []))
-    print(f"{last - first + 1} seeds hold ({time.perf_counter() - began:.1f} s)")
+    print("\n".join(world.trace or []), "the seed holds", sep="\n")
     return 0
+
+
+def run(seeds: Iterable[int], machine: type[EngineMachine] | type[Model]) -> int:
+    """Run seeds, and go on after failures. Returns the exit code."""
+    began, count, failed = time.perf_counter(), 0, []
+    try:
+        for seed in seeds:
+            try:
+                run_seed(seed, machine=machine)
+            except SeedFailure as failure:
+                failed.append(seed)
+                print(failure, flush=True)
+            count += 1
+            if count % TELL_EVERY == 0:
+                print(f"{count} seeds up to {seed}, {time.perf_counter() - began:.0f} s, failed: {failed}", flush=True)
+    except KeyboardInterrupt:
+        print()
+    print(f"{count} seeds ({time.perf_counter() - began:.1f} s), failed: {failed}")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Rules broken on purpose, one at a time: what the simulator must find."""
 
+import dataclasses
 from collections.abc import Callable, Collection
+from typing import Any
 
 from exdbsql.cluster.core.ballot import Ballot, Vote
 from exdbsql.cluster.core.messages import Answer, Append, Confirmation, ConfirmRequest, Found, Message, SnapshotChunk
@@ -31,6 +33,27 @@ def memory_of_own_length(replica: Replica) -> None:
     replica._machine.window -= 9 * replica.core.id  # type: ignore[attr-defined]
 
 
+def node_0_certifies_nothing(replica: Replica) -> None:
+    """R2 on the real engine: one node lets every write set pass."""
+    machine = replica._machine
+    if replica.core.id == 0:
+        machine.replication._engine = _Lenient(machine.engine)  # type: ignore[attr-defined]
+
+
+class _Lenient:
+    """An engine that takes every write set for one of now."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def apply_write_set(self, index: int, origin: int, write_set: Any, prepared: Any) -> Any:
+        late = dataclasses.replace(write_set, snapshot_position=index - 1, guards=())
+        return self._engine.apply_write_set(index, origin, late, prepared)
+
+
 def half_is_enough(replica: Replica) -> None:
     """R9: exactly half of the ranks may go on."""
     replica.core.rule = _Half(replica.core.id)
@@ -41,6 +64,9 @@ class _Half(QuorumRule):
 
     def _in_one(self, members: tuple[Member, ...], ids: Collection[int]) -> bool:
         return 2 * sum(m.rank for m in members if m.node_id in ids) >= sum(m.rank for m in members)
+
+    def is_half(self, configuration: Configuration, ids: Collection[int]) -> bool:
+        return self.is_quorum(configuration, ids)
 
 
 def no_duplicates_recognised(replica: Replica) -> None:

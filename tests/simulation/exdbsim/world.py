@@ -11,7 +11,7 @@ Some lives of both kinds end with a forced recovery: an operator goes on from on
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from exdbsim.checks import Checks, Violation
@@ -54,6 +54,7 @@ class World:
         trace: bool = False,
         gentle: bool | None = None,
         machine: Callable[[int], Machine] = Model,
+        ranks: Sequence[int] | None = None,
     ) -> None:
         self.rng = rng = Random(seed)
         self.seed = seed
@@ -64,7 +65,7 @@ class World:
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._serial = 0
         self.gentle = rng.random() < 0.6 if gentle is None else gentle
-        members = tuple(Member(i, f"n{i}", r) for i, r in enumerate(self._ranks()))
+        members = tuple(Member(i, f"n{i}", r) for i, r in enumerate(ranks or self._ranks()))
         durable = rng.choice([0.0, 0.0, 0.4, 1.0])
         self.make_machine = machine
         self.nodes = [SimNode(m.node_id, m.rank, members, rng.random() < durable, machine) for m in members]
@@ -75,8 +76,8 @@ class World:
         self.linked: dict[tuple[int, int], int] = {}
         self.faults = True
         self.mischief = Faults(self)
-        ranks = " ".join(f"{n.id}={n.rank}{' (disk)' if n.durable else ''}" for n in self.nodes)
-        self.say(f"seed {seed} {'gentle' if self.gentle else 'wild'} ranks {ranks}")
+        listed = " ".join(f"{n.id}={n.rank}{' (disk)' if n.durable else ''}" for n in self.nodes)
+        self.say(f"seed {seed} {'gentle' if self.gentle else 'wild'} ranks {listed}")
 
     def _ranks(self) -> list[int]:
         rng = self.rng
