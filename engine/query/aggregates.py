@@ -8,7 +8,8 @@ from typing import Final
 
 from sqlglot import exp
 
-from exdbsql.schema.types import BIGINT, BOOLEAN, DOUBLE, NUMERIC, REAL, TEXT, SqlType
+from exdbsql.engine.query import aggregates_more
+from exdbsql.schema.types import BIGINT, BOOLEAN, DOUBLE, INTERVAL, NUMERIC, REAL, TEXT, SqlType
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,25 @@ AGGREGATE_NODES: Final[dict[type[exp.Expr], str]] = {
 }
 """Aggregates for which sqlglot has a node of its own."""
 
-AGGREGATE_NAMES: Final = {"every": "bool_and"}
-"""Aggregates that sqlglot reads as functions it does not know."""
+AGGREGATE_NAMES: Final = {"every": "bool_and", **aggregates_more.NAMES}
+"""Aggregates that sqlglot reads as functions it does not know, or is kept from knowing."""
+
+WINDOW_FUNCTIONS: Final = frozenset(
+    [
+        "row_number",
+        "rank",
+        "dense_rank",
+        "percent_rank",
+        "cume_dist",
+        "ntile",
+        "lag",
+        "lead",
+        "first_value",
+        "last_value",
+        "nth_value",
+    ]
+)
+"""Functions that only a window gives a meaning to."""
 
 
 def find_aggregate(name: str, argument: SqlType | None) -> AggregateFunction | None:
@@ -47,11 +65,14 @@ def find_aggregate(name: str, argument: SqlType | None) -> AggregateFunction | N
     if argument is None:
         return None
     if name in ("min", "max"):
-        return AggregateFunction(argument.unconstrained, f"{name}_value({{0}})") if argument != BOOLEAN else None
+        has_extremes = argument != BOOLEAN and not argument.is_json
+        return AggregateFunction(argument.unconstrained, f"{name}_value({{0}})") if has_extremes else None
     if name in ("bool_and", "bool_or"):
         return AggregateFunction(BOOLEAN, f"{name}({{0}})") if argument == BOOLEAN else None
     if name == "string_agg":
         return AggregateFunction(TEXT, "string_agg({0})") if argument.is_text else None
+    if argument.name == "interval" and name in ("sum", "avg"):
+        return AggregateFunction(INTERVAL, f"{name}_interval({{0}})")
     if not argument.is_numeric:
         return None
     return _over_numbers(name, argument)

@@ -6,40 +6,43 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from exdbsql.engine.query import operators
+from exdbsql.engine.query import bind_rows, operators
 from exdbsql.engine.query.bind_expressions import ExpressionBinder
 from exdbsql.engine.query.bind_from import FromBinder
 from exdbsql.engine.query.bind_query import QueryBinder
 from exdbsql.engine.query.context import StatementContext, name_of
-from exdbsql.engine.query.expressions import Column, Expr
+from exdbsql.engine.query.expressions import Call, Column, Expr
+from exdbsql.engine.query.library.array_values import assigned_element
 from exdbsql.engine.query.outputs import output_name
 from exdbsql.engine.query.parse import parse_statement
 from exdbsql.engine.query.plan import Derived, Filter, Join, OutputColumn, Plan, Project, Scan, Values, output_columns
 from exdbsql.engine.query.row_functions import bound_default, generated_columns
 from exdbsql.engine.query.scope import Scope, Source, table_source
 from exdbsql.engine.query.statements import Change, CheckedRow, Delete, Insert, OnConflict, Returning, Update
+from exdbsql.engine.query.tokens import SUBSCRIPT
 from exdbsql.schema import sqlstate
-from exdbsql.schema.errors import Error
 from exdbsql.schema.identifiers import did_you_mean
 from exdbsql.schema.table import Identity, Table, UniqueKey
-from exdbsql.schema.types import BIGINT, TEXT
+from exdbsql.schema.types import BIGINT, INTEGER, TEXT
 
 
 class ChangeBinder:
     """Binds one statement that changes a table."""
 
-    def __init__(self, context: StatementContext) -> None:
+    def __init__(self, context: StatementContext, queries: QueryBinder | None = None) -> None:
         self.context = context
-        self.queries = QueryBinder(context)
+        self.queries = queries or QueryBinder(context)
 
     def bind(self, node: exp.Expr) -> Change:
         """The bound statement."""
-        if node.args.get("with_") is not None:
-            raise self.context.unsupported(node.args["with_"], f"WITH before {type(node).__name__.upper()}")
         if isinstance(node, exp.Insert):
             return self.insert(node)
         if isinstance(node, exp.Update):
             return self.update(node)
+        if isinstance(node, exp.Merge):
+            from exdbsql.engine.query.bind_merge import MergeBinder
+
+            return MergeBinder(self).merge(node)
         assert isinstance(node, exp.Delete)
         return self.delete(node)
 
@@ -47,25 +50,25 @@ class ChangeBinder:
 
     def insert(self, node: exp.Insert) -> Insert:
         """INSERT INTO ... VALUES, SELECT, or DEFAULT VALUES."""
-        self.context.only(node, ("this", "expression", "default", "conflict", "returning"), "INSERT")
+        self.context.only(node, ("this", "expression", "default", "conflict", "returning", "with_"), "INSERT")
         target = node.this.this if isinstance(node.this, exp.Schema) else node.this
         self.context.only(target, ("this", "db", "alias"), "INSERT")
         table = self.context.table(target)
         alias = name_of(target.args["alias"].this) if target.args.get("alias") else table.name
         names = node.this.expressions if isinstance(node.this, exp.Schema) else None
-        positions = self._positions(table, names)
-        row = self._checked_row(table)
+        positions = self.positions(table, names)
+        row = self.checked_row(table)
         source = self._insert_source(node, table, positions, explicit=names is not None)
         conflict = self._conflict(node.args.get("conflict"), table, alias)
         returning = self._returning(node, table, alias, row.row_rel)
         return Insert(row, source, conflict, returning)
 
-    def _positions(self, table: Table, names: Sequence[exp.Expr] | None) -> list[int]:
+    def positions(self, table: Table, names: Sequence[exp.Expr] | None) -> list[int]:
         if names is None:
             return list(range(len(table.columns)))
         positions: list[int] = []
         for node in names:
-            position = self._position(table, node)
+            position = self.position(table, node)
             if position in positions:
                 raise self.context.error(
                     node, f'column "{name_of(node)}" specified more than once', sqlstate.DUPLICATE_COLUMN
@@ -73,7 +76,7 @@ class ChangeBinder:
             positions.append(position)
         return positions
 
-    def _position(self, table: Table, node: exp.Expr) -> int:
+    def position(self, table: Table, node: exp.Expr) -> int:
         name = name_of(node)
         if not table.has_column(name):
             raise self.context.error(
@@ -87,21 +90,21 @@ class ChangeBinder:
     def _insert_source(self, node: exp.Insert, table: Table, positions: list[int], *, explicit: bool) -> Plan:
         source = node.args.get("expression")
         if source is None:
-            return self._values([self._defaults(table)], table)
+            return self._values([self.defaults(table)], table)
         if isinstance(source, exp.Values):
             self.context.only(source, ("expressions",), "VALUES")
             rows = [self._value_row(row, table, positions, explicit) for row in source.expressions]
             return self._values(rows, table)
         plan = self.queries.bind(source, None)
         columns = output_columns(plan)
-        positions = self._checked_count(source, len(columns), positions, explicit)
+        positions = self.checked_count(source, len(columns), positions, explicit)
         rel = self.context.new_rel()
         plan = self._typed(plan, table, positions)
-        new = self._defaults(table)
+        new = self.defaults(table)
         for i, (position, column) in enumerate(zip(positions, output_columns(plan), strict=False)):
-            self._require_writable(source, table, position, inserting=True)
+            self.require_writable(source, table, position, inserting=True)
             value = Column(column.type, column.nullable, rel, i, column.name)
-            new[position] = self._assigned(source, value, table, position)
+            new[position] = self.assigned(source, value, table, position)
         derived = Derived(rel, plan, "source", len(columns))
         return Project(derived, tuple(new), self._columns_of(table, [new]), len(new))
 
@@ -118,27 +121,27 @@ class ChangeBinder:
 
     def _value_row(self, row: exp.Expr, table: Table, positions: list[int], explicit: bool) -> list[Expr]:
         parts = row.expressions if isinstance(row, exp.Tuple) else [row]
-        positions = self._checked_count(row, len(parts), positions, explicit)
+        positions = self.checked_count(row, len(parts), positions, explicit)
         binder = ExpressionBinder(self.context, Scope(self.context), self.queries, "VALUES")
-        new = self._defaults(table)
+        new = self.defaults(table)
         for part, position in zip(parts, positions, strict=False):
-            if not _is_default(part):
-                self._require_writable(part, table, position, inserting=True)
-                new[position] = self._assigned(part, binder.bind(part), table, position)
+            if not is_default(part):
+                self.require_writable(part, table, position, inserting=True)
+                new[position] = self.assigned(part, binder.bind(part), table, position)
         return new
 
-    def _checked_count(self, node: exp.Expr, count: int, positions: list[int], explicit: bool) -> list[int]:
+    def checked_count(self, node: exp.Expr, count: int, positions: list[int], explicit: bool) -> list[int]:
         if count > len(positions):
             raise self.context.error(node, "INSERT has more expressions than target columns", sqlstate.SYNTAX_ERROR)
         if count < len(positions) and explicit:
             raise self.context.error(node, "INSERT has more target columns than expressions", sqlstate.SYNTAX_ERROR)
         return positions[:count]
 
-    def _assigned(self, node: exp.Expr, value: Expr, table: Table, position: int) -> Expr:
+    def assigned(self, node: exp.Expr, value: Expr, table: Table, position: int) -> Expr:
         column = table.columns[position]
         return operators.assigned(self.context, node, value, column.type, column.name)
 
-    def _defaults(self, table: Table) -> list[Expr]:
+    def defaults(self, table: Table) -> list[Expr]:
         return [self._default(table, i) for i in range(len(table.columns))]
 
     def _default(self, table: Table, position: int) -> Expr:
@@ -179,7 +182,7 @@ class ChangeBinder:
         scope.add(excluded, None)
         scope.visible = own
         binder = ExpressionBinder(self.context, scope, self.queries, "ON CONFLICT")
-        new_row = self._new_row(node.expressions, table, old, binder)
+        new_row = self.new_row(node.expressions, table, old, binder)
         where = node.args.get("where")
         condition = binder.condition(where.this) if where is not None else None
         return OnConflict(arbiters, old.rel, excluded.rel, tuple(new_row), condition)
@@ -204,7 +207,7 @@ class ChangeBinder:
             inner = target.this if isinstance(target, exp.Ordered) else target
             if not isinstance(inner, (exp.Column, exp.Identifier)):
                 raise self.context.unsupported(target, "an expression as the target of ON CONFLICT")
-            names.add(table.columns[self._position(table, inner)].name)
+            names.add(table.columns[self.position(table, inner)].name)
         found = [k for k in keys if set(k.columns) == names]
         if not found:
             raise self.context.error(
@@ -225,32 +228,32 @@ class ChangeBinder:
 
     def update(self, node: exp.Update) -> Update:
         """UPDATE ... SET ... [FROM ...] [WHERE ...]."""
-        self.context.only(node, ("this", "expressions", "from_", "where", "returning"), "UPDATE")
+        self.context.only(node, ("this", "expressions", "from_", "where", "returning", "with_"), "UPDATE")
         if not node.expressions:
             raise self.context.error(node, "UPDATE needs SET", sqlstate.SYNTAX_ERROR)
         table, target, scope, source = self._target(node, node.args.get("from_"))
-        row = self._checked_row(table)
+        row = self.checked_row(table)
         binder = ExpressionBinder(self.context, scope, self.queries, "UPDATE")
-        new_row = self._new_row(node.expressions, table, target, binder)
-        source = self._filtered(node, scope, source)
-        returning = self._returning(node, table, target.alias, row.row_rel)
+        new_row = self.new_row(node.expressions, table, target, binder)
+        source = self.filtered(node, scope, source)
+        returning = self._returning(node, table, target.alias, row.row_rel, scope)
         repeats = node.args.get("from_") is not None
-        return Update(row, source, target.rel, self._key(table, target), tuple(new_row), repeats, returning)
+        return Update(row, source, target.rel, self.key(table, target), tuple(new_row), repeats, returning)
 
     def delete(self, node: exp.Delete) -> Delete:
         """DELETE FROM ... [USING ...] [WHERE ...]."""
-        self.context.only(node, ("this", "using", "where", "returning"), "DELETE")
+        self.context.only(node, ("this", "using", "where", "returning", "with_"), "DELETE")
         using = node.args.get("using")
         from_ = None
         if using:
             from_ = exp.From(this=using[0])
-            if len(using) > 1:
-                raise self.context.unsupported(using[1], "USING of several tables")
+            for other in using[1:]:
+                using[0].append("joins", exp.Join(this=other))
         table, target, scope, source = self._target(node, from_)
-        row = self._checked_row(table)
-        source = self._filtered(node, scope, source)
-        returning = self._returning(node, table, target.alias, row.row_rel)
-        return Delete(row, source, target.rel, self._key(table, target), bool(using), returning)
+        row = self.checked_row(table)
+        source = self.filtered(node, scope, source)
+        returning = self._returning(node, table, target.alias, row.row_rel, scope)
+        return Delete(row, source, target.rel, self.key(table, target), bool(using), returning)
 
     def _target(self, node: exp.Expr, from_: exp.From | None) -> tuple[Table, Source, Scope, Plan]:
         self.context.only(node.this, ("this", "db", "alias"), type(node).__name__.upper())
@@ -266,33 +269,39 @@ class ChangeBinder:
             plan = Join("inner", plan, other, ())
         return table, target, scope, plan
 
-    def _filtered(self, node: exp.Expr, scope: Scope, source: Plan) -> Plan:
+    def filtered(self, node: exp.Expr, scope: Scope, source: Plan) -> Plan:
         where = node.args.get("where")
         if where is None:
             return source
         condition = ExpressionBinder(self.context, scope, self.queries, "WHERE").condition(where.this)
         return Filter(source, (condition,))
 
-    def _key(self, table: Table, target: Source) -> tuple[Expr, ...]:
+    def key(self, table: Table, target: Source) -> tuple[Expr, ...]:
         if table.primary_key is None:
             return (Column(BIGINT, False, target.rel, len(table.columns), "key"),)
         return tuple(target.column(i) for i in table.key_positions)
 
-    def _new_row(self, sets: Sequence[exp.Expr], table: Table, target: Source, binder: ExpressionBinder) -> list[Expr]:
+    def new_row(self, sets: Sequence[exp.Expr], table: Table, target: Source, binder: ExpressionBinder) -> list[Expr]:
         """The columns after SET. Of several assignments to one column the last counts, as the SQL logic tests have it (in
         MySQL and SQLite too; PostgreSQL refuses them)."""
         new: list[Expr] = [target.column(i) for i in range(len(table.columns))]
         for item in sets:
-            for name, value in self._assignments(item):
-                position = self._position(table, name)
-                if _is_default(value):
+            for name, value in self._assignments(item, binder):
+                if isinstance(name, exp.Bracket):
+                    self._assign_element(new, name, value, table, binder)
+                    continue
+                position = self.position(table, name)
+                if isinstance(value, Expr):
+                    self.require_writable(item, table, position, inserting=False)
+                    new[position] = self.assigned(item, value, table, position)
+                elif is_default(value):
                     new[position] = self._default(table, position)
                 else:
-                    self._require_writable(value, table, position, inserting=False)
-                    new[position] = self._assigned(value, binder.bind(value), table, position)
+                    self.require_writable(value, table, position, inserting=False)
+                    new[position] = self.assigned(value, binder.bind(value), table, position)
         return new
 
-    def _require_writable(self, node: exp.Expr, table: Table, position: int, *, inserting: bool) -> None:
+    def require_writable(self, node: exp.Expr, table: Table, position: int, *, inserting: bool) -> None:
         """A generated column, and an identity column that is GENERATED ALWAYS, takes nothing but DEFAULT."""
         column = table.columns[position]
         if column.generated is None and column.identity is not Identity.ALWAYS:
@@ -309,18 +318,39 @@ class ChangeBinder:
         problem.detail = f'Column "{column.name}" is {what}.'
         raise problem
 
-    def _assignments(self, item: exp.Expr) -> list[tuple[exp.Expr, exp.Expr]]:
+    def _assign_element(
+        self, new: list[Expr], name: exp.Bracket, value: exp.Expr | Expr, table: Table, binder: ExpressionBinder
+    ) -> None:
+        """``SET a[i] = value``."""
+        call = name.expressions[0]
+        if not isinstance(name.this, exp.Column) or str(call.this) != SUBSCRIPT or isinstance(value, Expr):
+            raise self.context.unsupported(name, "SET of a part of an array other than one element")
+        position = self.position(table, name.this)
+        column = table.columns[position]
+        if column.type.element is None:
+            raise self.context.unsupported(name, f"SET of a part of the type {column.type}")
+        index = operators.assigned(self.context, name, binder.bind(call.expressions[0]), INTEGER, "array subscript")
+        element = operators.assigned(self.context, value, binder.bind(value), column.type.element, column.name)
+        names = (("assigned_element", assigned_element),)
+        args = (new[position], index, element)
+        new[position] = Call(
+            column.type, False, "assignment", "assigned_element({0}, {1}, {2})", args, strict=False, names=names
+        )
+
+    def _assignments(self, item: exp.Expr, binder: ExpressionBinder) -> Sequence[tuple[exp.Expr, exp.Expr | Expr]]:
         if not isinstance(item, exp.EQ):
             raise self.context.unsupported(item, "this form of SET")
         left, right = item.this, item.expression
         if isinstance(left, exp.Tuple):
-            if not isinstance(right, exp.Tuple):
-                raise self.context.unsupported(item, "SET of several columns from a subquery")
-            if len(left.expressions) != len(right.expressions):
+            if not bind_rows.is_row(right):
+                found = bind_rows.values(binder, right, len(left.expressions))
+                return list(zip(left.expressions, found, strict=True))
+            values = bind_rows.parts(right)
+            if len(left.expressions) != len(values):
                 raise self.context.error(
                     item, "number of columns does not match number of values", sqlstate.SYNTAX_ERROR
                 )
-            return list(zip(left.expressions, right.expressions, strict=True))
+            return list(zip(left.expressions, values, strict=True))
         if isinstance(left, exp.Column) and left.args.get("table") is not None:
             raise self.context.error(
                 left, "SET takes the bare name of a column", sqlstate.UNDEFINED_COLUMN, "leave the table's name out"
@@ -329,7 +359,7 @@ class ChangeBinder:
 
     # constraints and RETURNING
 
-    def _checked_row(self, table: Table) -> CheckedRow:
+    def checked_row(self, table: Table) -> CheckedRow:
         rel = self.context.new_rel()
         checks = []
         for check in table.checks:
@@ -342,7 +372,9 @@ class ChangeBinder:
             checks.append((check.name, binder.condition(node)))
         return CheckedRow(table, rel, tuple(checks), generated_columns(table, self.context.dictionary, rel))
 
-    def _returning(self, node: exp.Expr, table: Table, alias: str, rel: int) -> Returning | None:
+    def _returning(
+        self, node: exp.Expr, table: Table, alias: str, rel: int, around: Scope | None = None
+    ) -> Returning | None:
         clause = node.args.get("returning")
         if clause is None:
             return None
@@ -350,6 +382,8 @@ class ChangeBinder:
         scope = Scope(self.context)
         source = table_source(table, alias, rel)
         scope.add(source, None)
+        for other in around.sources[1:] if around is not None else ():
+            scope.add(other, None)
         binder = ExpressionBinder(self.context, scope, self.queries, "RETURNING")
         exprs: list[Expr] = []
         columns: list[OutputColumn] = []
@@ -357,11 +391,20 @@ class ChangeBinder:
             target = item.this if isinstance(item, exp.Alias) else item
             star = target.this if isinstance(target, exp.Column) else target
             if isinstance(star, exp.Star):
-                if isinstance(target, exp.Column) and name_of(target.args["table"]) != alias:
-                    raise self.context.unsupported(item, "RETURNING of another table's columns")
-                for i, column in enumerate(table.columns):
-                    exprs.append(source.column(i))
-                    columns.append(OutputColumn(column.name, column.type, source.nullable[i]))
+                chosen = scope.sources
+                if isinstance(target, exp.Column):
+                    wanted = name_of(target.args["table"])
+                    chosen = [s for s in scope.sources if s.alias == wanted]
+                    if not chosen:
+                        raise self.context.error(
+                            target.args["table"],
+                            f'missing FROM-clause entry for table "{wanted}"',
+                            sqlstate.UNDEFINED_TABLE,
+                        )
+                for part in chosen:
+                    for i, name in enumerate(part.names):
+                        exprs.append(part.column(i))
+                        columns.append(OutputColumn(name, part.types[i], part.nullable[i]))
                 continue
             expr = self._returned(binder, item, target)
             exprs.append(expr)
@@ -369,16 +412,11 @@ class ChangeBinder:
         return Returning(tuple(exprs), tuple(columns))
 
     def _returned(self, binder: ExpressionBinder, item: exp.Expr, target: exp.Expr) -> Expr:
-        try:
-            expr = binder.bind(target)
-        except Error as error:
-            if error.sqlstate == sqlstate.UNDEFINED_TABLE:
-                raise self.context.unsupported(item, "RETURNING of another table's columns") from error
-            raise
+        expr = binder.bind(target)
         return operators.resolved(self.context, item, expr, TEXT) if expr.type is None else expr
 
 
-def _is_default(node: exp.Expr) -> bool:
+def is_default(node: exp.Expr) -> bool:
     if isinstance(node, exp.Column) and not node.this.args.get("quoted"):
         return node.args.get("table") is None and node.name.upper() == "DEFAULT"
     return isinstance(node, exp.Var) and str(node.this).upper() == "DEFAULT"

@@ -6,13 +6,16 @@ One method for each kind of node, found by its class; a kind without a method is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sqlglot import exp
 
+from exdbsql.engine.query import bind_rows as rows
+from exdbsql.engine.query import bind_special as special
+from exdbsql.engine.query import bind_structures as structures
 from exdbsql.engine.query import operators
-from exdbsql.engine.query.aggregates import AGGREGATE_NAMES, AGGREGATE_NODES
+from exdbsql.engine.query.aggregates import AGGREGATE_NAMES, AGGREGATE_NODES, WINDOW_FUNCTIONS
 from exdbsql.engine.query.context import COMPARE, StatementContext, name_of
 from exdbsql.engine.query.conversions import convert
 from exdbsql.engine.query.expressions import (
@@ -31,24 +34,24 @@ from exdbsql.engine.query.expressions import (
     IsTruth,
     Logical,
     Not,
-    Quantified,
     ScalarSubquery,
-    conjunction,
     null,
-    true,
 )
 from exdbsql.engine.query.functions import FUNCTIONS, NODE_FUNCTIONS, find_overload
 from exdbsql.engine.query.in_literals import stranger
-from exdbsql.engine.query.interval_operations import interval_literal
 from exdbsql.engine.query.plan import Plan, output_columns
 from exdbsql.engine.query.scope import Scope
+from exdbsql.engine.query.signatures import Function
+from exdbsql.engine.query.tokens import MARK
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import DatabaseError
 from exdbsql.schema.identifiers import did_you_mean
 from exdbsql.schema.type_names import parse_type
-from exdbsql.schema.types import BOOLEAN, BYTEA, DATE, DOUBLE, TEXT, TIMESTAMP, TIMESTAMPTZ, UUID, SqlType
+from exdbsql.schema.types import BOOLEAN, BYTEA, DATE, TEXT, TIMESTAMP, TIMESTAMPTZ, UUID, SqlType
 
 if TYPE_CHECKING:
+    from exdbsql.engine.query.bind_sets import SetCalls
+    from exdbsql.engine.query.bind_windows import WindowCalls
     from exdbsql.engine.query.grouping import Grouping
 
 
@@ -69,12 +72,16 @@ class ExpressionBinder:
         queries: SubqueryBinder,
         clause: str,
         grouping: Grouping | None = None,
+        sets: SetCalls | None = None,
+        windows: WindowCalls | None = None,
     ) -> None:
         self.context = context
         self.scope = scope
         self.queries = queries
         self.clause = clause
         self.grouping = grouping
+        self.sets = sets
+        self.windows = windows
 
     def bind(self, node: exp.Expr) -> Expr:
         """The typed expression for a node."""
@@ -132,9 +139,6 @@ class ExpressionBinder:
     def hex_string(self, node: exp.HexString) -> Expr:
         raise self.context.unsupported(node, "the type bit")
 
-    def interval(self, node: exp.Interval) -> Expr:
-        return interval_literal(self.context, node)
-
     def paren(self, node: exp.Paren) -> Expr:
         return self.bind(node.this)
 
@@ -144,35 +148,11 @@ class ExpressionBinder:
         self.context.only(node, ("this", "expression"))
         op = operators.COMPARISONS[type(node)]
         right = node.args["expression"]
-        if isinstance(right, (exp.Any, exp.All)):
-            return self.quantified(node, op, right)
-        if isinstance(node.this, exp.Tuple) or isinstance(right, exp.Tuple):
-            return self.row_comparison(node, op)
+        if isinstance(right, (exp.Any, exp.All)) or structures.array_quantifier(right) is not None:
+            return structures.quantified(self, node, op, right)
+        if rows.is_row(node.this) or rows.is_row(right):
+            return rows.comparison(self, node, op, node.this, right)
         return operators.comparison(self.context, node, op, self.bind(node.this), self.bind(right))
-
-    def row_comparison(self, node: exp.Expr, op: str) -> Expr:
-        left, right = node.this, node.args["expression"]
-        if not (isinstance(left, exp.Tuple) and isinstance(right, exp.Tuple)):
-            raise self.context.unsupported(node, "a comparison of a row with something else")
-        if len(left.expressions) != len(right.expressions):
-            raise self.context.error(node, "unequal number of entries in row expressions", sqlstate.SYNTAX_ERROR)
-        if op not in ("==", "!="):
-            raise self.context.unsupported(node, f"the comparison of rows by {op}")
-        parts = [
-            operators.comparison(self.context, node, "==", self.bind(a), self.bind(b))
-            for a, b in zip(left.expressions, right.expressions, strict=True)
-        ]
-        equal = conjunction(parts) or true()
-        return equal if op == "==" else Not(BOOLEAN, equal.nullable, equal)
-
-    def quantified(self, node: exp.Expr, op: str, right: exp.Any | exp.All) -> Expr:
-        inner = _query_in(right.this)
-        if inner is None:
-            raise self.context.unsupported(node, "ANY or ALL of an array")
-        plan = self.queries.bind(inner, self.scope)
-        column = self.one_column(plan, inner)
-        arg, _ = operators.comparable(self.context, node, op, self.bind(node.this), column)
-        return Quantified(BOOLEAN, True, op, arg, plan, isinstance(right, exp.All))
 
     def arithmetic(self, node: exp.Expr) -> Expr:
         self.context.only(node, ("this", "expression"))
@@ -183,6 +163,9 @@ class ExpressionBinder:
     def bitwise(self, node: exp.Expr) -> Expr:
         self.context.only(node, ("this", "expression"))
         op, template = operators.BITWISE[type(node)]
+        marked = structures.marked_operator(node)
+        if marked is not None:
+            return structures.operator(self, node, marked)
         sides = [self.bind(node.this), self.bind(node.args["expression"])]
         exprs, target = operators.unify(self.context, node, sides, op)
         if target is None or not target.is_integer:
@@ -207,6 +190,10 @@ class ExpressionBinder:
         self.context.only(node, ("this", "expression", "negate"), "IS")
         negated = bool(node.args.get("negate"))
         what = node.expression
+        if isinstance(what, exp.JSON):
+            return structures.is_json(self, node, what, negated)
+        if isinstance(what, exp.Null) and rows.is_row(node.this):
+            return rows.is_null(self, node.this, negated)
         if isinstance(what, exp.Null):
             arg = self.bind(node.this)
             if arg.type is None:
@@ -219,6 +206,8 @@ class ExpressionBinder:
 
     def distinct_from(self, node: exp.NullSafeEQ | exp.NullSafeNEQ) -> Expr:
         self.context.only(node, ("this", "expression"))
+        if rows.is_row(node.this) or rows.is_row(node.expression):
+            return rows.distinct_from(self, node)
         left, right = operators.comparable(self.context, node, "=", self.bind(node.this), self.bind(node.expression))
         return IsDistinct(BOOLEAN, False, left, right, isinstance(node, exp.NullSafeEQ))
 
@@ -248,9 +237,9 @@ class ExpressionBinder:
     def in_list(self, node: exp.In) -> Expr:
         if not node.expressions:
             return Const(BOOLEAN, False, False)  # PostgreSQL has no empty list; SQLite's meaning is taken
-        if isinstance(node.this, exp.Tuple):
-            rows = [self.comparison(exp.EQ(this=node.this, expression=item)) for item in node.expressions]
-            return rows[0] if len(rows) == 1 else Logical(BOOLEAN, any(r.nullable for r in rows), "or", tuple(rows))
+        if rows.is_row(node.this):
+            equal = [self.comparison(exp.EQ(this=node.this, expression=item)) for item in node.expressions]
+            return equal[0] if len(equal) == 1 else Logical(BOOLEAN, any(e.nullable for e in equal), "or", tuple(equal))
         arg = self.bind(node.this)
         bound_items = [self.bind(item) for item in node.expressions]
         if arg.type is None:
@@ -270,10 +259,10 @@ class ExpressionBinder:
         return Logical(BOOLEAN, any(p.nullable for p in parts), "or", tuple(parts))
 
     def in_query(self, node: exp.In, query: exp.Expr) -> Expr:
-        inner = _query_in(query) or query
+        inner = query_in(query) or query
         plan = self.queries.bind(inner, self.scope)
         columns = output_columns(plan)
-        nodes = node.this.expressions if isinstance(node.this, exp.Tuple) else [node.this]
+        nodes = rows.parts(node.this) if rows.is_row(node.this) else [node.this]
         if len(nodes) != len(columns):
             many = "many" if len(columns) > len(nodes) else "few"
             raise self.context.error(node, f"subquery has too {many} columns", sqlstate.SYNTAX_ERROR)
@@ -299,7 +288,7 @@ class ExpressionBinder:
         return ScalarSubquery(self.one_column(plan, node).type, True, plan)
 
     def exists(self, node: exp.Exists) -> Expr:
-        inner = _query_in(node.this) or node.this
+        inner = query_in(node.this) or node.this
         return Exists(BOOLEAN, False, self.queries.bind(inner, self.scope))
 
     # text
@@ -315,16 +304,19 @@ class ExpressionBinder:
             exp.ILike: "ilike",
             exp.RegexpLike: "regexp_like",
             exp.RegexpILike: "regexp_ilike",
+            exp.SimilarTo: "similar_to",
         }
         name = names[type(node)]
-        if isinstance(node.args["expression"], (exp.Any, exp.All)):
-            raise self.context.unsupported(node, "LIKE ANY")
+        if structures.array_quantifier(node.args["expression"]) is not None:
+            found = structures.like_quantified(self, node, name)
+            return Not(BOOLEAN, found.nullable, found) if node.args.get("negate") else found
         args = [self.text(node.this, name), self.text(node.args["expression"], name)]
         template = f"{name}({{0}}, {{1}})"
         if escape is not None:
             args.append(self.text(escape, "ESCAPE"))
             template = f"{name}({{0}}, {{1}}, check_escape({{2}}))"
-        found = Call(BOOLEAN, any(a.nullable for a in args), name.upper(), template, tuple(args))
+        names_used = structures.NAMES_OF_LIKE.get(name, ())
+        found = Call(BOOLEAN, any(a.nullable for a in args), name.upper(), template, tuple(args), names=names_used)
         return Not(BOOLEAN, found.nullable, found) if node.args.get("negate") else found
 
     def escape(self, node: exp.Escape) -> Expr:
@@ -332,7 +324,7 @@ class ExpressionBinder:
         if isinstance(inner, exp.Not):
             found = self.like(inner.this, node.expression)
             return Not(BOOLEAN, found.nullable, found)
-        if not isinstance(inner, (exp.Like, exp.ILike)):
+        if not isinstance(inner, (exp.Like, exp.ILike, exp.SimilarTo)):
             raise self.context.unsupported(node, "ESCAPE here")
         return self.like(inner, node.expression)
 
@@ -368,6 +360,8 @@ class ExpressionBinder:
         self.context.only(node, ("expressions",), "CONCAT")
         args = []
         for part in node.expressions:
+            if isinstance(part, exp.Variadic):
+                raise self.context.unsupported(part, "VARIADIC")
             bound = self.bind(part)
             args.append(
                 operators.resolved(self.context, part, bound, TEXT) if bound.type is None else convert(bound, TEXT)
@@ -434,22 +428,25 @@ class ExpressionBinder:
     def cast(self, node: exp.Cast) -> Expr:
         self.context.only(node, ("this", "to"), "CAST")
         target = self.type_of(node.args["to"], node)
+        empty = structures.empty_array(node, target)
+        if empty is not None:
+            return empty
         return operators.cast(self.context, node, self.bind(node.this), target)
 
     def type_of(self, node: exp.Expr, place: exp.Expr) -> SqlType:
         """The type that a type name means."""
         for literal in node.find_all(exp.Literal):
             self.context.literal_value(literal)
-        text = node.sql("postgres")
+        text = node.sql("postgres").replace(MARK, "")
         known = _TYPES.get(text)
         if known is not None:
             return known
         try:
-            found = parse_type(text)
+            found = parse_type(text, self.context.dictionary.types)
         except DatabaseError as error:
             error.position = error.statement = None
             self.context.located(error, place)
-        if len(_TYPES) < 256:
+        if len(_TYPES) < 256 and not self.context.dictionary.types:
             _TYPES[text] = found
         return found
 
@@ -465,7 +462,7 @@ class ExpressionBinder:
 
     def date_trunc(self, node: exp.TimestampTrunc) -> Expr:
         self.context.only(node, ("this", "unit"), "DATE_TRUNC")
-        unit = Const(TEXT, False, node.args["unit"].name.lower())
+        unit = Const(TEXT, False, node.args["unit"].name.lower())  # what a CHECK of the dictionary may still hold
         arg = self.bind(node.this)
         if arg.type == DATE:
             arg = convert(arg, TIMESTAMPTZ)
@@ -484,10 +481,8 @@ class ExpressionBinder:
         return Call(UUID, False, "gen_random_uuid", "uuid4()", (), names=(("uuid4", uuid4),))
 
     def random(self, node: exp.Rand) -> Expr:
-        import random
-
         self.context.only(node, ())
-        return Call(DOUBLE, False, "random", "random_number()", (), names=(("random_number", random.random),))
+        return self.call(node, "random", [])
 
     def node_function(self, node: exp.Expr) -> Expr:
         name, keys = NODE_FUNCTIONS[type(node)]
@@ -500,17 +495,35 @@ class ExpressionBinder:
 
     def anonymous(self, node: exp.Anonymous) -> Expr:
         name = name_of(node.this)
-        if name in AGGREGATE_NAMES:
+        special_form = special.FORMS.get(name)
+        if special_form is not None:
+            return special_form(self, node)
+        if name in AGGREGATE_NAMES or name in self.context.aggregates:
             return self.aggregate(node)
-        if name not in FUNCTIONS:
-            hint = did_you_mean(name, FUNCTIONS)
-            raise self.context.error(node, f"function {name} does not exist", sqlstate.UNDEFINED_FUNCTION, hint)
+        if name in WINDOW_FUNCTIONS:
+            raise self.context.error(
+                node, f"window function {name} requires an OVER clause", sqlstate.WRONG_OBJECT_TYPE
+            )
+        if any(isinstance(a, (exp.Order, exp.Distinct)) for a in node.expressions):
+            raise self.context.error(
+                node,
+                f"DISTINCT or ORDER BY specified, but {name} is not an aggregate function",
+                sqlstate.WRONG_OBJECT_TYPE,
+            )
         return self.call(node, name, [self.bind(a) for a in node.expressions])
+
+    def overloads(self, node: exp.Expr, name: str) -> Sequence[Function]:
+        """The overloads of a function, the program's own included."""
+        found = [*self.context.functions.get(name, ()), *FUNCTIONS.get(name, ())]
+        if not found:
+            hint = did_you_mean(name, {*FUNCTIONS, *AGGREGATE_NAMES, *self.context.functions})
+            raise self.context.error(node, f"function {name} does not exist", sqlstate.UNDEFINED_FUNCTION, hint)
+        return found
 
     def call(self, node: exp.Expr, name: str, args: list[Expr]) -> Expr:
         """A call of a scalar function from the table."""
-        function = find_overload(name, [a.type for a in args])
-        if function is None:
+        found = find_overload(self.overloads(node, name), [a.type for a in args])
+        if found is None:
             shown = ", ".join(operators.type_name(a.type) for a in args)
             raise self.context.error(
                 node,
@@ -518,9 +531,17 @@ class ExpressionBinder:
                 sqlstate.UNDEFINED_FUNCTION,
                 "no function of that name takes these types; you might need a cast",
             )
-        bound = tuple(operators.coerced(self.context, node, a, t) for a, t in zip(args, function.args, strict=True))
-        nullable = any(a.nullable for a in bound)
-        return Call(function.result, nullable, name, function.template, bound, checked=function.checked)
+        made = operators.call_of(self.context, node, found, args)
+        if found.function.rows is None:
+            return made
+        if self.sets is None:
+            raise self.context.error(
+                node,
+                f"set-returning functions are not allowed in {self.clause}",
+                sqlstate.FEATURE_NOT_SUPPORTED,
+                "move it into FROM",
+            )
+        return self.sets.add(node, made, found)
 
     def aggregate(self, node: exp.Expr) -> Expr:
         if self.grouping is None:
@@ -538,10 +559,14 @@ class ExpressionBinder:
         raise self.context.unsupported(node, "a row as a value")
 
     def window(self, node: exp.Window) -> Expr:
-        raise self.context.unsupported(node, "a window function (OVER)")
+        if self.windows is None:
+            raise self.context.error(
+                node, f"window functions are not allowed in {self.clause}", sqlstate.WINDOWING_ERROR
+            )
+        return self.windows.add(self, node)
 
 
-def _query_in(node: exp.Expr) -> exp.Expr | None:
+def query_in(node: exp.Expr) -> exp.Expr | None:
     while isinstance(node, (exp.Subquery, exp.Paren)) and not _has_modifiers(node):
         node = node.this
     return node if isinstance(node, (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)) else None
@@ -576,7 +601,6 @@ _METHODS: Final[dict[type[exp.Expr], Callable[[ExpressionBinder, Any], Expr]]] =
     exp.RawString: _B.raw_string,
     exp.ByteString: _B.escape_string,
     exp.HexString: _B.hex_string,
-    exp.Interval: _B.interval,
     exp.Paren: _B.paren,
     exp.Neg: _B.negative,
     exp.And: _B.logical,
@@ -620,4 +644,7 @@ _METHODS: Final[dict[type[exp.Expr], Callable[[ExpressionBinder, Any], Expr]]] =
     exp.Tuple: _B.row,
     exp.Window: _B.window,
     exp.Filter: _B.aggregate,
+    exp.WithinGroup: _B.aggregate,
+    exp.SimilarTo: _B.like,
+    **structures.METHODS,
 }

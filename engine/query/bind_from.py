@@ -9,11 +9,11 @@ from sqlglot import exp
 
 from exdbsql.engine.query import operators
 from exdbsql.engine.query.bind_expressions import ExpressionBinder
+from exdbsql.engine.query.bind_sets import FunctionsInFrom
 from exdbsql.engine.query.context import StatementContext, name_of
 from exdbsql.engine.query.expressions import Coalesce, Expr, conjuncts
 from exdbsql.engine.query.outputs import convert_outputs
 from exdbsql.engine.query.plan import (
-    CteScan,
     Derived,
     Join,
     OneRow,
@@ -78,25 +78,27 @@ class FromBinder:
                 return self._with_own_joins(node.this, len(self.scope.sources))
             return self._subquery(node, node, lateral=False)
         if isinstance(node, exp.Lateral):
-            self.context.only(node, ("this", "alias"), "LATERAL")
             if not isinstance(node.this, exp.Subquery):
-                raise self.context.unsupported(node, "a function in FROM")
+                return FunctionsInFrom(self).bind(node)
+            self.context.only(node, ("this", "alias"), "LATERAL")
             return self._subquery(node.this, node, lateral=True)
         if isinstance(node, exp.Values):
             return self._derived(self.queries.bind(node, self.scope.parent), node, lateral=False)
         raise self.context.unsupported(node, f"{type(node).__name__.upper()} in FROM")
 
     def _table(self, node: exp.Table) -> Plan:
-        self.context.only(node, ("this", "db", "catalog", "alias", "joins"), "FROM")
         if not isinstance(node.this, exp.Identifier):
-            raise self.context.unsupported(node, "a function in FROM")
+            return FunctionsInFrom(self).bind(node)
+        if node.args.get("sample") is not None:
+            raise self.context.unsupported(node, "TABLESAMPLE")
+        self.context.only(node, ("this", "db", "catalog", "alias", "joins"), "FROM")
         name = name_of(node.this)
-        alias, names = self._alias(node, name)
+        alias, names = self.alias(node, name)
         rel = self.context.new_rel()
         cte = self.queries.ctes.get(name) if node.args.get("db") is None else None
         if cte is not None:
-            self.scope.add(self._source(alias, rel, cte.columns, names, node), node)
-            return CteScan(rel, cte.number, alias, len(cte.columns))
+            self.scope.add(self.source(alias, rel, cte.columns, names, node), node)
+            return cte.scan(rel, alias)
         view = self.context.view(node)
         if view is not None:
             return self._view(view, alias, names, rel, node)
@@ -112,7 +114,7 @@ class FromBinder:
         plan = convert_outputs(inner, plan, [c.type or TEXT for c in output_columns(plan)])
         self.context.take_over(inner)
         columns = output_columns(plan)
-        source = self._source(alias, rel, columns, view.columns, node)
+        source = self.source(alias, rel, columns, view.columns, node)
         source.names = self._renamed(source.names, names, node)
         self.scope.add(source, node)
         return Derived(rel, plan, alias, len(columns))
@@ -130,18 +132,18 @@ class FromBinder:
         plan = convert_outputs(self.context, plan, [c.type or TEXT for c in columns])
         columns = output_columns(plan)
         rel = self.context.new_rel()
-        alias, names = self._alias(node, f"subquery_{rel}")
+        alias, names = self.alias(node, f"subquery_{rel}")
         lateral = lateral and bool(used_rels(plan) & self.scope.rels())
-        self.scope.add(self._source(alias, rel, columns, names, node), node)
+        self.scope.add(self.source(alias, rel, columns, names, node), node)
         return Derived(rel, plan, alias, len(columns), lateral)
 
-    def _source(
+    def source(
         self, alias: str, rel: int, columns: Sequence[OutputColumn], names: Sequence[str], node: exp.Expr
     ) -> Source:
         own = self._renamed(tuple(c.name for c in columns), names, node)
         return Source(alias, rel, own, tuple(c.type for c in columns), [c.nullable for c in columns])
 
-    def _alias(self, node: exp.Expr, default: str) -> tuple[str, tuple[str, ...]]:
+    def alias(self, node: exp.Expr, default: str) -> tuple[str, tuple[str, ...]]:
         alias = node.args.get("alias")
         if alias is None:
             return default, ()
@@ -179,7 +181,7 @@ class FromBinder:
             _make_nullable(right_sources)
         if side in ("FULL", "RIGHT"):
             _make_nullable(left_sources)
-        if side in ("FULL", "RIGHT") and isinstance(right, Derived) and right.lateral:
+        if side in ("FULL", "RIGHT") and used_rels(right) & {s.rel for s in left_sources}:
             raise self.context.error(
                 node, "a LATERAL subquery cannot be the right side of this join", sqlstate.INVALID_COLUMN_REFERENCE
             )

@@ -16,9 +16,12 @@ from exdbsql.engine.query import operators
 from exdbsql.engine.query.bind_expressions import ExpressionBinder
 from exdbsql.engine.query.bind_from import FromBinder
 from exdbsql.engine.query.bind_order import OrderBinder
+from exdbsql.engine.query.bind_sets import SetCalls
+from exdbsql.engine.query.bind_windows import WindowCalls
 from exdbsql.engine.query.context import StatementContext, name_of
 from exdbsql.engine.query.expressions import Const, Expr
 from exdbsql.engine.query.grouping import Grouping
+from exdbsql.engine.query.grouping_sets import SetsOfKeys, is_grouping_set
 from exdbsql.engine.query.outputs import Output, convert_outputs, output_name
 from exdbsql.engine.query.parse import parse_statement
 from exdbsql.engine.query.plan import (
@@ -27,16 +30,18 @@ from exdbsql.engine.query.plan import (
     Cut,
     Distinct,
     Filter,
+    GroupingSets,
     Limit,
     OneRow,
     OrderColumn,
     OutputColumn,
     Plan,
     Project,
+    ProjectSet,
     SetOperation,
     Sort,
     Values,
-    With,
+    Window,
     output_columns,
 )
 from exdbsql.engine.query.scope import Scope
@@ -46,7 +51,7 @@ from exdbsql.schema.types import BIGINT, TEXT
 _SET_OPERATIONS = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}
 _SELECT_PARTS = (
     *("expressions", "from_", "joins", "laterals", "where", "group", "having", "distinct", "order", "limit", "offset"),
-    "with_",
+    *("with_", "windows"),
 )
 
 
@@ -56,6 +61,11 @@ class CommonTable:
 
     number: int
     columns: tuple[OutputColumn, ...]
+    table_rel: int | None = None
+
+    def scan(self, rel: int, alias: str) -> Plan:
+        """A use of it in FROM."""
+        return CteScan(rel, self.number, alias, len(self.columns), self.table_rel)
 
 
 class QueryBinder:
@@ -69,7 +79,7 @@ class QueryBinder:
         """The plan of a query whose expressions may use the columns of `parent`."""
         with_ = node.args.get("with_")
         if with_ is not None:
-            return self._with(node, with_, parent)
+            return CommonTables(self).bind(node, with_, parent)
         if isinstance(node, exp.Subquery):
             return self._parenthesised(node, parent)
         if isinstance(node, exp.SetOperation):
@@ -86,30 +96,6 @@ class QueryBinder:
         inner = StatementContext.of(parsed, self.context.dictionary, ())
         inner.next_rel, inner.next_cte = max(rel, self.context.next_rel), self.context.next_cte
         return inner, settle(inner, QueryBinder(inner).bind(parsed.tree, None))
-
-    # WITH
-
-    def _with(self, node: exp.Expr, with_: exp.With, parent: Scope | None) -> Plan:
-        self.context.only(with_, ("expressions",), "WITH")
-        inner = QueryBinder(self.context, self.ctes)
-        made: list[tuple[int, str, Plan]] = []
-        for cte in with_.expressions:
-            self.context.only(cte, ("this", "alias", "materialized"), "WITH")
-            if not isinstance(cte.this, (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)):
-                raise self.context.unsupported(cte, f"{type(cte.this).__name__.upper()} in WITH")
-            plan = inner.bind(cte.this, parent)
-            name = name_of(cte.args["alias"].this)
-            columns = _renamed(self.context, settle(self.context, plan), cte.args["alias"])
-            if name in {made_name for _, made_name, _ in made}:
-                raise self.context.error(
-                    cte, f'WITH query name "{name}" specified more than once', sqlstate.DUPLICATE_ALIAS
-                )
-            number = self.context.new_cte()
-            made.append((number, name, settle(self.context, plan)))
-            inner.ctes[name] = CommonTable(number, columns)
-        body_node = node.copy()
-        body_node.set("with_", None)
-        return With(tuple(made), inner.bind(body_node, parent))
 
     # set operations and VALUES
 
@@ -185,10 +171,16 @@ class QueryBinder:
 
     def _project(self, node: exp.Select, scope: Scope, plan: Plan, parent: Scope | None) -> Plan:
         grouping = Grouping(self.context, scope, self.context.new_rel())
-        binder = ExpressionBinder(self.context, scope, self, "SELECT", grouping)
-        outputs = self._outputs(node, binder, scope)
+        sets = SetCalls(self.context, self.context.new_rel())
+        windows = WindowCalls(self.context, grouping, self.context.new_rel())
+        windows.define(node.args.get("windows") or [])
+        binder = ExpressionBinder(self.context, scope, self, "SELECT", grouping, sets, windows)
         group = node.args.get("group")
-        keys = self._group_keys(group, scope, outputs) if group is not None else []
+        grouping.nullable_keys = group is not None and any(is_grouping_set(item) for item in group.expressions)
+        if grouping.nullable_keys:
+            scope.make_nullable()  # a column that is no key of a set is NULL in its groups
+        outputs = self._outputs(node, binder, scope)
+        keys, grouping_sets = self._group_keys(group, scope, outputs) if group is not None else ([], None)
         having = node.args.get("having")
         condition = None
         if having is not None:
@@ -204,15 +196,40 @@ class QueryBinder:
             exprs = [grouping.numbered(e) for e in exprs]
             for output, expr in zip(outputs, exprs, strict=True):
                 output.expr = expr
-            plan = Aggregate(grouping.rel, plan, tuple(grouping.keys), tuple(grouping.calls), group is None)
+            windows.calls = [grouping.over_groups(node, c) for c in windows.calls]
+            sets.calls = [grouping.over_groups(node, c) for c in sets.calls]
+            windows.calls = [grouping.numbered(c) for c in windows.calls]
+            sets.calls = [grouping.numbered(c) for c in sets.calls]
+            plan = self._groups(grouping, plan, keys, grouping_sets, scalar=group is None)
             if condition is not None:
                 plan = Filter(plan, (grouping.numbered(condition),))
+        if windows.calls:
+            plan = Window(windows.rel, plan, tuple(windows.calls))
+        if sets.calls:
+            plan = ProjectSet(sets.rel, plan, tuple(sets.calls))
         visible = sum(1 for o in outputs if not o.hidden)
         columns = tuple(OutputColumn(o.name, o.expr.type, o.expr.nullable) for o in outputs)
         result: Plan = Project(plan, tuple(o.expr for o in outputs), columns, visible)
         return self._finished(
             node, result, visible, len(outputs), ordering.numbered(order, outputs), distinct_on, parent
         )
+
+    def _groups(
+        self,
+        grouping: Grouping,
+        plan: Plan,
+        keys: list[Expr],
+        sets: list[tuple[int, ...]] | None,
+        *,
+        scalar: bool,
+    ) -> Plan:
+        if sets is None and not grouping.mask_used:
+            return Aggregate(grouping.rel, plan, tuple(grouping.keys), tuple(grouping.calls), scalar)
+        if sets is None:
+            sets = [tuple(range(len(grouping.keys)))]
+        added = range(len(dict.fromkeys(keys)), len(grouping.keys))  # columns that depend on a primary key
+        sets = [(*places, *added) if places else places for places in sets]
+        return GroupingSets(grouping.rel, plan, tuple(grouping.keys), tuple(grouping.calls), tuple(sets))
 
     def _finished(
         self,
@@ -267,14 +284,16 @@ class QueryBinder:
             )
         return [Output(source.names[i], source.column(i), target) for i in range(len(source.names))]
 
-    def _group_keys(self, group: exp.Group, scope: Scope, outputs: list[Output]) -> list[Expr]:
-        self.context.only(group, ("expressions",), "GROUP BY")
-        keys = []
-        for item in group.expressions:
-            if isinstance(item, (exp.Rollup, exp.Cube, exp.GroupingSets)):
-                raise self.context.unsupported(item, type(item).__name__.upper())
-            keys.append(self._group_key(item, scope, outputs))
-        return keys
+    def _group_keys(
+        self, group: exp.Group, scope: Scope, outputs: list[Output]
+    ) -> tuple[list[Expr], list[tuple[int, ...]] | None]:
+        """The keys, and the sets of their places where there are grouping sets."""
+        self.context.only(group, ("expressions", "all"), "GROUP BY")
+        if not any(is_grouping_set(item) for item in group.expressions):
+            return [self._group_key(item, scope, outputs) for item in group.expressions], None
+        sets = SetsOfKeys(self.context, lambda item: self._group_key(item, scope, outputs))
+        places = sets.product(group.expressions)
+        return sets.keys, list(dict.fromkeys(places)) if group.args.get("all") is False else places
 
     def _group_key(self, item: exp.Expr, scope: Scope, outputs: list[Output]) -> Expr:
         if isinstance(item, exp.Literal) and not item.is_string:
@@ -288,7 +307,7 @@ class QueryBinder:
             expr = self._group_expression(item, scope, outputs)
         if expr.type is None:
             expr = operators.resolved(self.context, item, expr, TEXT)
-        return expr
+        return operators.sortable(self.context, item, expr)
 
     def _group_expression(self, item: exp.Expr, scope: Scope, outputs: list[Output]) -> Expr:
         binder = ExpressionBinder(self.context, scope, self, "GROUP BY")
@@ -333,7 +352,7 @@ def settle(context: StatementContext, plan: Plan) -> Plan:
     return convert_outputs(context, plan, [c.type or TEXT for c in output_columns(plan)])
 
 
-def _renamed(context: StatementContext, plan: Plan, alias: exp.TableAlias) -> tuple[OutputColumn, ...]:
+def renamed(context: StatementContext, plan: Plan, alias: exp.TableAlias) -> tuple[OutputColumn, ...]:
     columns = list(output_columns(plan))
     names: Sequence[exp.Expr] = alias.args.get("columns") or ()
     if len(names) > len(columns):
@@ -354,5 +373,8 @@ def _compares_expressions(node: exp.Select) -> bool:
         return True
     return group is not None and any(not isinstance(e, exp.Column) for e in group.expressions)
 
+
+# at the end, as it needs the binder of queries
+from exdbsql.engine.query.bind_with import CommonTables
 
 __all__ = ["CommonTable", "CteScan", "OneRow", "QueryBinder", "settle"]

@@ -5,21 +5,25 @@ whose value decided something about the plan (ORDER BY 1, numeric(10,2), a LIKE 
 part of the cache's key.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from sqlglot import exp
 
 from exdbsql.engine.query.expressions import Const, Expr, Param
 from exdbsql.engine.query.lexical import Literal, read_literal
 from exdbsql.engine.query.parse import ParsedStatement, Placeholders
+from exdbsql.engine.query.tokens import MARK
 from exdbsql.schema import sqlstate
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import DatabaseError, NotSupportedError, ProgrammingError
 from exdbsql.schema.identifiers import did_you_mean
 from exdbsql.schema.table import Table, View
 from exdbsql.schema.types import SqlType
+
+if TYPE_CHECKING:
+    from exdbsql.engine.query.signatures import Function
 
 STRICT: Final = "strict"
 COMPARE: Final = "compare"
@@ -55,6 +59,8 @@ class StatementContext:
     slots: list[Slot] = field(default_factory=list)
     slot_of_offset: dict[int, int] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
+    functions: Mapping[str, Sequence["Function"]] = field(default_factory=dict)
+    aggregates: Mapping[str, Any] = field(default_factory=dict)
     next_rel: int = 0
     next_cte: int = 0
     pin_literals: bool = False
@@ -197,10 +203,10 @@ class StatementContext:
 def name_of(node: exp.Expr | str) -> str:
     """A name as the dictionary has it: folded to lower case unless quoted."""
     if isinstance(node, exp.Identifier):
-        return str(node.this) if node.args.get("quoted") else str(node.this).lower()
+        return str(node.this) if node.args.get("quoted") else str(node.this).lower().removeprefix(MARK)
     if isinstance(node, exp.Expr):
         return name_of(node.this)
-    return node.lower()
+    return node.lower().removeprefix(MARK)
 
 
 def position_of(node: exp.Expr | None) -> int | None:

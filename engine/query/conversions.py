@@ -9,12 +9,19 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from exdbsql.engine.query.expressions import Call, Const, Expr
+from exdbsql.engine.query.library.array_values import map_array
+from exdbsql.engine.query.library.json_values import jsonb_to_scalar
+from exdbsql.engine.query.runtime.arithmetic import float_to_real, numeric_to_int
+from exdbsql.schema.interval_arithmetic import interval_to_time, time_to_interval
 from exdbsql.schema.types import (
     BIGINT,
     BOOLEAN,
     DATE,
     DOUBLE,
     INTEGER,
+    INTERVAL,
+    JSON,
+    JSONB,
     NUMERIC,
     REAL,
     SMALLINT,
@@ -23,6 +30,7 @@ from exdbsql.schema.types import (
     TIMESTAMP,
     TIMESTAMPTZ,
     SqlType,
+    array_of,
 )
 
 NUMBER_LADDER: Final = (SMALLINT, INTEGER, BIGINT, NUMERIC, REAL, DOUBLE)
@@ -56,6 +64,10 @@ def common_type(types: Iterable[SqlType | None]) -> SqlType | None:
             result = t.unconstrained
         elif t in _TIME_LADDER and result in _TIME_LADDER:
             result = max(t, result, key=_TIME_LADDER.index)
+        elif t.element is not None and result.element is not None:
+            result = array_of(common_type((result.element, t.element)) or TEXT)
+        elif {t.name, result.name} == {TIME.name, INTERVAL.name}:
+            result = INTERVAL
         else:
             raise TypeError(f"{result} and {t}")
     return result
@@ -71,16 +83,23 @@ def can_convert_implicitly(source: SqlType, target: SqlType) -> bool:
         return True
     if source.is_numeric and target.is_numeric:
         return _RANK[source.name] <= _RANK[target.name]
+    if source.element is not None and target.element is not None:
+        return can_convert_implicitly(source.element, target.element)
     return (source.name, target.name) in {
         ("date", TIMESTAMP.name),
         ("date", TIMESTAMPTZ.name),
         (TIMESTAMP.name, TIMESTAMPTZ.name),
+        (TIME.name, INTERVAL.name),
     }
 
 
 def can_assign(source: SqlType, target: SqlType) -> bool:
     """Whether INSERT and UPDATE may put a value of `source` into a column of `target` without a cast."""
     if can_convert_implicitly(source, target) or (source.is_numeric and target.is_numeric) or target.is_text:
+        return True
+    if source.element is not None and target.element is not None:
+        return can_assign(source.element, target.element)
+    if (source.name, target.name) in (("interval", TIME.name), ("json", "jsonb"), ("jsonb", "json")):
         return True
     return source in _TIME_LADDER and target in (*_TIME_LADDER, TIME)
 
@@ -93,18 +112,63 @@ def convert(expr: Expr, target: SqlType) -> Expr:
         source = TEXT
     if source.name == target.name or (source.is_text and target.is_text):
         return expr
-    template, checked = _TEMPLATES.get((source.name, target.name), (None, False))
-    names: tuple[tuple[str, Any], ...] = ()
-    if template is None and target.is_text:
-        template, names = _to_text(source)
-    if template is None and source.is_text:
-        template = f"parse_{_identifier(target)}({{0}})"
-        names = ((f"parse_{_identifier(target)}", target.unconstrained.parse),)
-    if template is None:
-        raise TypeError(f"{source} to {target}")
+    template, checked, names = _conversion(source, target)
     if isinstance(expr, Const) and expr.value is None:
         return Const(target, True, None)
     return Call(target.unconstrained, expr.nullable, "cast", template, (expr,), checked=checked, names=names)
+
+
+def _conversion(source: SqlType, target: SqlType) -> tuple[str, bool, tuple[tuple[str, Any], ...]]:
+    """Template, whether the result must be checked for its range, and names."""
+    template, checked = _TEMPLATES.get((source.name, target.name), (None, False))
+    if template is not None:
+        return template, checked, ()
+    special = CONVERTERS.get((source.name, target.name))
+    if special is not None:
+        return f"{special[0]}({{0}})", checked or target.is_integer, (special,)
+    if target.is_text:
+        template, names = _to_text(source)
+        return template, False, names
+    if source.is_text:
+        name = f"parse_{_identifier(target)}"
+        return f"{name}({{0}})", False, ((name, target.unconstrained.parse),)
+    if source.element is not None and target.element is not None:
+        return _array_conversion(source.element, target.element)
+    raise TypeError(f"{source} to {target}")
+
+
+def _array_conversion(source: SqlType, target: SqlType) -> tuple[str, bool, tuple[tuple[str, Any], ...]]:
+    inner, checked, names = ("{0}", False, ()) if source.name == target.name else _conversion(source, target)
+    code = inner.replace("{0}", "e")
+    if checked:
+        name = f"coerce_{_identifier(target.unconstrained)}"
+        code, names = f"{name}({code})", (*names, (name, target.unconstrained.coerce))
+    return f"map_array({{0}}, lambda e: {code})", False, (*names, ("map_array", map_array))
+
+
+_FROM_JSON_NUMBER: Final[tuple[tuple[SqlType, Any], ...]] = (
+    (SMALLINT, numeric_to_int),
+    (INTEGER, numeric_to_int),
+    (BIGINT, numeric_to_int),
+    (NUMERIC, lambda v: v),
+    (DOUBLE, float),
+    (REAL, float_to_real),
+)
+CONVERTERS: Final[dict[tuple[str, str], tuple[str, Any]]] = {
+    (JSONB.name, JSON.name): ("str", str),
+    (JSON.name, JSONB.name): ("parse_jsonb", JSONB.parse),
+    (TIME.name, INTERVAL.name): ("time_to_interval", time_to_interval),
+    (INTERVAL.name, TIME.name): ("interval_to_time", interval_to_time),
+    (JSONB.name, BOOLEAN.name): ("jsonb_to_boolean", lambda v: jsonb_to_scalar(v, "boolean")),
+    **{
+        (JSONB.name, t.name): (
+            f"jsonb_to_{t.name.split()[0]}",
+            lambda v, convert=convert, name=t.name: convert(jsonb_to_scalar(v, name)),
+        )
+        for t, convert in _FROM_JSON_NUMBER
+    },
+}
+"""Conversions by one function."""
 
 
 def without_padding(expr: Expr) -> Expr:
@@ -135,7 +199,7 @@ def retyped(expr: Expr, target: SqlType) -> Expr:
 
 
 def _identifier(t: SqlType) -> str:
-    return "".join(c if c.isalnum() else "_" for c in str(t)).strip("_")
+    return "".join(c if c.isalnum() else "_" for c in str(t).replace("[]", " array")).strip("_")
 
 
 def _to_text(source: SqlType) -> tuple[str, tuple[tuple[str, Any], ...]]:

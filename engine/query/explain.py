@@ -32,6 +32,8 @@ from exdbsql.engine.query.plan import (
     Derived,
     Distinct,
     Filter,
+    FunctionScan,
+    GroupingSets,
     HashAccess,
     Join,
     Limit,
@@ -39,26 +41,34 @@ from exdbsql.engine.query.plan import (
     Plan,
     PointAccess,
     Project,
+    ProjectSet,
     RangeAccess,
+    Recursive,
     Scan,
     SeekAccess,
     SetOperation,
     Sort,
     Values,
+    Window,
+    WindowCall,
     With,
     output_columns,
     walk,
 )
-from exdbsql.engine.query.statements import BoundStatement, Delete, Insert, Update
+from exdbsql.engine.query.statements import BoundStatement, Change, Delete, Insert, Merge, Update
 
 
 def plan_lines(bound: BoundStatement) -> list[str]:
     """The lines of EXPLAIN."""
+    lines = [line for _, part in bound.tables for line in (_tree(part) if isinstance(part, Plan) else _change(part))]
     if bound.query is not None:
-        return _tree(bound.query)
-    change = bound.change
-    assert change is not None
-    names = {Insert: "Insert on", Update: "Update on", Delete: "Delete from"}
+        return lines + _tree(bound.query)
+    assert bound.change is not None
+    return lines + _change(bound.change)
+
+
+def _change(change: Change) -> list[str]:
+    names = {Insert: "Insert on", Update: "Update on", Delete: "Delete from", Merge: "Merge on"}
     lines = [f"{names[type(change)]} {change.row.table.name}"]
     return lines + ["  " + line for line in _tree(change.source)]
 
@@ -103,6 +113,17 @@ def _node(plan: Plan) -> tuple[str, list[Plan]]:
             keys = f" by {', '.join(map(show, plan.keys))}" if plan.keys else ""
             calls = ", ".join(f"{c.name}({', '.join(map(show, c.args)) or '*'})" for c in plan.calls)
             return f"Group{keys}: {calls}" if calls else f"Group{keys}", [plan.child]
+        case FunctionScan():
+            return f"Functions {', '.join(map(show, plan.calls))} as {plan.alias}", []
+        case ProjectSet():
+            return f"Rows of {', '.join(map(show, plan.calls))}", [plan.child]
+        case GroupingSets():
+            sets = ", ".join(f"({', '.join(show(plan.keys[i]) for i in places)})" for places in plan.sets)
+            return f"Group by sets {sets}", [plan.child]
+        case Window():
+            return f"Window: {', '.join(_window_call(c) for c in plan.calls)}", [plan.child]
+        case Recursive():
+            return f"Recursive union{'' if plan.distinct else ' all'}", [plan.base, plan.step]
         case Project():
             return f"Output: {', '.join(map(show, plan.exprs))}", [plan.child]
         case Values():
@@ -123,6 +144,16 @@ def _node(plan: Plan) -> tuple[str, list[Plan]]:
         case With():
             return f"With {', '.join(name for _, name, _ in plan.ctes)}", [*(c for _, _, c in plan.ctes), plan.body]
     return type(plan).__name__, []
+
+
+def _window_call(call: WindowCall) -> str:
+    args = call.aggregate.args if call.aggregate is not None else call.args
+    parts = []
+    if call.spec.partition:
+        parts.append(f"partition by {', '.join(map(show, call.spec.partition))}")
+    if call.spec.order:
+        parts.append("order by " + ", ".join(show(k.expr) + (" desc" if k.descending else "") for k in call.spec.order))
+    return f"{call.name}({', '.join(map(show, args))}) over ({' '.join(parts)})"
 
 
 def _scan(plan: Scan) -> str:

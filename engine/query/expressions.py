@@ -151,7 +151,18 @@ class Coalesce(Expr):
 
 @dataclass(frozen=True, slots=True)
 class ScalarSubquery(Expr):
-    """The one value of a subquery of one column; NULL of none; error 21000 of more than one row."""
+    """The one value of a subquery of one column; NULL of none; error 21000 of more than one row.
+
+    `whole`: an array of all its values instead.
+    """
+
+    plan: Plan
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RowSubquery(Expr):
+    """The one row of a subquery as a tuple; NULL of none. Only what takes it apart may hold it."""
 
     plan: Plan
 

@@ -6,12 +6,21 @@ types fit exactly, else the first that all arguments convert to implicitly; the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from sqlglot import exp
 
-from exdbsql.engine.query.conversions import can_convert_implicitly
+from exdbsql.engine.query.library import (
+    array_functions,
+    array_values,
+    datetime_functions,
+    json_functions,
+    json_values,
+    number_functions,
+    number_values,
+    text_functions,
+)
+from exdbsql.engine.query.signatures import Function, Resolved, resolve
 from exdbsql.schema.types import (
     BIGINT,
     BOOLEAN,
@@ -31,25 +40,6 @@ from exdbsql.schema.types import (
 
 VERSION_TEXT: Final = "PostgreSQL 15.0 (the dialect of exdbsql)"
 """What version() gives: programs read the number, to know what they may ask for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """One overload.
-
-    Attributes:
-        name: SQL name.
-        args: types of the arguments.
-        result: type of the result.
-        template: Python source, ``{0}`` for the first argument.
-        checked: check the result against the range of its type.
-    """
-
-    name: str
-    args: tuple[SqlType, ...]
-    result: SqlType
-    template: str
-    checked: bool = False
 
 
 def _overloads() -> list[Function]:
@@ -133,7 +123,8 @@ def _overloads() -> list[Function]:
 
 def _by_name() -> dict[str, list[Function]]:
     table: dict[str, list[Function]] = {}
-    for function in _overloads():
+    library = (number_functions, text_functions, datetime_functions, array_functions, json_functions)
+    for function in (*_overloads(), *(f for module in library for f in module.FUNCTIONS)):
         table.setdefault(function.name, []).append(function)
     for alias, name in (
         *(("ceiling", "ceil"), ("char_length", "length"), ("character_length", "length"), ("substr", "substring")),
@@ -143,7 +134,21 @@ def _by_name() -> dict[str, list[Function]]:
     return table
 
 
+def _operators_by_name() -> dict[str, list[Function]]:
+    table: dict[str, list[Function]] = {}
+    shifts = list(FUNCTIONS.pop("<<") + FUNCTIONS.pop(">>"))
+    for function in (*shifts, *array_functions.OPERATORS, *json_functions.OPERATORS, *datetime_functions.OPERATORS):
+        table.setdefault(function.name, []).append(function)
+    return table
+
+
 FUNCTIONS: Final = _by_name()
+OPERATOR_FUNCTIONS: Final = _operators_by_name()
+"""Operators beside those of numbers, texts and comparison, by their signs."""
+
+_WITH_OWN_SYNTAX: Final = frozenset({"substring", "overlay", "trim", "extract", "normalize", "overlaps"})
+CALLED_PLAINLY: Final = frozenset(FUNCTIONS) - _WITH_OWN_SYNTAX
+"""Functions whose calls hold nothing but arguments: the parser need not know them."""
 
 NODE_FUNCTIONS: Final[dict[type[exp.Expr], tuple[str, tuple[str, ...]]]] = {
     exp.CurrentVersion: ("version", ()),
@@ -190,13 +195,24 @@ NODE_FUNCTIONS: Final[dict[type[exp.Expr], tuple[str, tuple[str, ...]]]] = {
 """Functions for which sqlglot has a node of its own: their name, and the node's arguments in order."""
 
 
-def find_overload(name: str, types: Sequence[SqlType | None]) -> Function | None:
-    """The overload of `name` for arguments of these types; None where no one fits. KeyError for an unknown name."""
-    candidates = [f for f in FUNCTIONS[name] if len(f.args) == len(types)]
-    for function in candidates:
-        if all(t is not None and t.name == a.name for t, a in zip(types, function.args, strict=True)):
-            return function
-    for function in candidates:
-        if all(t is None or can_convert_implicitly(t, a) for t, a in zip(types, function.args, strict=True)):
-            return function
-    return None
+LIBRARY_NAMES: Final = frozenset(
+    {name for table in (FUNCTIONS, OPERATOR_FUNCTIONS) for fs in table.values() for f in fs for name, _ in f.names}
+    | {name for name in (*vars(array_values), *vars(json_values), *vars(number_values)) if name.isidentifier()}
+    | {
+        "regression",
+        "percentiles",
+        "mode_value",
+        "bits_of",
+        "similar_to",
+        "text_is_json",
+        "age_today",
+        "RawJson",
+        "Record",
+    }
+)
+"""Names that templates of functions refer to."""
+
+
+def find_overload(candidates: Sequence[Function], types: Sequence[SqlType | None]) -> Resolved | None:
+    """The overload for arguments of these types; None where no one fits."""
+    return resolve(candidates, types)

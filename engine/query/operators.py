@@ -18,6 +18,9 @@ from exdbsql.engine.query.conversions import (
     without_padding,
 )
 from exdbsql.engine.query.expressions import Call, Compare, Const, Expr, Param
+from exdbsql.engine.query.functions import OPERATOR_FUNCTIONS
+from exdbsql.engine.query.library.json_values import RawJson
+from exdbsql.engine.query.signatures import Function, Resolved, resolve
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import DatabaseError
 from exdbsql.schema.types import (
@@ -25,11 +28,9 @@ from exdbsql.schema.types import (
     DATE,
     DOUBLE,
     INTEGER,
-    INTERVAL,
+    JSON,
     NUMERIC,
     TEXT,
-    TIMESTAMP,
-    TIMESTAMPTZ,
     SqlType,
 )
 
@@ -83,6 +84,9 @@ def arithmetic(context: StatementContext, node: exp.Expr, op: str, left: Expr, r
             "42725",
             "cast an operand, e.g. CAST(? AS integer)",
         )
+    special = find_operator(context, node, op, left, right)
+    if special is not None:
+        return interval_operations.folded(context, special)
     if left.type is None:
         left = _operand_like(context, left, right.known_type, op)
     if right.type is None:
@@ -98,20 +102,78 @@ def arithmetic(context: StatementContext, node: exp.Expr, op: str, left: Expr, r
         return Call(DATE, nullable, op, "date_plus_days({1}, {0})", (left, right))
     if a == DATE and b == DATE and op == "-":
         return Call(INTEGER, nullable, op, "({0} - {1}).days", (left, right))
-    found = interval_operations.operation(context, op, left, right)
-    if found is not None:
-        return found
-    if a in (TIMESTAMP, TIMESTAMPTZ, DATE) and b in (TIMESTAMP, TIMESTAMPTZ, DATE) and op == "-":
-        target = common_type((a, b)) or TIMESTAMP
-        return arithmetic(context, node, op, convert(left, target), convert(right, target))
     raise no_operator(context, node, op, (left, right))
+
+
+def find_operator(context: StatementContext, node: exp.Expr, op: str, left: Expr, right: Expr) -> Expr | None:
+    """``left op right`` from the table of operators; None where it has none for these types.
+
+    An operand of unknown type is taken for one of the other's type if there is an operator for it, as in PostgreSQL.
+    """
+    candidates = OPERATOR_FUNCTIONS.get(op)
+    known = left.type or right.type
+    if candidates is None or known is None or (known.is_numeric and left.type and right.type and right.type.is_numeric):
+        return None
+    types = (left.type, right.type)
+    if types == (DATE, DATE) or (None in types and known == DATE):
+        return None
+    if op == "||" and None in types and not (known.is_array or known.is_json):
+        return None
+    found = resolve(candidates, (left.type or known, right.type or known)) if None in types else None
+    if found is None:
+        if None in types and (known == DATE or known.is_numeric):
+            return None
+        found = resolve(candidates, types)
+    return None if found is None else call_of(context, node, found, (left, right))
+
+
+def call_of(context: StatementContext, node: exp.Expr, found: Resolved, args: Sequence[Expr]) -> Call:
+    """The call of an overload with its arguments converted."""
+    function = found.function
+    converted = []
+    for arg, target in zip(args, found.args, strict=True):
+        arg = coerced(context, node, arg, target) if target is not None else arg
+        converted.append(resolved(context, node, arg, TEXT) if arg.type is None else _for_json(function, arg, target))
+    slots = [f"{{{i}}}" for i in range(len(converted))]
+    template = function.template
+    if function.variadic:
+        rest = "".join(f"{slot}, " for slot in slots[1:])
+        template = template.replace("{all}", ", ".join(slots)).replace("{rest}", rest)
+    nullable = function.nullable or (function.strict and any(a.nullable for a in converted))
+    return Call(
+        found.result,
+        nullable,
+        function.name,
+        template,
+        tuple(converted),
+        strict=function.strict,
+        checked=function.checked,
+        names=function.names,
+    )
+
+
+def _for_json(function: Function, arg: Expr, target: SqlType | None) -> Expr:
+    """A json goes as it is into the document that a function builds; its text is not a string there."""
+    if target is None and arg.type == JSON and "json" in function.name:
+        return Call(JSON, arg.nullable, "json", "RawJson({0})", (arg,), names=(("RawJson", RawJson),))
+    return arg
+
+
+def sortable(context: StatementContext, node: exp.Expr | None, expr: Expr) -> Expr:
+    """`expr`, which must be of a type that has equality and order."""
+    if expr.type is not None and not expr.type.has_order:
+        raise context.error(
+            node,
+            f"could not identify an equality operator for type {expr.type}",
+            sqlstate.UNDEFINED_FUNCTION,
+            "cast it to jsonb",
+        )
+    return expr
 
 
 def _operand_like(context: StatementContext, unknown: Expr, other: SqlType, op: str) -> Expr:
     if other == DATE and op == "+":
         return context.resolve(unknown, INTEGER)
-    if other in (TIMESTAMP, TIMESTAMPTZ) and op == "+":
-        return context.resolve(unknown, INTERVAL)
     return context.resolve(unknown, other, STRICT)
 
 
@@ -140,7 +202,7 @@ def negation(context: StatementContext, node: exp.Expr, arg: Expr) -> Expr:
     """``- arg``."""
     if arg.type is None:
         raise context.error(node, "operator is not unique: - unknown", "42725", "cast the operand")
-    if not arg.type.is_numeric:
+    if not arg.type.is_numeric and arg.type.name != "interval":
         raise no_operator(context, node, "-", (arg,))
     t = arg.type.unconstrained
     if isinstance(arg, Const) and arg.value is not None:
@@ -188,6 +250,8 @@ def comparable(context: StatementContext, node: exp.Expr, op: str, left: Expr, r
         right = resolved(context, node, right, left.known_type, COMPARE)
     left, right = interval_operations.dates_at_midnight(left, right) or (left, right)
     a, b = left.known_type, right.known_type
+    if not (a.has_order and b.has_order):
+        raise no_operator(context, node, SQL_NAMES.get(op, op), (left, right))
     if a.is_numeric and b.is_numeric:
         if a.is_float != b.is_float and NUMERIC in (a, b):
             return _as_float(left), _as_float(right)  # as PostgreSQL has it; and ten times faster than by exact values
@@ -209,7 +273,10 @@ def comparison(context: StatementContext, node: exp.Expr, op: str, left: Expr, r
 
 
 def concatenation(context: StatementContext, node: exp.Expr, left: Expr, right: Expr) -> Expr:
-    """``left || right``: texts, or a text and anything that has a text form."""
+    """``left || right``: arrays, jsonb, texts, or a text and anything that has a text form."""
+    special = None if _text_and_other(left, right) else find_operator(context, node, "||", left, right)
+    if special is not None:
+        return special
     sides = [resolved(context, node, e, TEXT) if e.type is None else e for e in (left, right)]
     if not any(e.known_type.is_text for e in sides):
         if all(e.known_type.name == "bytea" for e in sides):
@@ -217,6 +284,14 @@ def concatenation(context: StatementContext, node: exp.Expr, left: Expr, right: 
         raise no_operator(context, node, "||", sides)
     texts = tuple(convert(e, TEXT) for e in sides)
     return Call(TEXT, any(e.nullable for e in texts), "||", "({0} + {1})", texts)
+
+
+def _text_and_other(left: Expr, right: Expr) -> bool:
+    """Whether a text meets something that is no array: then both are texts."""
+    types = [e.type for e in (left, right)]
+    if None in types or not any(t is not None and t.is_text for t in types):
+        return False
+    return not any(t is not None and t.is_array for t in types)
 
 
 def cast(context: StatementContext, node: exp.Expr, arg: Expr, target: SqlType) -> Expr:

@@ -65,6 +65,10 @@ _NAMES: dict[type[exp.Expr], str] = {
     exp.TimestampTrunc: "date_trunc",
     exp.Uuid: "gen_random_uuid",
     exp.Rand: "random",
+    exp.Array: "array",
+    exp.AtTimeZone: "timezone",
+    exp.Overlaps: "overlaps",
+    exp.Grouping: "grouping",
     exp.StddevPop: "stddev_pop",
     exp.VariancePop: "var_pop",
 }
@@ -75,13 +79,15 @@ def output_name(node: exp.Expr) -> str:
     while True:
         if isinstance(node, exp.Alias):
             return name_of(node.args["alias"])
-        if isinstance(node, (exp.Paren, exp.Filter)):
+        if isinstance(node, (exp.Paren, exp.Filter, exp.Window, exp.WithinGroup, exp.Bracket)):
             node = node.this
         elif isinstance(node, exp.Cast):
             inner = output_name(node.this)
             return inner if inner != "?column?" else _type_label(node)
         else:
             break
+    if isinstance(node, exp.Identifier):
+        return name_of(node)
     if isinstance(node, exp.Column):
         return name_of(node.this)
     if isinstance(node, exp.Subquery):

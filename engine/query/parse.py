@@ -6,7 +6,7 @@ numbered there too, so that one kind of node (``$n``) reaches the binder whateve
 sqlglot's parser, which its compiled form would not allow.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal, NoReturn
 
@@ -15,9 +15,66 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from exdbsql.engine.query.aggregates import AGGREGATE_NAMES, WINDOW_FUNCTIONS
+from exdbsql.engine.query.functions import CALLED_PLAINLY as _FUNCTIONS
+from exdbsql.engine.query.tokens import SPECIAL_FORMS, rewritten
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import NotSupportedError, OperationalError, ProgrammingError
+from exdbsql.schema.identifiers import did_you_mean
 
+CALLED_PLAINLY: Final = frozenset({*_FUNCTIONS, *AGGREGATE_NAMES, *WINDOW_FUNCTIONS, *SPECIAL_FORMS})
+_VERBS: Final = frozenset(
+    [
+        "select",
+        "with",
+        "values",
+        "insert",
+        "update",
+        "delete",
+        "merge",
+        "table",
+        "truncate",
+        "explain",
+        "create",
+        "alter",
+        "drop",
+        "begin",
+        "start",
+        "commit",
+        "rollback",
+        "savepoint",
+        "release",
+        "set",
+        "show",
+        "reset",
+        "copy",
+        "prepare",
+        "execute",
+        "deallocate",
+        "scatter",
+        "gather",
+        "abort",
+        "end",
+        "lock",
+        "comment",
+        "grant",
+        "revoke",
+        "analyze",
+        "vacuum",
+        "call",
+        "declare",
+        "fetch",
+        "close",
+        "listen",
+        "notify",
+        "discard",
+        "do",
+        "cluster",
+        "reindex",
+        "refresh",
+        "checkpoint",
+    ]
+)
 _POSTGRES: Final = Dialect.get_or_raise("postgres")
 
 _CANNOT_FOLLOW_A_COMMA: Final = frozenset(
@@ -62,8 +119,8 @@ class ParsedStatement:
     placeholders: Placeholders
 
 
-def parse_statement(text: str) -> ParsedStatement:
-    """Parse one statement.
+def parse_statement(text: str, functions: Collection[str] = CALLED_PLAINLY) -> ParsedStatement:
+    """Parse one statement; `functions` are the names that sqlglot shall not know better.
 
     Raises ProgrammingError (42601) with position for a syntax error, NotSupportedError for a statement that sqlglot
     does not read, OperationalError (54001) for one that is nested too deeply.
@@ -79,6 +136,8 @@ def parse_statement(text: str) -> ParsedStatement:
     if not tokens:
         raise syntax_error(text, 0, "the statement is empty")
     _refuse_what_only_sqlglot_takes(tokens, text)
+    _require_verb(tokens[0], text)
+    tokens = rewritten(tokens, text, functions)
     tokens, placeholders = _number_placeholders(tokens, text)
     try:
         trees = _POSTGRES.parser().parse(tokens, text)
@@ -94,6 +153,13 @@ def parse_statement(text: str) -> ParsedStatement:
     if isinstance(trees[0], exp.Command):
         raise NotSupportedError(f"{str(trees[0].this).upper()} is not supported", position=0, statement=text)
     return ParsedStatement(trees[0], text, placeholders)
+
+
+def _require_verb(token: Token, text: str) -> None:
+    word = text[token.start : token.end + 1]
+    if word.isalpha() and word.lower() not in _VERBS:
+        hint = did_you_mean(word.lower(), _VERBS) or "a statement begins with a verb"
+        raise syntax_error(text, token.start, f'syntax error at or near "{word}"', hint)
 
 
 def too_complex() -> OperationalError:

@@ -5,7 +5,7 @@ or gives *rows* (a list of output tuples: Project, Distinct, Sort, Limit, SetOpe
 one relation number by Derived. Access paths and join methods are attributes that the rules fill in, so that logical and
 physical plan are the same classes, and EXPLAIN prints either.
 
-What is left out: window functions, recursion, grouping sets; the binder refuses them.
+A node of the first kind that stands for one relation is in `RELATIONS`; Window and ProjectSet add one to those of their child.
 """
 
 from __future__ import annotations
@@ -104,12 +104,45 @@ class Derived(Plan):
 
 @dataclass(frozen=True, slots=True)
 class CteScan(Plan):
-    """The rows of common table expression number `cte` as relation `rel`."""
+    """The rows of common table expression number `cte` as relation `rel`.
+
+    `table_rel` is the relation number of the rows as a whole, where they are not computed once for the statement: the working table
+    of a recursion, a common table that uses columns of an outer query. What contains the scan depends on it.
+    """
 
     rel: int
     cte: int
     alias: str
     width: int
+    table_rel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionScan(Plan):
+    """The rows of set-returning functions, side by side, as relation `rel`; with their numbers where `ordinality`.
+
+    Each of `calls` gives a list of tuples, `widths` says of how many columns. They may depend on the relations before it.
+    """
+
+    rel: int
+    calls: tuple[Expr, ...]
+    widths: tuple[int, ...]
+    alias: str
+    ordinality: bool
+
+    @property
+    def width(self) -> int:
+        """How many columns the rows have."""
+        return sum(self.widths) + self.ordinality
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSet(Plan):
+    """Set-returning functions in a select list: each row of `child` as often as the longest of them has rows, as relation `rel`."""
+
+    rel: int
+    child: Plan
+    calls: tuple[Expr, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +181,11 @@ class SortKey:
 
 @dataclass(frozen=True, slots=True)
 class AggregateCall:
-    """One aggregate of an Aggregate node; `args` empty is count(*)."""
+    """One aggregate of an Aggregate node; `args` empty is count(*).
+
+    `template` (where it is not that of `aggregates.find_aggregate`) takes the list of values, and after it the values of `direct`;
+    `nulls`: "skip" rows whose first argument is NULL, "skip_any", or "keep" them. `names` are objects in the template.
+    """
 
     name: str
     args: tuple[Expr, ...]
@@ -156,6 +193,10 @@ class AggregateCall:
     distinct: bool
     condition: Expr | None
     order: tuple[SortKey, ...]
+    template: str = ""
+    nulls: str = "skip"
+    direct: tuple[Expr, ...] = ()
+    names: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +208,75 @@ class Aggregate(Plan):
     keys: tuple[Expr, ...]
     calls: tuple[AggregateCall, ...]
     scalar: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GroupingSets(Plan):
+    """Groups by several sets of keys at once: relation `rel` with the keys, the calls, and a mask of the keys that are not grouped by.
+
+    `sets` holds places of keys; a key that is not in a set is NULL in its groups. Bit i of the mask is set for key i.
+    """
+
+    rel: int
+    child: Plan
+    keys: tuple[Expr, ...]
+    calls: tuple[AggregateCall, ...]
+    sets: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered(Plan):
+    """The rows of a stream that code generation has put into a list, to be walked over several times."""
+
+    child: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class FrameBound:
+    """One end of a frame; `kind` is ``unbounded``, ``offset`` or ``current``; `offset` is negative for PRECEDING by `before`."""
+
+    kind: str
+    before: bool
+    offset: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFrame:
+    """The frame of a window: ROWS, RANGE or GROUPS between two ends, without what EXCLUDE says (``no others``, ``group`` ...)."""
+
+    mode: str
+    start: FrameBound
+    end: FrameBound
+    exclude: str = "no others"
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSpec:
+    """Partition, order and frame of window functions; `frame` None is the default one."""
+
+    partition: tuple[Expr, ...]
+    order: tuple[SortKey, ...]
+    frame: WindowFrame | None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowCall:
+    """One window function: an aggregate (`aggregate` is its call), or one by name with arguments."""
+
+    name: str
+    args: tuple[Expr, ...]
+    type: SqlType
+    spec: WindowSpec
+    aggregate: AggregateCall | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window(Plan):
+    """The rows of `child` with one column for each window function, as relation `rel`."""
+
+    rel: int
+    child: Plan
+    calls: tuple[WindowCall, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,19 +353,40 @@ class SetOperation(Plan):
 
 @dataclass(frozen=True, slots=True)
 class With(Plan):
-    """Common table expressions, computed once each in order, and the query that uses them."""
+    """Common table expressions, computed once each in order, and the query that uses them.
+
+    `table_rels` has for each the relation number of its rows as a whole, where they depend on an outer query; else None.
+    """
 
     ctes: tuple[tuple[int, str, Plan], ...]
     body: Plan
+    table_rels: tuple[int | None, ...] = ()
 
 
-ROWS_NODES: Final = (Project, Values, Distinct, Sort, Cut, Limit, SetOperation, With)
+@dataclass(frozen=True, slots=True)
+class Recursive(Plan):
+    """WITH RECURSIVE: the rows of `base`, then those of `step` over the rows that came last, until none come.
+
+    `step` sees the latter as relation `table_rel`; `distinct`: UNION, which keeps only rows that have not come before.
+    """
+
+    cte: int
+    table_rel: int
+    base: Plan
+    step: Plan
+    distinct: bool
+    columns: tuple[OutputColumn, ...]
+
+
+ROWS_NODES: Final = (Project, Values, Distinct, Sort, Cut, Limit, SetOperation, With, Recursive)
 
 
 def output_columns(plan: Plan) -> tuple[OutputColumn, ...]:
     """The visible columns of a rows node."""
     match plan:
         case Project(columns=columns) | Values(columns=columns) | SetOperation(columns=columns):
+            return columns
+        case Recursive(columns=columns):
             return columns
         case Cut(child=child, visible=visible):
             return output_columns(child)[:visible]
@@ -306,9 +437,11 @@ def walk(value: Any) -> Iterator[Any]:
 def provided_rels(plan: Plan) -> frozenset[int]:
     """The relations that a stream node gives to the nodes above it."""
     match plan:
-        case Scan(rel=rel) | Derived(rel=rel) | CteScan(rel=rel) | Aggregate(rel=rel):
-            return frozenset((rel,))
-        case Filter(child=child):
+        case Window(rel=rel, child=child) | ProjectSet(rel=rel, child=child):
+            return provided_rels(child) | {rel}
+        case Scan() | Derived() | CteScan() | Aggregate() | FunctionScan() | GroupingSets():
+            return frozenset((plan.rel,))
+        case Filter(child=child) | Gathered(child=child):
             return provided_rels(child)
         case Join(left=left, right=right):
             return provided_rels(left) | provided_rels(right)
@@ -322,9 +455,37 @@ def used_rels(value: Any) -> set[int]:
     for item in walk(value):
         if isinstance(item, Column):
             used.add(item.rel)
-        elif isinstance(item, (Scan, Derived, CteScan, Aggregate)):
+        elif isinstance(item, RELATIONS):
             provided.add(item.rel)
+            if isinstance(item, CteScan) and item.table_rel is not None:
+                used.add(item.table_rel)
+        elif isinstance(item, Recursive):
+            provided.add(item.table_rel)
+        elif isinstance(item, With):
+            provided.update(rel for rel in item.table_rels if rel is not None)
     return used - provided
+
+
+def relation_widths(plan: Plan) -> list[int]:
+    """Widths of the relations that a stream provides, by relation number."""
+    provided = provided_rels(plan)
+    widths = {item.rel: _width(item) for item in walk(plan) if isinstance(item, RELATIONS) and item.rel in provided}
+    return [widths[rel] for rel in sorted(widths)]
+
+
+def _width(item: Any) -> int:
+    match item:
+        case Aggregate():
+            return len(item.keys) + len(item.calls)
+        case GroupingSets():
+            return len(item.keys) + len(item.calls) + 1
+        case Window() | ProjectSet():
+            return len(item.calls)
+    return int(item.width)
+
+
+RELATIONS: Final = (Scan, Derived, CteScan, FunctionScan, Aggregate, GroupingSets, Window, ProjectSet)
+"""The nodes that have a relation number."""
 
 
 def _all_classes(base: type) -> list[type[Any]]:
@@ -332,7 +493,7 @@ def _all_classes(base: type) -> list[type[Any]]:
     return [base, *[c for sub in below for c in _all_classes(sub)]]
 
 
-_NODE_WORDS: Final = ("Expr", "Plan", "Access", "SortKey", "AggregateCall", "Values")
+_NODE_WORDS: Final = ("Expr", "Plan", "Access", "SortKey", "AggregateCall", "Values", "Window", "FrameBound")
 
 CHILD_FIELDS: Final[dict[type, tuple[str, ...]]] = {
     cls: tuple(f.name for f in fields(cls) if any(word in str(f.type) for word in _NODE_WORDS))
@@ -340,6 +501,7 @@ CHILD_FIELDS: Final[dict[type, tuple[str, ...]]] = {
         *_all_classes(Plan),
         *_all_classes(Expr),
         *(PointAccess, SeekAccess, RangeAccess, HashAccess, SortKey, AggregateCall),
+        *(WindowCall, WindowSpec, WindowFrame, FrameBound),
     ]
 }
 """For each class of nodes the fields in which there may be other nodes; by their annotations."""

@@ -205,10 +205,10 @@ class Planner:
             parameters=parsed.placeholders,
             source=function.source,
             plan="\n".join(plan_lines(bound)),
-            writes=bound.change is not None,
+            writes=bool(bound.changes),
             tables=tuple(context.tables),
             kinds=frozenset(t.kind for t in context.tables.values()),
-            written_table=bound.change.row.table.name if bound.change is not None else None,
+            written_table=_written(bound),
             converters=tuple(converter(slot) for slot in context.slots[count:]),
             literal_types=tuple(slot.type for slot in context.slots[:count]),
             call=self._watched(function.call, bound, context, sql, lifted),
@@ -284,6 +284,13 @@ def _literal_values(statement: PreparedStatement, literals: Sequence[Literal], s
         else:
             values.append(literal.value)
     return tuple(values)
+
+
+def _written(bound: BoundStatement) -> str | None:
+    """The table that a statement changes; of several, a replicated one if there is one."""
+    tables = [change.row.table for change in bound.changes]
+    replicated = [t for t in tables if t.kind is TableKind.REPLICATED]
+    return (replicated or tables)[0].name if tables else None
 
 
 def _result_column(column: OutputColumn) -> ResultColumn:

@@ -23,7 +23,7 @@ from exdbsql.engine.query.codegen.rows import RowsCompiler
 from exdbsql.engine.query.context import StatementContext
 from exdbsql.engine.query.conversions import convert
 from exdbsql.engine.query.expressions import Call, Const, Expr, null
-from exdbsql.engine.query.functions import find_overload
+from exdbsql.engine.query.functions import FUNCTIONS, find_overload
 from exdbsql.engine.query.parse import parse_statement
 from exdbsql.engine.query.scope import Scope, table_source
 from exdbsql.engine.query.statements import CheckedRow
@@ -82,9 +82,9 @@ def bound_default(dictionary: Dictionary, table: Table, position: int) -> Expr:
     if column.identity is not None:
         name = next(s.name for s in dictionary.sequences.values() if s.owned_by == (table.name, column.name))
         argument = Const(TEXT, False, '"' + name.replace('"', '""') + '"')
-        function = find_overload("nextval", [TEXT])
-        assert function is not None
-        number = Call(BIGINT, False, "nextval", function.template, (argument,))
+        found = find_overload(FUNCTIONS["nextval"], [TEXT])
+        assert found is not None
+        number = Call(BIGINT, False, "nextval", found.function.template, (argument,))
         return number if column.type == BIGINT else convert(number, column.type)
     if column.default is None:
         return null(column.type)

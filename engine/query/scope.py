@@ -70,6 +70,11 @@ class Scope:
         self.sources.append(source)
         self.visible += [Visible(name, source, i) for i, name in enumerate(source.names)]
 
+    def make_nullable(self) -> None:
+        """From here on every column may be NULL."""
+        for source in self.sources:
+            source.nullable = [True] * len(source.nullable)
+
     def rels(self) -> frozenset[int]:
         """The relation numbers of this scope alone."""
         return frozenset(source.rel for source in self.sources)

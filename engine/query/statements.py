@@ -82,14 +82,46 @@ class Delete:
     returning: Returning | None
 
 
-Change = Insert | Update | Delete
+@dataclass(frozen=True, slots=True)
+class MergeWhen:
+    """One WHEN of MERGE: what to do (``update``, ``delete``, ``insert``, ``nothing``) if `condition` holds; `row` is the new row."""
+
+    matched: bool
+    action: str
+    condition: Expr | None
+    row: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """MERGE: for each row of `source`, whose target row is NULL where none matches, the first WHEN that applies."""
+
+    row: CheckedRow
+    source: Plan
+    target_rel: int
+    key: tuple[Expr, ...]
+    whens: tuple[MergeWhen, ...]
+    returning: Returning | None = None
+
+
+Change = Insert | Update | Delete | Merge
 
 
 @dataclass(slots=True)
 class BoundStatement:
-    """A bound statement: a query (with its visible columns) or a change."""
+    """A bound statement: a query (with its visible columns) or a change.
+
+    `tables` are the common tables of its WITH, by number, where it or one of them changes a table; a plain query has them in its plan.
+    """
 
     kind: str
     query: Plan | None = None
     change: Change | None = None
     columns: tuple[OutputColumn, ...] = field(default=())
+    tables: tuple[tuple[int, Plan | Change], ...] = ()
+
+    @property
+    def changes(self) -> list[Change]:
+        """All statements in it that change a table."""
+        found = [part for _, part in self.tables if isinstance(part, (Insert, Update, Delete, Merge))]
+        return [*found, self.change] if self.change is not None else found

@@ -111,8 +111,6 @@ class AggregateCompiler:
     def call(self, call: AggregateCall, members: str, pattern: str, frame: Frame) -> str:
         """Source of one aggregate over `members`, of which `pattern` is one."""
         compiler = self.streams.expressions(frame)
-        function = find_aggregate(call.name, call.args[0].type if call.args else None)
-        assert function is not None
         if any(a.type == NUMERIC for a in call.args):
             self.module.numeric = True
         tests = [f"if {compiler.true(call.condition)}"] if call.condition is not None else []
@@ -122,16 +120,24 @@ class AggregateCompiler:
                     f"if {pattern if _is_bare(pattern, compiler) else compiler.value(call.args[0])} is not None"
                 )
             return f"len([1 for {pattern} in {members} {' '.join(tests)}])" if tests else f"len({members})"
-        return function.template.format(self._values(call, members, pattern, tests, compiler))
+        self.module.names.update(call.names)
+        template = call.template
+        if not template:
+            function = find_aggregate(call.name, call.args[0].type)
+            assert function is not None
+            template = function.template
+        direct = [compiler.value(d) for d in call.direct]
+        return template.format(self._values(call, members, pattern, tests, compiler), *direct)
 
     def _values(
         self, call: AggregateCall, members: str, pattern: str, tests: list[str], compiler: ExpressionCompiler
     ) -> str:
         is_bare = _is_bare(pattern, compiler)
         value = pattern if is_bare else compiler.value(call.args[0])
-        if is_bare and not call.args[0].nullable and not call.distinct:
+        if is_bare and not call.distinct and (call.nulls == "keep" or not call.args[0].nullable):
             return members
-        if call.args[0].nullable:
+        tests = [*tests, *self._other_tests(call, compiler)]
+        if call.args[0].nullable and call.nulls != "keep":
             if ":=" in value or "(" in value:
                 name = self.module.temporary()
                 tests = [*tests, f"if ({name} := {value}) is not None"]
@@ -139,17 +145,25 @@ class AggregateCompiler:
             else:
                 tests = [*tests, f"if {value} is not None"]
         if len(call.args) > 1:
-            value = f"({value}, {compiler.value(call.args[1])})"
+            value = f"({', '.join([value, *[compiler.value(a) for a in call.args[1:]]])})"
         tail = " ".join([f"for {pattern} in {members}", *tests])
         if call.order and not call.distinct:
             return self._ordered(call.order, value, tail, compiler)
         values = f"[{value} {tail}]"
         if not call.distinct:
             return values
+        if call.nulls == "keep":
+            return f"sorted_distinct({values}, {bool(call.order and call.order[0].descending)})"
         if call.name != "string_agg":
             return f"list(set({values}))"
         reverse = ", reverse=True" if call.order and call.order[0].descending else ""
         return f"sorted(set({values}){reverse})"
+
+    def _other_tests(self, call: AggregateCall, compiler: ExpressionCompiler) -> list[str]:
+        """Tests of arguments after the first, where a NULL in any keeps a row out."""
+        if call.nulls != "skip_any":
+            return []
+        return [f"if {compiler.value(a)} is not None" for a in call.args[1:] if a.nullable]
 
     def _ordered(self, order: tuple[SortKey, ...], value: str, tail: str, compiler: ExpressionCompiler) -> str:
         from exdbsql.engine.query.codegen.rows import sort_passes

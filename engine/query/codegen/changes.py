@@ -11,8 +11,19 @@ from collections.abc import Sequence
 from exdbsql.engine.query.codegen.module import Frame, Module
 from exdbsql.engine.query.codegen.rows import RowsCompiler
 from exdbsql.engine.query.expressions import Expr
-from exdbsql.engine.query.plan import Values, output_columns
-from exdbsql.engine.query.statements import Change, CheckedRow, Delete, Insert, OnConflict, Returning, Update
+from exdbsql.engine.query.plan import Plan, Values, output_columns, provided_rels, used_rels
+from exdbsql.engine.query.statements import (
+    BoundStatement,
+    Change,
+    CheckedRow,
+    Delete,
+    Insert,
+    Merge,
+    MergeWhen,
+    OnConflict,
+    Returning,
+    Update,
+)
 
 
 class ChangeCompiler:
@@ -22,13 +33,38 @@ class ChangeCompiler:
         self.module = module
         self.rows = rows
         self.frame = module.root
+        self.writes: list[str] = []
 
-    def compile(self, change: Change) -> str:
-        """Adds the lines of the statement; gives source of its result."""
+    def compile(self, bound: BoundStatement) -> str:
+        """Adds the lines of the statement; gives source of its result.
+
+        What its parts read is read, and what they give computed, before anything is written.
+        """
+        for number, part in bound.tables:
+            if isinstance(part, Plan):
+                self.frame.add(f"cte_{number} = {self.rows.rows(part, self.frame)}")
+            else:
+                result = self._change(part)
+                if part.returning is not None:
+                    self.frame.add(f"cte_{number} = {result}")
+        if bound.change is not None:
+            result = self._change(bound.change)
+        else:
+            assert bound.query is not None
+            result = self.rows.rows(bound.query, self.frame)
+        if bound.tables:
+            result = self.frame.assign("result", result)
+        self.frame.lines += self.writes
+        self.frame.add("txn.end_statement()")
+        return result
+
+    def _change(self, change: Change) -> str:
         if isinstance(change, Insert):
             return self._insert(change)
         if isinstance(change, Update):
             return self._update(change)
+        if isinstance(change, Merge):
+            return self._merge(change)
         return self._delete(change)
 
     def _insert(self, change: Insert) -> str:
@@ -41,16 +77,19 @@ class ChangeCompiler:
         if change.conflict is not None:
             rows = self._write_with_conflicts(change, change.conflict, rows, store)
         elif isinstance(change.source, Values) and len(change.source.rows) == 1:
-            self.frame.add(f"txn.insert({store}, {rows}[0])")
+            self.writes.append(f"txn.insert({store}, {rows}[0])")
         else:
-            self.frame.add(f"txn.insert_many({store}, {rows})")
-        self.frame.add("txn.end_statement()")
+            self.writes.append(f"txn.insert_many({store}, {rows})")
         return self._result(change.row, change.returning, rows)
 
     def _update(self, change: Update) -> str:
         store = self.module.store(change.row.table.name)
         clauses = self.rows.streams.stream(change.source, self.frame)
-        pair = f"({self._key(change.key)}, {self.rows.tuple_of(change.new_row, self.frame)})"
+        new_row = self.rows.tuple_of(change.new_row, self.frame)
+        others = self._others(change.row, change.returning)
+        if others:
+            return self._update_with_others(change, store, clauses, new_row, others)
+        pair = f"({self._key(change.key)}, {new_row})"
         pairs = f"[{pair} {self.rows.streams.joined(clauses)}]"
         changes = self.frame.assign("changes", f"first_of_each({pairs})" if change.may_repeat else pairs)
         if change.row.generated:
@@ -61,20 +100,55 @@ class ChangeCompiler:
         if self._has_tests(change.row, [e.nullable for e in change.new_row]) or change.returning:
             rows = self.frame.assign("new_rows", rows)
             self._test_rows(change.row, rows, [e.nullable for e in change.new_row])
-        self.frame.add(f"for key, row in {changes}:")
-        self.frame.add(f"    txn.update({store}, key, row)")
-        self.frame.add("txn.end_statement()")
+        self.writes.append(f"for key, row in {changes}:")
+        self.writes.append(f"    txn.update({store}, key, row)")
         return self._result(change.row, change.returning, rows if change.returning else changes)
+
+    def _others(self, row: CheckedRow, returning: Returning | None) -> dict[int, str]:
+        """Variables of the other relations that RETURNING uses."""
+        if returning is None:
+            return {}
+        rels = sorted(used_rels(returning.exprs) - {row.row_rel})
+        return {rel: self.frame.env[rel] for rel in rels}
+
+    def _update_with_others(
+        self, change: Update, store: str, clauses: list[str], new_row: str, others: dict[int, str]
+    ) -> str:
+        item = f"({', '.join([new_row, *others.values()])})"
+        pairs = f"[({self._key(change.key)}, {item}) {self.rows.streams.joined(clauses)}]"
+        changes = self.frame.assign("changes", f"first_of_each({pairs})")
+        if change.row.generated:
+            complete = f"[(key, ({self.completed(change.row)}, *rest)) for key, (row, *rest) in {changes}]"
+            changes = self.frame.assign("complete_changes", complete)
+        rows = self.frame.assign("new_rows", f"[item[0] for _, item in {changes}]")
+        self._test_rows(change.row, rows, [e.nullable for e in change.new_row])
+        self.writes.append(f"for key, item in {changes}:")
+        self.writes.append(f"    txn.update({store}, key, item[0])")
+        return self._result_with_others(change.row, change.returning, changes, others)
+
+    def _result_with_others(
+        self, row: CheckedRow, returning: Returning | None, changes: str, others: dict[int, str]
+    ) -> str:
+        assert returning is not None
+        frame = Frame(self.module, self.frame.lines, {row.row_rel: "row", **others})
+        variables = ", ".join(["row", *others.values()])
+        return f"[{self.rows.tuple_of(returning.exprs, frame)} for _, ({variables}) in {changes}]"
 
     def _delete(self, change: Delete) -> str:
         store = self.module.store(change.row.table.name)
         clauses = self.rows.streams.stream(change.source, self.frame)
         target = self.frame.env[change.target_rel]
+        others = self._others(change.row, change.returning)
+        if others:
+            item = f"({', '.join([target, *others.values()])})"
+            pairs = f"[({self._key(change.key)}, {item}) {self.rows.streams.joined(clauses)}]"
+            changes = self.frame.assign("changes", f"first_of_each({pairs})")
+            self.writes += [f"for key, _ in {changes}:", f"    txn.delete({store}, key)"]
+            return self._result_with_others(change.row, change.returning, changes, others)
         pairs = f"[({self._key(change.key)}, {target}) {self.rows.streams.joined(clauses)}]"
         changes = self.frame.assign("changes", f"first_of_each({pairs})" if change.may_repeat else pairs)
-        self.frame.add(f"for key, _ in {changes}:")
-        self.frame.add(f"    txn.delete({store}, key)")
-        self.frame.add("txn.end_statement()")
+        self.writes.append(f"for key, _ in {changes}:")
+        self.writes.append(f"    txn.delete({store}, key)")
         if change.returning is None:
             return f"len({changes})"
         return self._result(
@@ -91,6 +165,45 @@ class ChangeCompiler:
             return f"len({rows})"
         frame = Frame(self.module, self.frame.lines, {row.row_rel: "row"})
         return f"[{self.rows.tuple_of(returning.exprs, frame)} for row in {rows}]"
+
+    # MERGE
+
+    def _merge(self, change: Merge) -> str:
+        """Each row of the join becomes an action, or none; then the new rows are tested, then written."""
+        store = self.module.store(change.row.table.name)
+        clauses = self.rows.streams.stream(change.source, self.frame)
+        variables = [self.frame.env[rel] for rel in sorted(provided_rels(change.source))]
+        body = Frame(self.module, [], dict(self.frame.env))
+        key = self._key(change.key)
+        matched = self.rows.streams.expressions(self.frame).value(change.key[0])
+        for is_matched in (True, False):
+            body.add(f"if {matched} is {'not ' if is_matched else ''}None:")
+            for when in change.whens:
+                if when.matched is is_matched:
+                    self._when(when, key, body)
+            body.add("    return None")
+        function = self.module.name("merge_action")
+        self.frame.define(function, variables, body, "None")
+        found = f"{function}({', '.join(variables)})"
+        actions = self.frame.assign("actions", f"[{found} {self.rows.streams.joined(clauses)}]")
+        self.frame.add(f"{actions} = merge_actions({actions})")
+        if change.row.generated:
+            complete = f"None if row is None else {self.completed(change.row)}"
+            self.frame.add(f"{actions} = [(kind, key, {complete}) for kind, key, row in {actions}]")
+        rows = self.frame.assign("new_rows", f"[action[2] for action in {actions} if action[2] is not None]")
+        self._test_rows(change.row, rows, [True] * len(change.row.table.columns))
+        self.writes.append(f"apply_merge(txn, {store}, {actions})")
+        return f"len({actions})"
+
+    def _when(self, when: MergeWhen, key: str, body: Frame) -> None:
+        compiler = self.rows.streams.expressions(body)
+        row = self.rows.tuple_of(when.row, body) if when.row else "None"
+        value = "None" if when.action == "nothing" else f"({when.action!r}, {key}, {row})"
+        if when.condition is None:
+            body.add(f"    return {value}")
+        else:
+            body.add(f"    if {compiler.true(when.condition)}:")
+            body.add(f"        return {value}")
 
     def completed(self, row: CheckedRow) -> str:
         """Source of the row called ``row`` with its generated columns computed."""

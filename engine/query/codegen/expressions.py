@@ -33,6 +33,7 @@ from exdbsql.engine.query.expressions import (
     Not,
     Param,
     Quantified,
+    RowSubquery,
     ScalarSubquery,
 )
 from exdbsql.engine.query.runtime.arithmetic import INT_LIMITS
@@ -76,6 +77,8 @@ class ExpressionCompiler:
                 return "moment"
             case ScalarSubquery():
                 return self.subqueries.scalar(expr, self.frame)
+            case RowSubquery():
+                return self.subqueries.call(expr.plan, self.frame, "row_query", "scalar_row({0})")
         return self._boolean(expr)
 
     def _boolean(self, expr: Expr) -> str:

@@ -30,8 +30,8 @@ def compile_statement(bound: BoundStatement, database: Catalog) -> CompiledFunct
     """Generate and compile the function of a bound statement."""
     module = Module(database)
     rows = RowsCompiler(module)
-    if bound.change is not None:
-        result = ChangeCompiler(module, rows).compile(bound.change)
+    if bound.changes:
+        result = ChangeCompiler(module, rows).compile(bound)
     else:
         assert bound.query is not None
         result = rows.rows(bound.query, module.root)

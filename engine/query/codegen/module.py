@@ -10,10 +10,13 @@ from typing import Any, Final
 
 from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.index import Index
+from exdbsql.engine.query.functions import LIBRARY_NAMES
 from exdbsql.engine.query.runtime import ALL_NAMES
 from exdbsql.engine.table import TableStore
 
-_RESERVED: Final = frozenset(ALL_NAMES) | frozenset(dir(builtins)) | {"txn", "p", "run"}
+_RESERVED: Final = frozenset(ALL_NAMES) | frozenset(dir(builtins)) | LIBRARY_NAMES | {"txn", "p", "run"}
+_GIVEN_LATER: Final = ("parse_", "format_", "coerce_", "compare_", "match_", "own_", "jsonb_to_", "enum_", "record_")
+"""How names begin that templates bring with them; a variable must not take one of them first."""
 
 
 @dataclass(slots=True)
@@ -47,6 +50,8 @@ class Module:
         if base[0].isdigit():
             base = "_" + base
         made, n = base, 1
+        if made.startswith(_GIVEN_LATER):
+            base = made = f"v_{base}"
         while made in self.taken or made in _RESERVED or made in self.names or keyword.iskeyword(made):
             n += 1
             made = f"{base}_{n}"
@@ -87,10 +92,9 @@ class Module:
             return repr(value)
         if type(value) is float and math.isfinite(value):
             return repr(value)
-        return self.bind("constant", value) if value not in self.names.values() else self._known(value)
-
-    def _known(self, value: Any) -> str:
-        return next(n for n, v in self.names.items() if v is value or (type(v) is type(value) and v == value))
+        shown = repr(value)  # values that are equal may be written differently: 1.0 and 1.00, 1 month and 30 days
+        same = (n for n, v in self.names.items() if v is value or (type(v) is type(value) and repr(v) == shown))
+        return next(same, None) or self.bind("constant", value)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from exdbsql.engine.query.codegen.aggregates import AggregateCompiler
 from exdbsql.engine.query.codegen.column_scan import ColumnScan, bare_columns, column_lists, column_scan
-from exdbsql.engine.query.codegen.module import Frame, Module
+from exdbsql.engine.query.codegen.module import Frame, Module, indented
 from exdbsql.engine.query.codegen.streams import StreamCompiler
 from exdbsql.engine.query.codegen.subqueries import SubqueryCompiler
 from exdbsql.engine.query.expressions import Column, Expr
@@ -17,15 +17,14 @@ from exdbsql.engine.query.plan import (
     OrderColumn,
     Plan,
     Project,
+    Recursive,
     Scan,
     SetOperation,
     Sort,
     Values,
     With,
     provided_rels,
-    used_rels,
 )
-from exdbsql.schema.errors import NotSupportedError
 
 
 class RowsCompiler:
@@ -64,6 +63,8 @@ class RowsCompiler:
                 return self._set_operation(plan, frame)
             case With():
                 return self._with(plan, frame)
+            case Recursive():
+                return self._recursive(plan, frame)
         raise AssertionError(plan)
 
     def _project(self, plan: Project, frame: Frame) -> str:
@@ -178,11 +179,31 @@ class RowsCompiler:
         return f"{function}({left}, {right}, {plan.every})"
 
     def _with(self, plan: With, frame: Frame) -> str:
-        for number, _, cte in plan.ctes:
-            if used_rels(cte):
-                raise NotSupportedError("WITH that uses columns of an outer query is not supported")
-            self.module.root.add(f"cte_{number} = {self.rows(cte, self.module.root)}")
+        rels = plan.table_rels or (None,) * len(plan.ctes)
+        for (number, _, cte), rel in zip(plan.ctes, rels, strict=True):
+            if rel is None:
+                self.module.root.add(f"cte_{number} = {self.rows(cte, self.module.root)}")
+            else:
+                frame.env[rel] = frame.assign(f"table_{number}", self.rows(cte, frame))
         return self.rows(plan.body, frame)
+
+    def _recursive(self, plan: Recursive, frame: Frame) -> str:
+        """Lines that repeat the step over the newest rows until it gives none."""
+        rows = self.rows(plan.base, frame)
+        newest = frame.assign("newest", f"list(dict.fromkeys({rows}))" if plan.distinct else rows)
+        every = frame.assign("every_row", f"dict.fromkeys({newest})" if plan.distinct else f"list({newest})")
+        body = Frame(self.module, [], {**frame.env, plan.table_rel: newest})
+        step = self.rows(plan.step, body)
+        frame.add(f"while {newest}:")
+        frame.lines += indented(body.lines)
+        if plan.distinct:
+            frame.add(f"    {newest} = dict.fromkeys({step})")
+            frame.add(f"    {newest} = [row for row in {newest} if row not in {every}]")
+            frame.add(f"    {every}.update(dict.fromkeys({newest}))")
+            return f"list({every})"
+        frame.add(f"    {newest} = {step}")
+        frame.add(f"    {every} += {newest}")
+        return every
 
 
 def sort_passes(keys: Sequence[OrderColumn]) -> list[str]:

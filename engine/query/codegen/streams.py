@@ -12,23 +12,30 @@ from typing import TYPE_CHECKING
 
 from exdbsql.engine.query.codegen.expressions import ExpressionCompiler
 from exdbsql.engine.query.codegen.module import Frame, Module, indented
+from exdbsql.engine.query.codegen.sets import SetCompiler
+from exdbsql.engine.query.codegen.windows import WindowCompiler
 from exdbsql.engine.query.expressions import Expr
 from exdbsql.engine.query.plan import (
     Aggregate,
     CteScan,
     Derived,
     Filter,
+    FunctionScan,
+    Gathered,
+    GroupingSets,
     HashAccess,
     Join,
     OneRow,
     Plan,
     PointAccess,
+    ProjectSet,
     RangeAccess,
     Scan,
     SeekAccess,
+    Window,
     provided_rels,
+    relation_widths,
     used_rels,
-    walk,
 )
 from exdbsql.schema.errors import NotSupportedError
 
@@ -42,6 +49,8 @@ class StreamCompiler:
     def __init__(self, module: Module, rows: RowsCompiler) -> None:
         self.module = module
         self.rows = rows
+        self.sets = SetCompiler(module, self)
+        self.windows = WindowCompiler(module, self)
 
     def expressions(self, frame: Frame) -> ExpressionCompiler:
         """A compiler of expressions that see the relations of `frame`."""
@@ -65,7 +74,18 @@ class StreamCompiler:
             case Derived():
                 return self._derived(plan, frame)
             case CteScan():
-                return [f"for {self.variable(plan.rel, plan.alias, frame)} in cte_{plan.cte}"]
+                table = f"cte_{plan.cte}" if plan.table_rel is None else frame.env[plan.table_rel]
+                return [f"for {self.variable(plan.rel, plan.alias, frame)} in {table}"]
+            case FunctionScan():
+                return self.sets.scan(plan, frame)
+            case ProjectSet():
+                return self.sets.project(plan, frame)
+            case GroupingSets():
+                return self.sets.grouping_sets(plan, frame)
+            case Gathered():
+                return self.sets.gathered_rows(plan)
+            case Window():
+                return self.windows.stream(plan, frame)
         raise AssertionError(plan)
 
     def variable(self, rel: int, alias: str, frame: Frame) -> str:
@@ -301,11 +321,11 @@ class StreamCompiler:
 
     def widths(self, plan: Plan) -> list[int]:
         """Widths of the relations that a stream provides, by relation number."""
-        return _widths(plan)
+        return relation_widths(plan)
 
     def _nulls(self, plan: Plan) -> str:
         """Source of one row of NULLs for each relation of a side, in a tuple."""
-        rows = [(None,) * width for width in _widths(plan)]
+        rows = [(None,) * width for width in relation_widths(plan)]
         value = (rows[0],) if len(rows) == 1 else (tuple(rows),)
         return self.module.bind("NULLS_" + "_".join(str(len(r)) for r in rows), value)
 
@@ -368,14 +388,3 @@ def _only_loop(clauses: list[str], pattern: str) -> str | None:
 
 def _depends(plan: Plan, rels: frozenset[int]) -> bool:
     return bool(used_rels(plan) & rels)
-
-
-def _widths(plan: Plan) -> list[int]:
-    """Widths of the relations that a stream provides, by relation number."""
-    provided = provided_rels(plan)
-    widths = {
-        item.rel: len(item.keys) + len(item.calls) if isinstance(item, Aggregate) else item.width
-        for item in walk(plan)
-        if isinstance(item, (Scan, Derived, CteScan, Aggregate)) and item.rel in provided
-    }
-    return [widths[rel] for rel in sorted(widths)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from exdbsql.engine.query.codegen.module import Frame, Module
 from exdbsql.engine.query.expressions import Exists, InSubquery, Quantified, ScalarSubquery
+from exdbsql.engine.query.library.array_values import array_of_rows
 from exdbsql.engine.query.plan import Plan, Project, used_rels
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ class SubqueryCompiler:
 
     def scalar(self, expr: ScalarSubquery, frame: Frame) -> str:
         """The value of a scalar subquery."""
+        if expr.whole:
+            self.module.names["array_of_rows"] = array_of_rows
+            return self.call(expr.plan, frame, "array_query", "array_of_rows({0})")
         return self.call(expr.plan, frame, "scalar_query", "scalar({0})")
 
     def exists(self, expr: Exists, frame: Frame) -> str:

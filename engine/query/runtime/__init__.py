@@ -5,7 +5,17 @@ Each module gives its functions in a table `NAMES`; `ALL_NAMES` is the globals t
 
 from typing import Final
 
-from exdbsql.engine.query.runtime import aggregation, arithmetic, changes, digests, moments, ordering, relations, text
+from exdbsql.engine.query.runtime import (
+    aggregation,
+    arithmetic,
+    changes,
+    digests,
+    moments,
+    ordering,
+    relations,
+    text,
+    windows,
+)
 from exdbsql.schema.types import GUARD_NAMES
 
 ALL_NAMES: Final[dict[str, object]] = {
@@ -17,5 +27,6 @@ ALL_NAMES: Final[dict[str, object]] = {
     **relations.NAMES,
     **ordering.NAMES,
     **changes.NAMES,
+    **windows.NAMES,
     **digests.NAMES,
 }

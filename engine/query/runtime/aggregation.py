@@ -14,6 +14,7 @@ from exdbsql.engine.query.runtime.arithmetic import (
     numeric_square_root,
     out_of_range,
 )
+from exdbsql.schema.interval import Interval
 
 
 def sum_bigint(values: Sequence[int]) -> int | None:
@@ -52,6 +53,16 @@ def avg_float(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
+def sum_interval(values: Sequence[Interval]) -> Interval | None:
+    """Sum of intervals."""
+    return sum(values, Interval()) if values else None
+
+
+def avg_interval(values: Sequence[Interval]) -> Interval | None:
+    """Mean of intervals."""
+    return sum(values, Interval()) / len(values) if values else None
+
+
 def min_value(values: Sequence[Any]) -> Any:
     """The smallest."""
     return min(values) if values else None
@@ -77,6 +88,15 @@ def string_agg(pairs: Sequence[tuple[str, str | None]]) -> str | None:
     if not pairs:
         return None
     return pairs[0][0] + "".join([(separator or "") + text for text, separator in pairs[1:]])
+
+
+def sorted_distinct(values: Sequence[Any], reverse: bool = False) -> list[Any]:
+    """Each value once, in order; NULL is the greatest."""
+    found = set(values)
+    nulls = [None] if None in found else []
+    found.discard(None)
+    ordered = sorted(found, reverse=reverse)
+    return [*nulls, *ordered] if reverse else [*ordered, *nulls]
 
 
 def _squares(values: Sequence[Any]) -> tuple[Decimal, int]:
@@ -120,7 +140,7 @@ def stddev_float(values: Sequence[float], population: bool = False) -> float | N
 NAMES: Final[dict[str, object]] = {
     f.__name__: f
     for f in (
-        *(sum_bigint, sum_numeric, sum_float, avg_numeric, avg_float, min_value, max_value, bool_and, bool_or),
-        *(string_agg, variance_numeric, stddev_numeric, variance_float, stddev_float),
+        *(sum_interval, avg_interval, sum_bigint, sum_numeric, sum_float, avg_numeric, avg_float, min_value, max_value, bool_and, bool_or),
+        *(sorted_distinct, string_agg, variance_numeric, stddev_numeric, variance_float, stddev_float),
     )
 }

@@ -19,6 +19,33 @@ def first_of_each(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     return list(seen.items())
 
 
+def merge_actions(actions: Iterable[tuple[str, Any, Any] | None]) -> list[tuple[str, Any, Any]]:
+    """The actions of MERGE that do something. Raises 21000 where two concern the same row."""
+    found = [action for action in actions if action is not None]
+    seen: set[Any] = set()
+    for kind, key, _ in found:
+        if kind != "insert":
+            if key in seen:
+                raise ProgrammingError(
+                    "MERGE command cannot affect row a second time",
+                    sqlstate=sqlstate.CARDINALITY_VIOLATION,
+                    hint="ensure that not more than one source row matches any one target row",
+                )
+            seen.add(key)
+    return found
+
+
+def apply_merge(txn: Transaction, store: TableStore, actions: Iterable[tuple[str, Any, Any]]) -> None:
+    """Write what MERGE decided."""
+    for kind, key, row in actions:
+        if kind == "insert":
+            txn.insert(store, row)
+        elif kind == "update":
+            txn.update(store, key, row)
+        else:
+            txn.delete(store, key)
+
+
 def find_conflict(
     txn: Transaction, store: TableStore, arbiters: Sequence[str], row: tuple[Any, ...]
 ) -> tuple[Any, tuple[Any, ...]] | None:
@@ -84,4 +111,4 @@ def insert_or_update(
     return written
 
 
-NAMES: Final[dict[str, object]] = {f.__name__: f for f in (first_of_each, insert_or_skip, insert_or_update)}
+NAMES: Final[dict[str, object]] = {f.__name__: f for f in (first_of_each, insert_or_skip, insert_or_update, merge_actions, apply_merge)}

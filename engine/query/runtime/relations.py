@@ -23,6 +23,13 @@ def scalar(rows: Sequence[tuple[Any, ...]]) -> Any:
     return rows[0][0]
 
 
+def scalar_row(rows: Sequence[tuple[Any, ...]]) -> tuple[Any, ...] | None:
+    """The row of a subquery that has one at most."""
+    if len(rows) > 1:
+        scalar(rows)
+    return rows[0] if rows else None
+
+
 def row_in(row: tuple[Any, ...], rows: Iterable[tuple[Any, ...]]) -> bool | None:
     """Three-valued ``row IN rows``."""
     unknown = False
@@ -182,6 +189,7 @@ NAMES: Final[dict[str, object]] = {
     for f in (
         *(
             scalar,
+            scalar_row,
             row_in,
             ValueSet,
             quantified,

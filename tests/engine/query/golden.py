@@ -28,10 +28,14 @@ from uuid import UUID
 
 from exdbsql.engine.database import Database
 from exdbsql.engine.query.prepare import Planner
+from exdbsql.schema.array import Array
 from exdbsql.schema.ddl import parse_ddl
 from exdbsql.schema.dictionary import Dictionary
+from exdbsql.schema.enum_value import EnumValue
 from exdbsql.schema.errors import Error
 from exdbsql.schema.interval import Interval
+from exdbsql.schema.jsonb import Jsonb
+from exdbsql.schema.text_types import value_to_text
 
 
 class Session:
@@ -44,7 +48,7 @@ class Session:
     def run(self, sql: str, params: Any = None) -> tuple[list[str] | None, Any]:
         """Column names (None for a count) and the result."""
         if sql.split(None, 1)[0].lower() in ("create", "drop"):
-            for statement in parse_ddl(sql):
+            for statement in parse_ddl(sql, self.database.dictionary.types):
                 self.database.execute_ddl(statement)
             return None, None
         bound = self.planner.prepare(sql)
@@ -118,7 +122,9 @@ def _shown(value: Any) -> str:
         return "NULL"
     if value is True or value is False:
         return "true" if value else "false"
-    if isinstance(value, (str, int, Decimal, datetime.date, datetime.time, UUID, Interval)):
+    if isinstance(value, (Array, EnumValue, Interval, Jsonb)):
+        return value_to_text(value)
+    if isinstance(value, (str, int, Decimal, datetime.date, datetime.time, UUID)):
         return str(value)
     return repr(value)
 

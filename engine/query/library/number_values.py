@@ -1,0 +1,324 @@
+"""Numbers: what Python's `math` has not, or has otherwise (PostgreSQL's manual, section 9.3)."""
+
+from __future__ import annotations
+
+import bisect
+import math
+import random
+import threading
+from collections.abc import Callable, Sequence
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Any, Final
+
+from exdbsql.engine.query.runtime.arithmetic import (
+    NUMERIC_CONTEXT,
+    check_float,
+    division_by_zero,
+    numeric_round,
+    scale_of,
+)
+from exdbsql.schema import sqlstate
+from exdbsql.schema.array import Array
+from exdbsql.schema.errors import DataError
+
+_OUT_OF_RANGE: Final = sqlstate.NUMERIC_VALUE_OUT_OF_RANGE
+_generators: Final = threading.local()
+
+
+def _generator() -> random.Random:
+    """The generator of this thread, which is that of a session as far as its statements can tell."""
+    made = getattr(_generators, "made", None)
+    if made is None:
+        made = _generators.made = random.Random()
+    return made
+
+
+def random_number() -> float:
+    """``random()``: at least 0, below 1."""
+    return _generator().random()
+
+
+def set_seed(seed: float) -> str:
+    """``setseed``; gives the empty text that void is."""
+    if not -1 <= seed <= 1:
+        raise DataError(
+            f"setseed parameter {seed:g} is out of allowed range [-1,1]", sqlstate=sqlstate.INVALID_PARAMETER_VALUE
+        )
+    _generator().seed(seed)
+    return ""
+
+
+def in_domain(function: Callable[[float], float]) -> Callable[[float], float]:
+    """A function of `math` with PostgreSQL's errors for arguments that it does not take."""
+
+    def checked(x: float) -> float:
+        try:
+            return check_float(function(x), x)
+        except ValueError:
+            if math.isnan(x):
+                return x
+            raise DataError("input is out of range", sqlstate=_OUT_OF_RANGE) from None
+        except OverflowError:
+            raise DataError("value out of range: overflow", sqlstate=_OUT_OF_RANGE) from None
+
+    checked.__name__ = f"checked_{function.__name__}"
+    return checked
+
+
+def cotangent(x: float) -> float:
+    """``cot``."""
+    tangent = math.tan(x)
+    return math.inf if tangent == 0 else 1 / tangent
+
+
+_EXACT_SINES: Final = {0: 0.0, 30: 0.5, 90: 1.0, 150: 0.5, 180: 0.0, 210: -0.5, 270: -1.0, 330: -0.5}
+
+
+def sin_degrees(x: float) -> float:
+    """``sind``: exact where the sine is."""
+    turned = math.fmod(x, 360)
+    return _EXACT_SINES.get(turned if turned >= 0 else turned + 360, math.sin(math.radians(turned)))  # type: ignore[call-overload,no-any-return]
+
+
+def cos_degrees(x: float) -> float:
+    """``cosd``."""
+    return sin_degrees(x + 90)
+
+
+def tan_degrees(x: float) -> float:
+    """``tand``."""
+    turned = math.fmod(x, 180)
+    turned = turned if turned >= 0 else turned + 180
+    exact = {0.0: 0.0, 45.0: 1.0, 135.0: -1.0, 90.0: math.inf}
+    return exact.get(turned, math.tan(math.radians(turned)))
+
+
+def log_base(base: Decimal, x: Decimal) -> Decimal:
+    """``log(base, x)`` of numerics."""
+    for value in (base, x):
+        if value <= 0:
+            what = "zero" if value == 0 else "a negative number"
+            raise DataError(f"cannot take logarithm of {what}", sqlstate="2201E")
+    if base == 1:
+        division_by_zero()
+    with localcontext(prec=60):
+        found = Decimal(x).ln() / Decimal(base).ln()
+    scale = max(16 - max(0, found.adjusted() // 4 * 4 if found else 0), scale_of(base), scale_of(x), 0)
+    return numeric_round(found, min(scale, 1000))
+
+
+def numeric_exp(x: Decimal) -> Decimal:
+    """``exp`` of a numeric."""
+    if x > 6000:
+        raise DataError("value overflows numeric format", sqlstate=_OUT_OF_RANGE)
+    with localcontext(prec=60):
+        found = Decimal(x).exp()
+    return numeric_round(found, max(0, min(1000, 16 - found.adjusted() // 4 * 4 if found else 16, 1000)))
+
+
+def numeric_ln(x: Decimal) -> Decimal:
+    """``ln`` of a numeric."""
+    if x <= 0:
+        what = "zero" if x == 0 else "a negative number"
+        raise DataError(f"cannot take logarithm of {what}", sqlstate="2201E")
+    with localcontext(prec=60):
+        found = Decimal(x).ln()
+    return numeric_round(found, 16)
+
+
+def numeric_power(x: Decimal, y: Decimal) -> Decimal:
+    """``power`` of numerics."""
+    if x == 0 and y < 0:
+        raise DataError("zero raised to a negative power is undefined", sqlstate="2201F")
+    if x < 0 and y != y.to_integral_value():
+        raise DataError("a negative number raised to a non-integer power yields a complex result", sqlstate="2201F")
+    if y == 0:
+        return Decimal("1.0000000000000000")
+    if x and abs(y) * abs(x.adjusted() or 1) > 131072:
+        raise DataError("value overflows numeric format", sqlstate=_OUT_OF_RANGE)
+    with localcontext(NUMERIC_CONTEXT) as context:
+        whole = y == y.to_integral_value() and abs(y) < 10_000
+        context.prec = 2000 if whole else 60
+        found = Decimal(x) ** (int(y) if whole else y)
+    weight = found.adjusted() // 4 * 4 if found else 0
+    return numeric_round(found, max(0, min(1000, max(16 - weight, scale_of(x), scale_of(y)))))
+
+
+def factorial(n: int) -> Decimal:
+    """``factorial``."""
+    if n < 0:
+        raise DataError("factorial of a negative number is undefined", sqlstate=_OUT_OF_RANGE)
+    if n > 32177:
+        raise DataError("value overflows numeric format", sqlstate=_OUT_OF_RANGE)
+    return Decimal(math.factorial(n))
+
+
+def numeric_div(x: Decimal, y: Decimal) -> Decimal:
+    """``div``: the quotient cut towards zero."""
+    if y == 0:
+        division_by_zero()
+    with localcontext(NUMERIC_CONTEXT):
+        return Decimal(x) // Decimal(y)
+
+
+def least_common_multiple(a: int, b: int) -> int:
+    """``lcm``."""
+    return math.lcm(a, b)
+
+
+def trim_scale(x: Decimal) -> Decimal:
+    """``trim_scale``: without zeros at the end."""
+    if not x.is_finite() or x == x.to_integral_value():
+        return x if not x.is_finite() else x.quantize(Decimal(1))
+    with localcontext(NUMERIC_CONTEXT):
+        return x.normalize()
+
+
+def width_bucket(x: Any, low: Any, high: Any, count: int) -> int:
+    """``width_bucket(x, low, high, count)``."""
+    if count <= 0:
+        raise DataError("count must be greater than zero", sqlstate="2201G")
+    if low == high:
+        raise DataError("lower bound cannot equal upper bound", sqlstate="2201G")
+    if low < high:
+        if x < low:
+            return 0
+        return count + 1 if x >= high else int((x - low) * count / (high - low)) + 1
+    if x > low:
+        return 0
+    return count + 1 if x <= high else int((low - x) * count / (low - high)) + 1
+
+
+def width_bucket_of(x: Any, thresholds: Array) -> int:
+    """``width_bucket(x, thresholds)``."""
+    if None in thresholds.elements:
+        raise DataError("thresholds array must not contain NULLs", sqlstate="22004")
+    return bisect.bisect_right(thresholds.elements, x)
+
+
+def shift_left(x: int, n: int, bits: int) -> int:
+    """``x << n`` in two's complement."""
+    return _signed(x << (n & (bits - 1)), bits)
+
+
+def shift_right(x: int, n: int, bits: int) -> int:
+    """``x >> n``."""
+    return x >> (n & (bits - 1))
+
+
+def _signed(x: int, bits: int) -> int:
+    x &= (1 << bits) - 1
+    return x - (1 << bits) if x >> (bits - 1) else x
+
+
+def hypot_float(x: float, y: float) -> float:
+    """``atan2``."""
+    return math.atan2(x, y)
+
+
+# aggregates of two numbers (PostgreSQL's float8_regr_accum: sums over the pairs without NULLs)
+
+
+def _sums(pairs: Sequence[tuple[float, float]]) -> tuple[int, float, float, float, float, float]:
+    """Count, sums, and sums of squares and products of the deviations, by Youngs and Cramer's method as PostgreSQL has it."""
+    n = sum_x = sum_y = sxx = syy = sxy = 0.0
+    for y, x in pairs:
+        n += 1
+        sum_x += x
+        sum_y += y
+        if n > 1:
+            dx, dy = x * n - sum_x, y * n - sum_y
+            scale = 1 / (n * (n - 1))
+            sxx += dx * dx * scale
+            syy += dy * dy * scale
+            sxy += dx * dy * scale
+    return len(pairs), sum_x, sum_y, sxx, syy, sxy
+
+
+def regression(kind: str, pairs: Sequence[tuple[float, float]]) -> float | None:
+    """One of the ``regr_...`` aggregates, corr, covar_pop and covar_samp, of pairs (Y, X)."""
+    if not pairs or (kind == "covar_samp" and len(pairs) < 2):
+        return None
+    n, sum_x, sum_y, sxx, syy, sxy = _sums(pairs)
+    match kind:
+        case "corr":
+            return None if sxx == 0 or syy == 0 else sxy / math.sqrt(sxx * syy)
+        case "covar_pop":
+            return sxy / n
+        case "covar_samp":
+            return sxy / (n - 1)
+        case "regr_avgx":
+            return sum_x / n
+        case "regr_avgy":
+            return sum_y / n
+        case "regr_sxx":
+            return sxx
+        case "regr_syy":
+            return syy
+        case "regr_sxy":
+            return sxy
+        case "regr_slope":
+            return None if sxx == 0 else sxy / sxx
+        case "regr_intercept":
+            return None if sxx == 0 else (sum_y - sum_x * sxy / sxx) / n
+    assert kind == "regr_r2", kind
+    return None if sxx == 0 else 1.0 if syy == 0 else sxy * sxy / (sxx * syy)
+
+
+def percentile_cont(values: Sequence[Any], fraction: float | None) -> Any:
+    """``percentile_cont`` of sorted values: interpolated."""
+    if fraction is None or not values:
+        return None
+    _check_fraction(fraction)
+    place = fraction * (len(values) - 1)
+    low = math.floor(place)
+    high = math.ceil(place)
+    a, b = values[low], values[high]
+    return a if low == high else a + (b - a) * (place - low)
+
+
+def percentile_disc(values: Sequence[Any], fraction: float | None) -> Any:
+    """``percentile_disc`` of sorted values."""
+    if fraction is None or not values:
+        return None
+    _check_fraction(fraction)
+    return values[max(0, math.ceil(fraction * len(values)) - 1)]
+
+
+def _check_fraction(fraction: float) -> None:
+    if not 0 <= fraction <= 1:
+        raise DataError(f"percentile value {fraction:g} is not between 0 and 1", sqlstate=_OUT_OF_RANGE)
+
+
+def percentiles(function: Any, values: Sequence[Any], fractions: Array | None) -> Array | None:
+    """Several percentiles at once."""
+    if fractions is None or not values:
+        return None
+    return Array.of_elements(tuple(function(values, f) for f in fractions))
+
+
+def mode_value(values: Sequence[Any]) -> Any:
+    """``mode`` of sorted values: the first of the most frequent ones."""
+    counts: dict[Any, int] = {}
+    for value in values:
+        counts[value] = counts.get(value, 0) + 1
+    return max(counts, key=counts.__getitem__) if counts else None
+
+
+def hypothetical_rank(kind: str, rows: Sequence[Any], is_before: Callable[[Any], int]) -> Any:
+    """``rank(...) WITHIN GROUP`` and its kin; `is_before` gives -1, 0, 1 for a row before, equal to, or after the argument."""
+    before = sum(1 for row in rows if is_before(row) < 0)
+    equal = sum(1 for row in rows if is_before(row) == 0)
+    match kind:
+        case "rank":
+            return before + 1
+        case "dense_rank":
+            return len({row for row in rows if is_before(row) < 0}) + 1
+        case "percent_rank":
+            return before / len(rows) if rows else 0.0
+    return (before + equal + 1) / (len(rows) + 1)
+
+
+def round_half_up(x: Decimal) -> int:
+    """The nearest integer."""
+    return int(x.to_integral_value(ROUND_HALF_UP))

@@ -1,0 +1,260 @@
+"""Rewriting of the token stream, so that sqlglot's parser keeps apart what PostgreSQL keeps apart.
+
+sqlglot translates between dialects, and on the way it changes some things for good: it has nodes of its own for hundreds of
+functions (``to_char`` loses its format, ``a[1]`` becomes ``a[0]``), parses ``->`` more tightly than ``||``, takes ``interval '1
+day'`` apart. What it does not know it leaves alone. So before it parses
+
+- the name of a function of ours, before a parenthesis, gets a mark in front (`MARK`): a function that sqlglot does not know;
+- an operator that PostgreSQL treats like ``||`` becomes ``& mark-operator &``: parsed at the right precedence, and put together
+  again by the binder (`operator_name`);
+- a subscript ``[i]``, ``[i:j]`` holds a call (`SUBSCRIPTS`);
+- ``interval '...' [fields]`` becomes a call, a string with escapes a plain string.
+
+`context.name_of` takes the mark off again wherever a name is a name.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from exdbsql.engine.query.escapes import decode_escapes
+from exdbsql.schema.identifiers import RESERVED_WORDS
+
+MARK: Final = "\ue000"
+"""A private-use character; a name that begins with it is no user's."""
+
+OPERATORS: Final[dict[TokenType, str]] = {
+    TokenType.ARROW: "->",
+    TokenType.DARROW: "->>",
+    TokenType.HASH_ARROW: "#>",
+    TokenType.DHASH_ARROW: "#>>",
+    TokenType.HASH_DASH: "#-",
+    TokenType.AT_GT: "@>",
+    TokenType.LT_AT: "<@",
+    TokenType.QMARK_PIPE: "?|",
+    TokenType.QMARK_AMP: "?&",
+    TokenType.AT_QMARK: "@?",
+    TokenType.DAT: "@@",
+    TokenType.DAMP: "&&",
+    TokenType.CARET_AT: "^@",
+}
+SPECIAL_FORMS: Final = frozenset(
+    [
+        "interval",
+        "row",
+        "to_json",
+        "to_jsonb",
+        "row_to_json",
+        "pg_typeof",
+        "now",
+        "transaction_timestamp",
+        "statement_timestamp",
+        "age",
+        "make_interval",
+        "date_trunc",
+        "num_nulls",
+        "num_nonnulls",
+        "enum_first",
+        "enum_last",
+        "enum_range",
+        "jsonb_path_query",
+        "jsonb_path_exists",
+        "jsonb_path_match",
+        "jsonb_path_query_array",
+        "jsonb_path_query_first",
+        "jsonb_to_recordset",
+        "jsonb_to_record",
+        "json_to_recordset",
+        "json_to_record",
+        "jsonb_populate_record",
+        "jsonb_populate_recordset",
+        "json_populate_record",
+        "json_populate_recordset",
+    ]
+)
+"""Functions that the binder deals with one by one (`bind_special`)."""
+SUBSCRIPT: Final = MARK + "subscript"
+SLICE: Final = MARK + "slice"
+LEFT_OUT: Final = MARK + "left_out"
+INTERVAL: Final = MARK + "interval"
+_FIELDS: Final = frozenset({"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"})
+_NOT_AN_OPERAND: Final = frozenset(
+    {"placing", "both", "leading", "trailing", "zone", "to", "first", "next", "rows", "groups"}
+)
+_NOT_BEFORE_A_CALL: Final = frozenset({"into", "with", "recursive", "as", "table", "update", "join", "references"})
+
+
+def rewritten(tokens: list[Token], text: str, functions: Collection[str]) -> list[Token]:
+    """The tokens with the rewritings above; `functions` are the names, in lower case, to be marked."""
+    out: list[Token] = []
+    brackets = _Brackets(text)
+    skip = 0
+    for i, token in enumerate(tokens):
+        if skip:
+            skip -= 1
+            continue
+        kind = token.token_type
+        following = tokens[i + 1] if i + 1 < len(tokens) else None
+        if kind in OPERATORS:
+            out += operator_tokens(OPERATORS[kind], token)
+        elif kind == TokenType.PLACEHOLDER and _is_operator(out, following, text):
+            out += operator_tokens("?", token)
+        elif kind in (TokenType.L_BRACKET, TokenType.R_BRACKET):
+            out += brackets.rewritten(token, out, tokens, i)
+        elif kind == TokenType.COLON and brackets.takes_colon(out, tokens, i):
+            out += brackets.colon(token, out)
+        elif kind == TokenType.INTERVAL and following is not None and following.token_type == TokenType.STRING:
+            made = list(_interval_tokens(tokens, i))
+            skip = _fields_after(tokens, i + 2) + 1
+            out += made
+        elif kind == TokenType.BYTE_STRING:
+            out.append(
+                _like(token, TokenType.RAW_STRING, decode_escapes(text[token.start : token.end + 1], token.start, text))
+            )
+        elif following is not None and following.token_type == TokenType.L_PAREN and _is_call(token, out, functions):
+            out.append(_like(token, TokenType.VAR, MARK + token.text.lower()))
+        else:
+            out.append(token)
+        brackets.follow(token)
+    return out
+
+
+def operator_tokens(operator: str, token: Token) -> list[Token]:
+    """The three tokens of an operator between two operands."""
+    return [
+        _like(token, TokenType.AMP, "&"),
+        _like(token, TokenType.VAR, MARK + operator),
+        _like(token, TokenType.AMP, "&"),
+    ]
+
+
+def _like(token: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, token.line, token.col, token.start, token.end)
+
+
+def _is_call(token: Token, before: list[Token], functions: Collection[str]) -> bool:
+    name = token.text.lower()
+    if name not in functions or token.token_type in (TokenType.IDENTIFIER, TokenType.STRING):
+        return False
+    return not before or before[-1].text.lower() not in _NOT_BEFORE_A_CALL
+
+
+def is_operand_end(token: Token, text: str) -> bool:
+    """Whether an operand may end with this token."""
+    kind = token.token_type
+    if kind in (TokenType.IDENTIFIER, TokenType.STRING, TokenType.RAW_STRING, TokenType.NUMBER):
+        return True
+    if kind in (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.PLACEHOLDER):
+        return True
+    word = text[token.start : token.end + 1].lower()
+    return (
+        word[:1].isalpha() and word not in _NOT_AN_OPERAND and (word not in RESERVED_WORDS or word in ("end", "null"))
+    )
+
+
+def _is_operator(before: list[Token], following: Token | None, text: str) -> bool:
+    """Whether ``?`` stands between two operands: then it asks a jsonb for a key, and is no placeholder."""
+    if not before or following is None or not is_operand_end(before[-1], text):
+        return False
+    kind = following.token_type
+    if kind in (TokenType.STRING, TokenType.IDENTIFIER, TokenType.L_PAREN, TokenType.PLACEHOLDER):
+        return True
+    return kind == TokenType.VAR and text[following.start : following.end + 1].lower() not in RESERVED_WORDS | {
+        "rows",
+        "preceding",
+    }
+
+
+class _Brackets:
+    """Which of the open brackets are subscripts."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.open: list[tuple[bool, int]] = []
+        self.depth = 0
+
+    def follow(self, token: Token) -> None:
+        if token.token_type == TokenType.L_PAREN:
+            self.depth += 1
+        elif token.token_type == TokenType.R_PAREN:
+            self.depth -= 1
+
+    def rewritten(self, token: Token, out: list[Token], tokens: list[Token], i: int) -> list[Token]:
+        if token.token_type == TokenType.R_BRACKET:
+            return self._close(token, out)
+        inside = self._is_subscript(out, tokens, i)
+        self.open.append((inside, self.depth))
+        if not inside:
+            return [token]
+        return [token, _like(token, TokenType.VAR, SUBSCRIPT), _like(token, TokenType.L_PAREN, "(")]
+
+    def _is_subscript(self, out: list[Token], tokens: list[Token], i: int) -> bool:
+        following = tokens[i + 1] if i + 1 < len(tokens) else None
+        if not out or following is None or following.token_type == TokenType.R_BRACKET:
+            return False
+        before = out[-1]
+        if before.token_type in (TokenType.STRING, TokenType.RAW_STRING, TokenType.ARRAY):
+            return False
+        if before.token_type == TokenType.R_BRACKET and not (self.last_was_subscript or self.last_was_array):
+            return False
+        if before.token_type == TokenType.NUMBER and (len(out) < 2 or out[-2].token_type != TokenType.PARAMETER):
+            return False
+        if following.token_type == TokenType.NUMBER and len(out) > 1 and out[-2].token_type == TokenType.DCOLON:
+            return False
+        return is_operand_end(before, self.text)
+
+    last_was_subscript = False
+    last_was_array = False
+
+    def _close(self, token: Token, out: list[Token]) -> list[Token]:
+        inside, _ = self.open.pop() if self.open else (False, 0)
+        self.last_was_subscript = inside
+        self.last_was_array = not inside and bool(out) and out[-1].token_type != TokenType.L_BRACKET
+        if not inside:
+            return [token]
+        left_out = [_like(token, TokenType.VAR, LEFT_OUT)] if out[-1].token_type == TokenType.COMMA else []
+        return [
+            *left_out,
+            _like(token, TokenType.R_PAREN, ")"),
+            _like(token, TokenType.COMMA, ","),  # two expressions: sqlglot shifts no index then
+            _like(token, TokenType.NULL, "NULL"),
+            token,
+        ]
+
+    def takes_colon(self, out: list[Token], tokens: list[Token], i: int) -> bool:
+        """Whether a colon divides the bounds of a slice."""
+        if not self.open or not self.open[-1][0] or self.open[-1][1] != self.depth:
+            return False
+        following = tokens[i + 1]
+        if out[-1].token_type == TokenType.L_PAREN and out[-2].text == SUBSCRIPT:
+            named = following.start == tokens[i].end + 1 and following.token_type != TokenType.NUMBER
+            return not (named and following.token_type not in (TokenType.R_BRACKET, TokenType.PARAMETER))
+        return True
+
+    def colon(self, token: Token, out: list[Token]) -> list[Token]:
+        """The call becomes one of a slice; a bound that is left out is marked so."""
+        start = max(j for j, t in enumerate(out) if t.text == SUBSCRIPT)
+        out[start] = _like(out[start], TokenType.VAR, SLICE)
+        left_out = out[-1].token_type == TokenType.L_PAREN and out[-2].text == SLICE
+        return [*([_like(token, TokenType.VAR, LEFT_OUT)] if left_out else []), _like(token, TokenType.COMMA, ",")]
+
+
+def _fields_after(tokens: list[Token], start: int) -> int:
+    """How many tokens name the fields of an interval: ``DAY``, ``DAY TO SECOND``."""
+    words = [t.text.upper() for t in tokens[start : start + 3]]
+    if not words or words[0] not in _FIELDS:
+        return 0
+    return 3 if len(words) == 3 and words[1] == "TO" and words[2] in _FIELDS else 1
+
+
+def _interval_tokens(tokens: list[Token], i: int) -> Iterator[Token]:
+    token, string = tokens[i], tokens[i + 1]
+    count = _fields_after(tokens, i + 2)
+    yield _like(token, TokenType.VAR, INTERVAL)
+    yield _like(token, TokenType.L_PAREN, "(")
+    yield string
+    if count:
+        yield _like(token, TokenType.COMMA, ",")
+        yield _like(tokens[i + 2], TokenType.STRING, " ".join(t.text.lower() for t in tokens[i + 2 : i + 2 + count]))
+    yield _like(string, TokenType.R_PAREN, ")")
