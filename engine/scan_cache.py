@@ -21,6 +21,7 @@ from math import isnan
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from exdbsql.engine.collector import untrack
 from exdbsql.engine.versions import Row
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def _shared(store: "TableStore", snapshot: int, positions: Sequence[int]) -> lis
         made = list(store.rows.values()) if position == ROWS else _column(store, position)
         if store.changed_at != changed_at:
             return None
+        untrack(made)  # it may be long, and stay
         lists[position] = changed_at, made
         found.append(made)
     return found if store.changed_at == changed_at else None

@@ -1,5 +1,7 @@
 """Lists that scans share: right for each snapshot, dropped by the commit that makes them wrong, never handed to a user."""
 
+import gc
+
 import pytest
 
 from exdbsql.engine.database import Database
@@ -45,6 +47,8 @@ def test_a_list_is_kept_until_a_commit_changes_the_table(database: Database) -> 
     (first,) = transaction.columns(store, 1)
     assert transaction.columns(store, 1)[0] is first
     assert transaction.scan(store) is transaction.scan(store)
+    assert not gc.is_tracked(first)
+    assert not gc.is_tracked(transaction.scan(store))
     transaction.rollback()
     write(database, [(5, 100, 0.0)])
     assert not store.scans
