@@ -23,7 +23,7 @@ from exdbsql.engine.overlay import Overlay
 from exdbsql.engine.read_set import ReadSet
 from exdbsql.engine.references import NO_LINKS, Links
 from exdbsql.engine.row_ids import RowIds
-from exdbsql.engine.sequences import SequenceLog, SequenceValues
+from exdbsql.engine.sequences import Detached, SequenceLog, SequenceValues
 from exdbsql.engine.serializable import (
     SERIALIZABLE,
     RecentChanges,
@@ -416,9 +416,7 @@ class Database:
         with self.commit_lock:
             self._require_later(position)
             self.certification.advance(position)
-            verdict = apply_with_ddl(
-                self, position, origin_node, base, statements, sequences, write_set, prepared
-            )
+            verdict = apply_with_ddl(self, position, origin_node, base, statements, sequences, write_set, prepared)
             self.prune_locked()
         self._prune_if_wanted()
         return verdict
@@ -427,10 +425,16 @@ class Database:
 
     def set_sequence(self, sequence_id: int, upcoming: int) -> None:
         """Have a sequence go on from `upcoming`, on all nodes."""
-        if self.in_cluster and self.sequence_log is not None:
-            self.sequence_log.set(sequence_id, upcoming)
-        else:
+        log = self.sequences_through
+        if log is None:
             self.sequences.set(sequence_id, upcoming)
+        else:
+            log.set(sequence_id, upcoming)
+
+    @property
+    def sequences_through(self) -> SequenceLog | None:
+        """What values of sequences have to go through: None where the database is alone."""
+        return self.sequence_log if self.in_cluster or self.sequence_log is None else Detached()
 
     def apply_sequence_take(self, position: int, sequence_id: int, number: int) -> tuple[int, int] | Error:
         """An entry of the log: a node takes values. (first, how many), or why there are none, the same on every node."""

@@ -19,8 +19,12 @@ from typing import Final, Protocol
 
 from exdbsql.schema.ddl_statements import AlterSequence, DdlStatement
 from exdbsql.schema.dictionary import Dictionary
-from exdbsql.schema.errors import DataError
-from exdbsql.schema.sqlstate import NUMERIC_VALUE_OUT_OF_RANGE, SEQUENCE_GENERATOR_LIMIT_EXCEEDED
+from exdbsql.schema.errors import DataError, OperationalError
+from exdbsql.schema.sqlstate import (
+    NUMERIC_VALUE_OUT_OF_RANGE,
+    OBJECT_NOT_IN_PREREQUISITE_STATE,
+    SEQUENCE_GENERATOR_LIMIT_EXCEEDED,
+)
 from exdbsql.schema.table import Sequence
 
 BLOCK: Final = 32
@@ -37,6 +41,26 @@ class SequenceLog(Protocol):
     def set(self, sequence_id: int, upcoming: int) -> None:
         """Have the sequence go on from `upcoming`."""
         ...
+
+
+class Detached:
+    """The log of a node that is outside of its cluster: it uses up its blocks, and gets no more."""
+
+    def take(self, sequence_id: int, number: int) -> tuple[int, int]:
+        """Always refused: other nodes might give the same values."""
+        raise _no_values()
+
+    def set(self, sequence_id: int, upcoming: int) -> None:
+        """Always refused."""
+        raise _no_values()
+
+
+def _no_values() -> OperationalError:
+    return OperationalError(
+        "a detached node gets no more values of a sequence: all nodes must agree on them",
+        sqlstate=OBJECT_NOT_IN_PREREQUISITE_STATE,
+        hint="attach first",
+    )
 
 
 @dataclass(slots=True)

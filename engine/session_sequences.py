@@ -61,10 +61,8 @@ class Sequences:
         self._check_writable("nextval")
         own = self._own(sequence)
         database = self._database
-        if own is None:
-            value = database.sequences.next(sequence, database.sequence_log if database.in_cluster else None)
-        else:
-            value = own.next(sequence)
+        values, log = (database.sequences, database.sequences_through) if own is None else (own, None)
+        value = values.next(sequence, log)
         given = self._transaction.given_values
         given.by_id[sequence.id] = value
         given.last = sequence.id

@@ -9,6 +9,7 @@ and SHOW, and the exchange of DISTRIBUTED tables (REFERENCE section 3)::
     SET CONSTRAINTS {ALL | name, …} {DEFERRED | IMMEDIATE}
     SET TRANSACTION mode, …                  SET SESSION CHARACTERISTICS AS TRANSACTION mode, …
     SET [SESSION] name {TO | =} value        SHOW name…
+    CREATE [kind] TABLE [IF NOT EXISTS] t [(name, …)] AS query [WITH [NO] DATA]
     TRUNCATE [TABLE] t, … [RESTART IDENTITY] [CASCADE]
     SCATTER [TABLE] {x, … | ALL} TO   {ALL | [NODE] 1, …}
     GATHER  [TABLE] {x, … | ALL} FROM {ALL | [NODE] 1, …}
@@ -113,6 +114,27 @@ class Truncate:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateTableAs:
+    """CREATE TABLE AS: what stands before and after AS.
+
+    Attributes:
+        kind: LOCAL, DISTRIBUTED or REPLICATED, or "".
+        name: of the table.
+        columns: names that were given to its columns, or ().
+        if_not_exists: whether an existing table is left alone.
+        query: text of the query.
+        with_data: whether its rows are stored.
+    """
+
+    kind: str
+    name: str
+    columns: tuple[str, ...]
+    if_not_exists: bool
+    query: str
+    with_data: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Show:
     """SHOW; the words in lower case, quoted names as they are. `position` is the first word's in `text`."""
 
@@ -137,6 +159,7 @@ Control = (
     | SetSavepoint
     | RollbackTo
     | Release
+    | CreateTableAs
     | SetConstraints
     | Truncate
     | SetModes
@@ -265,6 +288,40 @@ def _table(reader: TokenReader) -> str:
     return _dotted(reader, reader.name("the name of a table")).removeprefix("public.")
 
 
+def _create_table_as(reader: TokenReader) -> Control | None:
+    """What follows CREATE, if it is TABLE ... AS; None, whatever was consumed, if it is not."""
+    kind = reader.accept_one_of("local", "distributed", "replicated")
+    if not reader.accept("table"):
+        return None
+    if_not_exists = reader.accept("if", "not", "exists")
+    token = reader.peek()
+    if token is None or token.kind not in (TokenKind.WORD, TokenKind.QUOTED_NAME):
+        return None
+    name = _table(reader)
+    columns: list[str] = []
+    if reader.accept_symbol("("):
+        while (token := reader.peek()) is not None and token.kind in (TokenKind.WORD, TokenKind.QUOTED_NAME):
+            columns.append(reader.take().value)
+            if not reader.accept_symbol(","):
+                break
+        if not reader.accept_symbol(")"):
+            return None
+    if not reader.accept("as"):
+        return None
+    if reader.peek() is None:
+        raise reader.syntax_error(expected="a query")
+    start = end = reader.offset
+    with_data = True
+    while reader.peek() is not None:
+        if reader.accept("with", "no", "data"):
+            with_data = False
+        elif not reader.accept("with", "data"):
+            reader.take()
+            end = reader.previous_end()
+    kind_word = "" if kind is None else kind.value.upper()
+    return CreateTableAs(kind_word, name, tuple(columns), if_not_exists, reader.slice(start, end), with_data)
+
+
 def _dotted(reader: TokenReader, name: str) -> str:
     while reader.accept_symbol("."):
         name += "." + reader.name("the rest of the name")
@@ -350,6 +407,7 @@ _READERS: dict[str, Callable[[TokenReader], Control | None]] = {
     "release": _release,
     "set": _set,
     "show": _show,
+    "create": _create_table_as,
     "truncate": _truncate,
     "scatter": _scatter,
     "gather": _gather,

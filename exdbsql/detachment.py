@@ -56,6 +56,9 @@ class Detachment:
                     sqlstate=states.SERIALIZATION_FAILURE,
                     retryable=True,
                 )
+            if transaction.catalog is not None:
+                transaction.rollback()
+                raise refuse_ddl()
             for store, writes in changes_of(transaction):
                 if store.kind is TableKind.REPLICATED:
                     before = self._before.setdefault(store, {})

@@ -13,6 +13,7 @@ from exdbsql.control import (
     Begin,
     Commit,
     Control,
+    CreateTableAs,
     Exchange,
     Modes,
     Release,
@@ -25,11 +26,13 @@ from exdbsql.control import (
     Show,
     Truncate,
 )
+from exdbsql.engine.transaction import Transaction
 from exdbsql.result import Answer, Shape
 from exdbsql.schema import sqlstate as states
 from exdbsql.schema.errors import InternalError, OperationalError, ProgrammingError
 from exdbsql.show import exchange_answer, show
 from exdbsql.statement_cache import DdlText
+from exdbsql.table_from_query import create_table_as
 from exdbsql.transaction_block import TransactionBlock
 from exdbsql.truncation import truncate
 
@@ -66,6 +69,9 @@ def run_own(session: "Session", database: "Database", statement: Control | DdlTe
             return _set_modes(session, modes, for_session)
         case SetConstraints(names, deferred):
             return _set_constraints(session, names, deferred)
+        case CreateTableAs():
+            block.check_writable("CREATE TABLE AS")
+            return _create_table_as(session, database, statement)
         case Truncate():
             block.check_writable("TRUNCATE")
             session.change_as_one(lambda transaction: truncate(transaction, session.tables, statement))
@@ -112,6 +118,21 @@ def _set_modes(session: "Session", modes: Modes, for_session: bool) -> Answer:
     else:
         session.block.set_modes(modes)
     return _done("SET")
+
+
+def _create_table_as(session: "Session", database: "Database", statement: CreateTableAs) -> Answer:
+    if statement.if_not_exists and statement.name in session.tables:
+        session.notice(f'NOTICE: relation "{statement.name}" already exists, skipping')
+        return _done("CREATE TABLE AS")
+    database.require_quorum()
+    count = 0
+
+    def make(transaction: Transaction) -> None:
+        nonlocal count
+        count = create_table_as(transaction, session.plan_query(statement.query), statement)
+
+    session.change_as_one(make)
+    return Shape("SELECT"), None, count, None
 
 
 def _set_constraints(session: "Session", names: tuple[str, ...] | None, deferred: bool) -> Answer:

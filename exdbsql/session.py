@@ -416,6 +416,18 @@ class Session:
             block.log.give_up()
         self._choose_catalog()
 
+    def plan_query(self, sql: str) -> PlannedStatement:
+        """A query without parameters, planned for what this session sees.
+
+        Raises:
+            ProgrammingError: 42601, it gives no rows.
+            Error: what planning finds.
+        """
+        found = self._prepare(sql)
+        if not isinstance(found, PlannedStatement) or not found.gives_rows or found.writes:
+            raise ProgrammingError("a query was expected", sqlstate=states.SYNTAX_ERROR)
+        return found
+
     @property
     def tables(self) -> Mapping[str, TableStore]:
         """The tables that this session sees."""

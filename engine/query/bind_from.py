@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
@@ -11,7 +11,7 @@ from exdbsql.engine.query import operators
 from exdbsql.engine.query.bind_expressions import ExpressionBinder
 from exdbsql.engine.query.bind_sets import FunctionsInFrom
 from exdbsql.engine.query.context import StatementContext, name_of
-from exdbsql.engine.query.expressions import Coalesce, Expr, conjuncts
+from exdbsql.engine.query.expressions import Call, Coalesce, Const, Expr, conjuncts
 from exdbsql.engine.query.outputs import convert_outputs
 from exdbsql.engine.query.plan import (
     Derived,
@@ -20,13 +20,15 @@ from exdbsql.engine.query.plan import (
     OutputColumn,
     Plan,
     Scan,
+    Values,
     output_columns,
     used_rels,
 )
 from exdbsql.engine.query.scope import Scope, Source, Visible, table_source
+from exdbsql.engine.query.system_views import CATALOG, find_system_view
 from exdbsql.schema import sqlstate
 from exdbsql.schema.table import View
-from exdbsql.schema.types import TEXT
+from exdbsql.schema.types import TEXT, SqlType
 
 if TYPE_CHECKING:
     from exdbsql.engine.query.bind_query import QueryBinder
@@ -99,6 +101,9 @@ class FromBinder:
         if cte is not None:
             self.scope.add(self.source(alias, rel, cte.columns, names, node), node)
             return cte.scan(rel, alias)
+        system = self._system_view(node, alias, names, rel)
+        if system is not None:
+            return system
         view = self.context.view(node)
         if view is not None:
             return self._view(view, alias, names, rel, node)
@@ -107,6 +112,31 @@ class FromBinder:
         source.names = self._renamed(source.names, names, node)
         self.scope.add(source, node)
         return Scan(rel, table.name, alias, len(table.columns))
+
+    def _system_view(self, node: exp.Table, alias: str, names: Sequence[str], rel: int) -> Plan | None:
+        """A relation of information_schema or pg_catalog, its rows written out."""
+        schema = None if node.args.get("db") is None else name_of(node.args["db"])
+        name, dictionary = name_of(node.this), self.context.dictionary
+        if schema is None and (name in dictionary.tables or name in dictionary.views):
+            return None
+        found = find_system_view(schema, name)
+        if found is None:
+            return None
+        rows = found.rows(dictionary, self._columns_of_views())
+        columns = tuple(OutputColumn(column, t, True) for column, t in found.columns)
+        values = tuple(tuple(_system_value(v, c.type) for v, c in zip(row, columns, strict=True)) for row in rows)
+        source = self.source(alias, rel, columns, names, node)
+        self.scope.add(source, node)
+        return Derived(rel, Values(values, columns), alias, len(columns))
+
+    def _columns_of_views(self) -> dict[str, list[tuple[str, SqlType | None]]]:
+        found: dict[str, list[tuple[str, SqlType | None]]] = {}
+        for name, view in self.context.dictionary.views.items():
+            _, plan = self.queries.bind_text(view.query, 0)
+            columns = [(c.name, c.type) for c in output_columns(plan)]
+            given = [(given, t) for given, (_, t) in zip(view.columns, columns, strict=False)]
+            found[name] = given + columns[len(given) :]
+        return found
 
     def _view(self, view: View, alias: str, names: Sequence[str], rel: int, node: exp.Table) -> Plan:
         """A view is its query, bound for itself: it sees neither the statement's literals nor its common tables."""
@@ -245,6 +275,13 @@ class FromBinder:
             return Visible(name, None, 0, Coalesce(target, True, tuple(exprs)))
         chosen = b if side == "RIGHT" else a
         return Visible(name, chosen.source, chosen.index, chosen.merged)
+
+
+def _system_value(value: Any, t: SqlType | None) -> Expr:
+    """A value of a system view; the name of the database is known to the statement when it runs."""
+    if value is CATALOG:
+        return Call(TEXT, False, "current_database", "txn.database_name", ())
+    return Const(t, value is None, value)
 
 
 def _is_comma(join: exp.Join) -> bool:

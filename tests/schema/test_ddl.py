@@ -166,7 +166,6 @@ UNSUPPORTED = [
     ("create ^temp table t (a int)", "CREATE TEMP TABLE"),
     ("create ^local temporary table t (a int)", "CREATE TEMPORARY TABLE"),
     ("create ^unlogged table t (a int)", "CREATE UNLOGGED TABLE"),
-    ("create table t ^as select 1", "CREATE TABLE AS"),
     ("create table t (a int) ^partition by range (a)", "PARTITION BY"),
     ("create table t (a int) ^inherits (u)", "INHERITS"),
     ("create table t (a int) ^with (fillfactor = 10)", "WITH (...)"),
