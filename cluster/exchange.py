@@ -17,8 +17,11 @@ counts for everybody, so it does no harm if the origin lives and was only cut of
 
 A gather has one target, the node that asked, so its verdict is local: it asks the sources one after the other, each
 with what its own vectors and the earlier sources cover, so that nothing travels twice; then it prepares everything, and
-takes it. Two sources whose rows exclude each other void the whole; rows that one source has only seen, and another has
+takes it, in one step. Two sources whose rows exclude each other void the whole; rows that one source has only seen, and another has
 changed since, are dropped first.
+
+Deleted rows are remembered (as tombstones) until every member knows of them: now and then, and only while there are
+some and all members are connected, a node asks everybody for vectors (:class:`Sweep`), and forgets what all of them cover.
 
 Left out: keeping prepared rows across a crash of a target. A target in memory loses its distributed rows with it.
 """
@@ -28,13 +31,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
 from exdbsql.cluster import exchange_frames as frames
-from exdbsql.cluster.exchange_operations import Done, Gather, Operation, Scatter
+from exdbsql.cluster.exchange_operations import Done, Gather, Operation, Scatter, Sweep
 from exdbsql.cluster.information import ExchangeReport
 from exdbsql.cluster.state_machine import ExchangeStore
 from exdbsql.cluster.wire import Frame
 from exdbsql.schema.errors import ClusterError, Error, ProtocolError
 
 log = logging.getLogger("exdbsql.cluster")
+
+SWEEP_EVERY = 100
+"""After so many calls of `settle_orphans` deleted rows are looked at."""
 
 PATIENCE = 600
 """After so many calls of `settle_orphans` an operation that was prepared here is asked about."""
@@ -49,6 +55,10 @@ class ExchangeLine(Protocol):
 
     def connected(self) -> list[int]:
         """The other nodes that are connected now."""
+        ...
+
+    def members(self) -> frozenset[int]:
+        """All members of the cluster, this node included; empty where there is none."""
         ...
 
     def propose_verdict(self, operation: str, commit: bool, done: Callable[[object], None]) -> None:
@@ -69,20 +79,30 @@ class ExchangeDesk:
         self._incoming: dict[tuple[int, str], frames.ShipmentReader] = {}
         self._prepared: dict[str, int] = {}  # operation -> its origin
         self._age: dict[str, int] = {}  # operation prepared here -> calls of settle_orphans that it has seen
+        self._turns = 0
         self._orphans: set[str] = set()  # prepared here, origin lost, no verdict proposed yet
 
     # ---- asked by the application ----
 
-    def scatter(self, tables: Sequence[str] | None, nodes: Sequence[int] | None, done: Done) -> None:
+    def scatter(
+        self, tables: Sequence[str] | None, nodes: Sequence[int] | None, done: Done, keep: str | None = None
+    ) -> None:
         """Begin to push; `done` gets the report or the error, once."""
-        self._begin(Scatter, tables, nodes, done)
+        self._begin(Scatter, tables, nodes, done, keep)
 
-    def gather(self, tables: Sequence[str] | None, nodes: Sequence[int] | None, done: Done) -> None:
+    def gather(
+        self, tables: Sequence[str] | None, nodes: Sequence[int] | None, done: Done, keep: str | None = None
+    ) -> None:
         """Begin to pull; `done` gets the report or the error, once."""
-        self._begin(Gather, tables, nodes, done)
+        self._begin(Gather, tables, nodes, done, keep)
 
     def _begin(
-        self, kind: type[Operation], tables: Sequence[str] | None, nodes: Sequence[int] | None, done: Done
+        self,
+        kind: type[Operation],
+        tables: Sequence[str] | None,
+        nodes: Sequence[int] | None,
+        done: Done,
+        keep: str | None = None,
     ) -> None:
         try:
             names = list(dict.fromkeys(tables)) if tables is not None else self._store.distributed_tables()
@@ -91,7 +111,7 @@ class ExchangeDesk:
         except Error as error:
             done(error)
             return
-        if not others or not names:
+        if kind is not Sweep and (not others or not names):
             done(ExchangeReport())
             return
         self._count += 1
@@ -101,9 +121,17 @@ class ExchangeDesk:
             self._own.pop(name, None)
             done(result)
 
-        operation = kind(name, self.node_id, others, vectors, self._store, self._line, ended)
+        operation = kind(name, self.node_id, others, vectors, self._store, self._line, ended, keep)
         self._own[name] = operation
         self._guarded(operation, operation.start)
+
+    def sweep(self) -> None:
+        """Forget deleted rows that all members know of, if there are any and all members are connected."""
+        others = sorted(self._line.members() - {self.node_id})
+        tables = [table for table in self._store.distributed_tables() if self._store.has_tombstones(table)]
+        sweeping = any(isinstance(operation, Sweep) for operation in self._own.values())
+        if tables and not sweeping and self._line.members() and set(others) <= set(self._line.connected()):
+            self._begin(Sweep, tables, others, lambda result: None)
 
     def _others(self, nodes: Sequence[int] | None) -> list[int]:
         connected = self._line.connected()
@@ -158,6 +186,9 @@ class ExchangeDesk:
 
         What has waited very long is asked for in the same way, for its verdict may have passed in a snapshot.
         """
+        self._turns += 1
+        if self._turns % SWEEP_EVERY == 0:
+            self.sweep()
         for name in self._prepared:
             self._age[name] = self._age.get(name, 0) + 1
             if self._age[name] % PATIENCE == 0:
@@ -245,7 +276,8 @@ class ExchangeDesk:
         if reader is None:
             return
         try:
-            taken = self._store.prepare(name, sender, reader.shipments())
+            keep = frames.keep_from_wire(fields)
+            (taken,) = self._store.prepare(name, [(sender, reader.shipments())], keep)
         except Error as error:
             self._tell_failure(sender, name, error)
             return

@@ -10,7 +10,7 @@ ASK_VECTORS  origin  tables
 VECTORS      target  {table: vector}
 WANT         origin  {table: vector}: ship me what these do not cover (gather)
 SHIPMENT     source  table, the source's vector, packed changes, whether more of this table follows
-SHIPPED      source  nothing: everything was sent; to the target of a scatter it says "prepare"
+SHIPPED      source  everything was sent; to the target of a scatter it says "prepare", and which side to keep (or nil)
 PREPARED     target  {table: rows that it will take}
 FAILED       anyone  an error: the operation cannot be done here
 CANCEL       origin  nothing: the origin will never ask for a commit of this operation
@@ -115,6 +115,14 @@ def tables_from_wire(wire: object) -> list[str]:
     return [text(table) for table in _list(wire)]
 
 
+def keep_from_wire(fields: Sequence[Any]) -> str | None:
+    """Which side's row stays where both changed it: the only field of SHIPPED. Raises ProtocolError."""
+    keep = fields[0] if fields else None
+    if keep not in (None, "source", "target"):
+        raise ProtocolError("an exchange says something unknown of conflicts")
+    return None if keep is None else str(keep)
+
+
 def text(value: object) -> str:
     """A text of bounded length. Raises ProtocolError."""
     if type(value) is not str or len(value) > 1000:
@@ -125,26 +133,30 @@ def text(value: object) -> str:
 def error_to_wire(error: Exception) -> list[Any]:
     """An error on its way to the origin."""
     if not isinstance(error, errors.Error):
-        return ["OperationalError", f"internal error: {error!r}", None, None, None, None, None]
+        return ["OperationalError", f"internal error: {error!r}", None, None, None, None, None, None, False]
     names = [cls.__name__ for cls in type(error).__mro__ if cls.__name__ in _ERRORS]
     where = [getattr(error, name, None) for name in ("table", "key", "constraint")]
-    return [names[0] if names else "OperationalError", error.message, error.sqlstate, error.detail, *where]
+    name = names[0] if names else "OperationalError"
+    return [name, error.message, error.sqlstate, error.detail, *where, error.hint, error.retryable]
 
 
 def error_from_wire(wire: object, node_id: int) -> errors.Error:
     """The error that `node_id` met; its message names the node."""
-    fields = _list(wire)
-    if len(fields) != 7 or not all(field is None or type(field) is str for field in fields):
+    *texts, retryable = _list(wire) or [None]
+    if (
+        len(texts) != 8
+        or not all(field is None or type(field) is str for field in texts)
+        or type(retryable) is not bool
+    ):
         raise ProtocolError("an error is malformed")
-    name, message, state, detail, table, key, constraint = fields
+    name, message, state, detail, table, key, constraint, hint = texts
     cls = _ERRORS.get(name, errors.OperationalError)
+    more: errors.ErrorDetails = {"sqlstate": state, "detail": detail, "hint": hint, "retryable": retryable}
     if cls is errors.ConflictError:
-        conflict = errors.ConflictError(message, sqlstate=state, detail=detail, table=table, key=key, winner=node_id)
-        return _on_node(conflict, node_id)
+        return _on_node(errors.ConflictError(message, table=table, key=key, winner=node_id, **more), node_id)
     if cls is errors.IntegrityError:
-        broken = errors.IntegrityError(message, sqlstate=state, detail=detail, table=table, constraint=constraint)
-        return _on_node(broken, node_id)
-    return _on_node(cls(message, sqlstate=state, detail=detail), node_id)
+        return _on_node(errors.IntegrityError(message, table=table, constraint=constraint, **more), node_id)
+    return _on_node(cls(message, **more), node_id)
 
 
 def _on_node(error: errors.Error, node_id: int) -> errors.Error:

@@ -41,6 +41,7 @@ class Operation:
         store: ExchangeStore,
         line: OperationLine,
         done: Done,
+        keep: str | None = None,
     ) -> None:
         self.name = name
         self.node_id = node_id
@@ -50,6 +51,7 @@ class Operation:
         self._store = store
         self._line = line
         self._done = done
+        self._keep = keep
         self._report = ExchangeReport()
 
     def start(self) -> None:
@@ -133,7 +135,7 @@ class Scatter(Operation):
         for shipment in shipments:
             for frame in frames.shipment_frames(self.name, shipment):
                 self._line.send_bulk(target, frame)
-        self._send(target, frames.SHIPPED)
+        self._send(target, frames.SHIPPED, self._keep)
 
     def _go_on(self) -> None:
         if self._asked or self._unprepared or self.ended:
@@ -191,7 +193,7 @@ class Gather(Operation):
         self._left = list(self.nodes)
         self._reader = frames.ShipmentReader()
         self._shipped: Shipped = []
-        self._prepared: list[str] = []
+        self._prepared = False
 
     def start(self) -> None:
         self._ask_next()
@@ -233,11 +235,10 @@ class Gather(Operation):
             self._prepare_and_take()
 
     def _prepare_and_take(self) -> None:
-        """Each source's rows are prepared under a name of their own, so that no two of them can claim one key."""
-        for number, (source, shipments) in enumerate(without_superseded(self._shipped)):
-            name = f"{self.name}/{number}"
-            counts = self._store.prepare(name, source, shipments)
-            self._prepared.append(name)
+        """All sources' rows in one step: they become visible together, or not at all."""
+        shipped = without_superseded(self._shipped)
+        self._prepared = True
+        for (source, _), counts in zip(shipped, self._store.prepare(self.name, shipped, self._keep), strict=True):
             for table, count in counts.items():
                 if count:
                     self._report.taken[table, source, self.node_id] = count
@@ -245,14 +246,49 @@ class Gather(Operation):
         self.finish(self._report)
 
     def _end(self, commit: bool) -> None:
-        for name in self._prepared:
-            self._store.finish(name, commit)
-        self._prepared.clear()
+        if self._prepared:
+            self._prepared = False
+            self._store.finish(self.name, commit)
 
     def fail(self, error: Error) -> None:
         if not self.ended:
             self._end(False)
             self.finish(error)
+
+
+class Sweep(Operation):
+    """Ask all members for their vectors, and forget here the deleted rows that everybody knows to be deleted."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._asked = set(self.nodes)
+        self._told: dict[str, list[Vector]] = {table: [] for table in self._vectors}
+
+    def start(self) -> None:
+        for node in self.nodes:
+            self._send(node, frames.ASK_VECTORS, list(self._vectors))
+        self._go_on()
+
+    def received(self, sender: int, step: int, fields: Sequence[Any]) -> None:
+        if step == frames.FAILED:
+            self.finish(self._report)  # a table that is being made or dropped: another time
+            return
+        if step != frames.VECTORS or sender not in self._asked or not fields:
+            raise ProtocolError(f"step {step} of an exchange came out of turn")
+        self._asked.discard(sender)
+        told = frames.vectors_from_wire(fields[0])
+        for table in self._told:
+            self._told[table].append(told.get(table, {}))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if not self._asked:
+            for table, vectors in self._told.items():
+                self._store.forget_tombstones(table, vectors)
+            self.finish(self._report)
+
+    def fail(self, error: Error) -> None:
+        self.finish(error)
 
 
 Shipped = list[tuple[int, list[TableShipment]]]

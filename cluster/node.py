@@ -353,29 +353,52 @@ class ClusterNode:
     # ---- distributed tables ----
 
     def scatter(
-        self, tables: Sequence[str] | None = None, nodes: Sequence[int] | None = None, timeout: float | None = None
+        self,
+        tables: Sequence[str] | None = None,
+        nodes: Sequence[int] | None = None,
+        timeout: float | None = None,
+        keep: str | None = None,
     ) -> ExchangeReport:
         """Push to these nodes (None: all connected) what they lack of these tables (None: all); all or nothing.
+
+        Args:
+            tables, nodes: which.
+            timeout: seconds to wait for the result.
+            keep: "source" or "target": whose row stays where both sides changed it; None: refuse.
 
         Raises:
             ConflictError, IntegrityError: a row cannot be taken; names table, key and node.
             ClusterError: a node cannot be reached.
             NoQuorumError: the verdict cannot be written.
         """
-        return self._exchange("scatter()", tables, nodes, timeout)
+        return self._exchange("scatter()", tables, nodes, timeout, keep)
 
     def gather(
-        self, tables: Sequence[str] | None = None, nodes: Sequence[int] | None = None, timeout: float | None = None
+        self,
+        tables: Sequence[str] | None = None,
+        nodes: Sequence[int] | None = None,
+        timeout: float | None = None,
+        keep: str | None = None,
     ) -> ExchangeReport:
-        """Pull from these nodes (None: all connected) what this one lacks; all or nothing. Errors as `scatter`."""
-        return self._exchange("gather()", tables, nodes, timeout)
+        """Pull from these nodes (None: all connected) what this one lacks; all or nothing. Otherwise as `scatter`."""
+        return self._exchange("gather()", tables, nodes, timeout, keep)
 
     def _exchange(
-        self, call: str, tables: Sequence[str] | None, nodes: Sequence[int] | None, timeout: float | None
+        self,
+        call: str,
+        tables: Sequence[str] | None,
+        nodes: Sequence[int] | None,
+        timeout: float | None,
+        keep: str | None,
     ) -> ExchangeReport:
-        desk = self._runtime.desk
-        begin = desk.scatter if call == "scatter()" else desk.gather
-        result = self._listener.call(call, lambda request: begin(tables, nodes, request.settle), timeout)
+        if keep not in (None, "source", "target"):
+            raise wrong("keep", f"{keep!r} is neither side", '"source" or "target"')
+
+        def begin(request: Request) -> None:
+            desk = self._runtime.desk
+            (desk.scatter if call == "scatter()" else desk.gather)(tables, nodes, request.settle, keep)
+
+        result = self._listener.call(call, begin, timeout)
         if isinstance(result, Error):
             raise result
         return cast(ExchangeReport, result)

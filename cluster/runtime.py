@@ -546,6 +546,10 @@ class Runtime:
         """The other nodes that are connected."""
         return [] if self._transport is None else self._transport.up_peers()
 
+    def members(self) -> frozenset[int]:
+        """All members of the cluster."""
+        return self.replica.core.configuration.ids()
+
     @property
     def traffic(self) -> Traffic:
         """Bytes sent and received."""

@@ -90,18 +90,34 @@ class ExchangeStore(Protocol):
         """All rows and tombstones of `table` whose dot `vector` does not cover; cost in proportion to these."""
         ...
 
-    def prepare(self, operation: str, source: int, shipments: Sequence[TableShipment]) -> dict[str, int]:
+    def prepare(
+        self, operation: str, shipped: Sequence[tuple[int, Sequence[TableShipment]]], keep: str | None
+    ) -> list[dict[str, int]]:
         """Validate the incoming rows by R10 and every constraint, and reserve their keys until the verdict.
 
+        Args:
+            operation: its name.
+            shipped: by source, what it shipped; one after the other is taken in.
+            keep: "source" or "target": whose row stays where both sides changed it; None: refuse.
+
         Returns:
-            How many rows each table will take.
+            By source, how many rows each table will take.
 
         Raises:
-            ConflictError: a row was changed on both sides, or is being changed; names table, key and node.
+            ConflictError: a row was changed on both sides (not retryable), or is being changed; names table, key and node.
             IntegrityError: a row would break a constraint here.
         """
         ...
 
     def finish(self, operation: str, commit: bool) -> None:
-        """The verdict for a prepared operation: apply its rows and merge the vectors, or drop it. Unknown: ignored."""
+        """The verdict for a prepared operation: apply its rows, visible all at once, and merge the vectors, or drop it.
+        Unknown: ignored."""
+        ...
+
+    def has_tombstones(self, table: str) -> bool:
+        """Whether deleted rows of a table are remembered. Cheap."""
+        ...
+
+    def forget_tombstones(self, table: str, members: Sequence[Vector]) -> int:
+        """Forget the deleted rows that these vectors, of all members, cover; how many."""
         ...

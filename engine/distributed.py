@@ -5,8 +5,15 @@ Rules of this module, for a shipment from S that arrives at T (R10):
 1. The incoming row has the dot that T's row (or tombstone) has: nothing to do.
 2. S's vector covers T's dot (or T has neither row nor tombstone): take the incoming row.
 3. T's vector covers the incoming dot: keep T's.
-4. Neither: both sides changed the row since they last met, a conflict, and the whole operation is void.
+4. Neither: both sides changed the row since they last met. Where the two differ, that is a conflict, and the whole
+   operation is void, unless its caller said which side to keep. The row that is kept, or that both have, is *changed here*:
+   it gets a dot of T's own, new when the verdict comes, which dominates both. S, and whoever has either of the two, takes it
+   when they meet next; two nodes that settle a conflict differently have a conflict with each other, and never go on with
+   different rows in silence. (Were one of the old dots kept, that would happen.)
 5. Afterwards T's vector is the maximum of both, so that it never has a gap below it.
+
+Several sources in one operation are taken in one after the other, each on what those before it have brought, and become
+visible in one step.
 
 `prepare` validates and sets the keys and unique values aside; `finish` brings the verdict (R11). A shipment to a node that may
 have missed tombstones which are gone here begins with a mark, ``(None, floor, -1, 0)``: it is complete, so what it lacks
@@ -21,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from exdbsql.engine import constraints
 from exdbsql.engine.commits import Changes, check_references, release, set_aside
-from exdbsql.engine.dots import Dots, KeyDots, covers, covers_all, merged, node_of
+from exdbsql.engine.dots import Dot, Dots, KeyDots, covers, covers_all, merged, node_of
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.engine.write_set import key_from_wire, row_from_wire
@@ -62,27 +69,53 @@ class TableShipment:
     changes: Sequence[Change]
 
 
+KEEP_SOURCE: Final = "source"
+KEEP_TARGET: Final = "target"
+_SETTLED_HERE: Final[Dot] = (-2, 1)
+"""Stands for the dot that a settled conflict gets when the verdict comes; no vector covers it."""
+
+
 @dataclass(slots=True)
 class _Incoming:
-    """What one shipment will change in one table."""
+    """What one operation will change in one table.
+
+    Attributes:
+        vector: the maximum of the sources' vectors.
+        writes: rows to be written, None where one is deleted.
+        dots: by key, the dots of rows that change or change their dot.
+    """
 
     store: TableStore
-    vector: Mapping[int, int]
+    vector: dict[int, int] = field(default_factory=dict)
     writes: dict[Key, Row | None] = field(default_factory=dict)
-    dots: KeyDots = field(default_factory=list)
+    dots: dict[Key, Dot] = field(default_factory=dict)
     floor: dict[int, int] = field(default_factory=dict)
     vanished: list[Key] = field(default_factory=list)
+
+    def dots_for(self, origin: int) -> KeyDots:
+        """All dots, with new ones of this node where it settled a conflict."""
+        distributed = self.store.distributed
+        assert distributed is not None
+        counter = max(distributed.vector.get(origin, 0), self.vector.get(origin, 0))
+        made: KeyDots = []
+        for key, dot in self.dots.items():
+            if dot == _SETTLED_HERE:
+                counter += 1
+                dot = (origin, counter)
+            made.append((key, dot))
+        made.sort(key=lambda keyed: keyed[1])
+        return made
 
 
 @dataclass(slots=True, eq=False)
 class _Pending:
     """A prepared operation: the holder of its reservations."""
 
-    incoming: list[_Incoming]
+    incoming: dict[TableStore, _Incoming] = field(default_factory=dict)
     reserved_in: list[TableStore] = field(default_factory=list)
 
     def changes(self) -> Changes:
-        return [(one.store, one.writes) for one in self.incoming if not one.store.dropped]
+        return [(one.store, one.writes) for one in self.incoming.values() if not one.store.dropped]
 
 
 class Exchange:
@@ -123,20 +156,41 @@ class Exchange:
             changes += [(key, store.rows.get(key), origin, counter) for key, (origin, counter) in wanted]
             return TableShipment(table, dict(dots.vector), changes)
 
-    def prepare(self, operation: str, source: int, shipments: Sequence[Shipment]) -> dict[str, int]:
+    def prepare(
+        self, operation: str, source: int, shipments: Sequence[Shipment], keep: str | None = None
+    ) -> dict[str, int]:
+        """`prepare_all` for one source."""
+        return self.prepare_all(operation, [(source, shipments)], keep)[0]
+
+    def prepare_all(
+        self, operation: str, shipped: Sequence[tuple[int, Sequence[Shipment]]], keep: str | None = None
+    ) -> list[dict[str, int]]:
         """Validate incoming rows by R10, the unique constraints and the foreign keys, and set their keys aside until the verdict.
 
+        Args:
+            operation: its name.
+            shipped: by source, what it shipped; one after the other is taken in.
+            keep: which side's row stays where both changed it: `KEEP_SOURCE`, `KEEP_TARGET`, or None: refuse.
+
         Returns:
-            How many rows and tombstones each table will take.
+            By source, how many rows and tombstones each table will take.
 
         Raises:
-            ConflictError: a row was changed on both sides, or is being changed; names table, key and node.
+            ConflictError: a row was changed on both sides (not retryable), or is being changed; names table, key and node.
             IntegrityError: a row would break a constraint here.
             ProgrammingError: as `vectors`.
         """
         with self._database.commit_lock:
             self._drop(operation)
-            pending = _Pending([self._sift(shipment, source) for shipment in shipments])
+            pending = _Pending()
+            taken: list[dict[str, int]] = []
+            for source, shipments in shipped:
+                counts: dict[str, int] = {}
+                for shipment in shipments:
+                    store, _ = self._dots(shipment.table)
+                    incoming = pending.incoming.setdefault(store, _Incoming(store))
+                    counts[store.name] = counts.get(store.name, 0) + self._sift(incoming, shipment, source, keep)
+                taken.append(counts)
             for store, writes in pending.changes():
                 constraints.check_reservations(store, writes, pending)
                 violation = constraints.newest_violation(store, writes)
@@ -145,20 +199,21 @@ class Exchange:
             check_references(self._database.links, pending.changes(), None, pending)
             pending.reserved_in = set_aside(pending.changes(), pending, self._database.links)
             self._pending[operation] = pending
-            counts: dict[str, int] = {}
-            for one in pending.incoming:
-                counts[one.store.name] = counts.get(one.store.name, 0) + len(one.dots)
-            return counts
+            return taken
 
     def finish(self, operation: str, commit: bool) -> None:
-        """The verdict for a prepared operation: apply its rows and merge the vectors, or drop it. Unknown: ignored."""
+        """The verdict for a prepared operation: apply its rows and merge the vectors, or drop it. Unknown: ignored.
+
+        All its rows become visible at once.
+        """
         database = self._database
         with database.commit_lock:
             pending = self._drop(operation)
             if pending is None or not commit:
                 return
-            live = [one for one in pending.incoming if not one.store.dropped]
-            database.publish(pending.changes(), database.head[1], [(one.store, one.dots) for one in live])
+            live = [one for one in pending.incoming.values() if not one.store.dropped]
+            made = [(one.store, one.dots_for(database.origin)) for one in live]
+            database.publish(pending.changes(), database.head[1], made)
             for one in live:
                 dots = one.store.distributed
                 if dots is not None:
@@ -166,6 +221,11 @@ class Exchange:
                     dots.floor = merged(dots.floor, one.floor)
                     dots.forget(one.vanished)
         database.prune()
+
+    def tombstones(self, table: str) -> int:
+        """How many deleted rows of a table are remembered. Cheap."""
+        store, dots = self._dots(table)
+        return len(dots.by_key) - len(store.rows)
 
     def forget_tombstones(self, table: str, members: Iterable[Mapping[int, int]]) -> int:
         """Drop the tombstones that the vectors of *all* members, this node's among them, cover; how many.
@@ -196,49 +256,75 @@ class Exchange:
             release(pending.reserved_in, pending)
         return pending
 
-    def _sift(self, shipment: Shipment, source: int) -> _Incoming:
-        """What of a shipment is to be taken, by the rules of the module."""
+    def _sift(self, incoming: _Incoming, shipment: Shipment, source: int, keep: str | None) -> int:
+        """Take of a shipment what is to be taken, by the rules of the module; how many rows and tombstones."""
         store, dots = self._dots(shipment.table)
-        incoming = _Incoming(store, shipment.vector)
+        known = merged(dots.vector, incoming.vector)
         complete = False
+        count = 0
         arrived: set[Key] = set()
-        for packed_key, row, origin, counter in shipment.changes:
+        for packed_key, packed_row, origin, counter in shipment.changes:
             if origin == COMPLETE_ORIGIN:
                 complete = True
-                incoming.floor = {int(where): int(upto) for where, upto in row or ()}
+                floor = {int(where): int(upto) for where, upto in packed_row or ()}
+                incoming.floor = merged(incoming.floor, floor)
                 continue
-            key = key_from_wire(packed_key)
+            key, row, dot = key_from_wire(packed_key), row_from_wire(packed_row), (origin, counter)
+            if row is not None and len(row) != len(store.definition.columns):
+                raise ProtocolError(f"a row of {len(row)} values arrived for table {store.name}")
             arrived.add(key)
-            if self._is_taken(store, dots, key, (origin, counter), shipment.vector, source):
-                taken = row_from_wire(row)
-                if taken is not None and len(taken) != len(store.definition.columns):
-                    raise ProtocolError(f"a row of {len(taken)} values arrived for table {store.name}")
-                incoming.writes[key] = taken
-                incoming.dots.append((key, (origin, counter)))
-        incoming.dots.sort(key=lambda keyed: keyed[1])
+            mine = incoming.dots.get(key) or dots.by_key.get(key)
+            if mine == dot or (mine is None and covers(known, dot)):
+                continue
+            if mine is None or covers(shipment.vector, mine):
+                self._take(incoming, key, row, dot)
+                count += 1
+            elif not covers(known, dot):
+                count += self._meet(incoming, key, row, dot, mine, source, keep)
         if complete:
-            for key, dot in dots.by_key.items():
-                if key not in arrived and covers(shipment.vector, dot):
-                    incoming.writes[key] = None
-                    incoming.vanished.append(key)
-        return incoming
+            for key in {*dots.by_key, *incoming.dots} - arrived:
+                if covers(shipment.vector, incoming.dots.get(key) or dots.by_key[key]):
+                    self._vanish(incoming, dots, key)
+        incoming.vector = merged(incoming.vector, shipment.vector)
+        return count
 
     @staticmethod
-    def _is_taken(
-        store: TableStore, dots: Dots, key: Key, dot: tuple[int, int], vector: Mapping[int, int], source: int
-    ) -> bool:
-        mine = dots.by_key.get(key)
-        if mine == dot or (mine is None and covers(dots.vector, dot)):
-            return False
-        if mine is None or covers(vector, mine):
-            return True
-        if covers(dots.vector, dot):
-            return False
+    def _take(incoming: _Incoming, key: Key, row: Row | None, dot: Dot) -> None:
+        incoming.writes[key] = row
+        incoming.dots[key] = dot
+        if key in incoming.vanished:
+            incoming.vanished.remove(key)
+
+    @staticmethod
+    def _vanish(incoming: _Incoming, dots: Dots, key: Key) -> None:
+        """The source has seen this row and does not have it: it was deleted, and the tombstone is gone."""
+        incoming.dots.pop(key, None)
+        if key in dots.by_key:
+            incoming.writes[key] = None
+            incoming.vanished.append(key)
+        else:
+            incoming.writes.pop(key, None)
+
+    def _meet(
+        self, incoming: _Incoming, key: Key, row: Row | None, dot: Dot, mine: Dot, source: int, keep: str | None
+    ) -> int:
+        """Both sides changed this row since they last met; how many rows are taken."""
+        store = incoming.store
+        here = incoming.writes[key] if key in incoming.writes else store.rows.get(key)
+        if here == row or keep == KEEP_TARGET:
+            self._take(incoming, key, here, _SETTLED_HERE)
+            return 0
+        if keep == KEEP_SOURCE:
+            self._take(incoming, key, row, _SETTLED_HERE)
+            return 1
         named = constraints.key_text(store, key)
+        by = "in this operation" if mine == _SETTLED_HERE else f"by node {node_of(mine[0])}"
         raise ConflictError(
-            f"{named} of table {store.name} was changed both here (by node {node_of(mine[0])}) "
+            f"{named} of table {store.name} was changed both here ({by}) "
             f"and on node {source} (by node {node_of(dot[0])}) since the two last met",
+            hint="Say which to keep: ON CONFLICT KEEP SOURCE or KEEP TARGET; or delete one of the two, and run it again.",
             table=store.name,
             key=named,
             winner=source,
+            retryable=False,
         )

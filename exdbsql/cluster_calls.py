@@ -123,18 +123,28 @@ class NodeCalls:
         """Replace the window's parameters."""
         self._node.window = window
 
-    def scatter(self, tables: Sequence[str] | None, nodes: Sequence[int] | None) -> ExchangeReport:
+    def scatter(
+        self, tables: Sequence[str] | None, nodes: Sequence[int] | None, on_conflict: str = "error"
+    ) -> ExchangeReport:
         """Push to `nodes` what they lack of `tables`."""
         self.replication.wait_ready()
-        report: ExchangeReport = self._node.scatter(tables, nodes)
+        report: ExchangeReport = self._node.scatter(tables, nodes, keep=_kept_side(on_conflict))
         return report
 
-    def gather(self, tables: Sequence[str] | None, nodes: Sequence[int] | None) -> ExchangeReport:
+    def gather(
+        self, tables: Sequence[str] | None, nodes: Sequence[int] | None, on_conflict: str = "error"
+    ) -> ExchangeReport:
         """Pull from `nodes` what this node lacks of `tables`."""
         self.replication.wait_ready()
-        report: ExchangeReport = self._node.gather(tables, nodes)
+        report: ExchangeReport = self._node.gather(tables, nodes, keep=_kept_side(on_conflict))
         return report
 
     def transaction_status(self, transaction_id: str) -> str:
         """ "committed", "void" or "unknown"."""
         return self.replication.transaction_status(transaction_id)
+
+
+def _kept_side(on_conflict: str) -> str | None:
+    if on_conflict not in ("error", "source", "target"):
+        raise InterfaceError(f'on_conflict is "error", "source" or "target", not {on_conflict!r}')
+    return None if on_conflict == "error" else on_conflict

@@ -277,13 +277,37 @@ class Connection:
     def window(self, window: ClusterWindow) -> None:
         self._cluster.set_window(window)
 
-    def scatter(self, tables: Sequence[str] | None = None, nodes: Sequence[int] | None = None) -> ExchangeReport:
-        """Push to `nodes` what they lack of the DISTRIBUTED `tables`; None means all. Atomic over all of them."""
-        return self._cluster.scatter(tables, nodes)
+    def scatter(
+        self,
+        tables: Sequence[str] | None = None,
+        nodes: Sequence[int] | None = None,
+        *,
+        on_conflict: str = "error",
+    ) -> ExchangeReport:
+        """Push to `nodes` what they lack of the DISTRIBUTED `tables`; None means all. Atomic over all of them.
 
-    def gather(self, tables: Sequence[str] | None = None, nodes: Sequence[int] | None = None) -> ExchangeReport:
-        """Pull from `nodes` what this node lacks of the DISTRIBUTED `tables`; None means all. Atomic."""
-        return self._cluster.gather(tables, nodes)
+        Args:
+            tables, nodes: which.
+            on_conflict: where both sides have changed a row since they last met: "error" voids the operation, "source"
+                keeps the sending node's row, "target" the receiving node's. The kept row counts as changed anew by the
+                receiving node, so the other side takes it when the two meet next.
+
+        Raises:
+            ConflictError: a row was changed on both sides; not retryable, it does not go away by itself.
+            IntegrityError: a row would break a constraint of a node that receives.
+            ClusterError: a node cannot be reached.
+        """
+        return self._cluster.scatter(tables, nodes, on_conflict)
+
+    def gather(
+        self,
+        tables: Sequence[str] | None = None,
+        nodes: Sequence[int] | None = None,
+        *,
+        on_conflict: str = "error",
+    ) -> ExchangeReport:
+        """Pull from `nodes` what this node lacks of the DISTRIBUTED `tables`; None means all. Atomic; as `scatter`."""
+        return self._cluster.gather(tables, nodes, on_conflict)
 
     def transaction_status(self, transaction_id: str) -> str:
         """What became of the transaction of a CommitOutcomeUnknownError: "committed", "void" or "unknown"."""

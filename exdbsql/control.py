@@ -11,8 +11,8 @@ and SHOW, and the exchange of DISTRIBUTED tables (REFERENCE section 3)::
     SET [SESSION] name {TO | =} value        SHOW name…
     CREATE [kind] TABLE [IF NOT EXISTS] t [(name, …)] AS query [WITH [NO] DATA]
     TRUNCATE [TABLE] t, … [RESTART IDENTITY] [CASCADE]
-    SCATTER [TABLE] {x, … | ALL} TO   {ALL | [NODE] 1, …}
-    GATHER  [TABLE] {x, … | ALL} FROM {ALL | [NODE] 1, …}
+    SCATTER [TABLE] {x, … | ALL} TO   {ALL | [NODE] 1, …} [ON CONFLICT KEEP {SOURCE | TARGET}]
+    GATHER  [TABLE] {x, … | ALL} FROM {ALL | [NODE] 1, …} [ON CONFLICT KEEP {SOURCE | TARGET}]
     ALTER CLUSTER …                          :mod:`exdbsql.cluster_statements`
 
 A mode is ``ISOLATION LEVEL …``, ``READ ONLY``, ``READ WRITE`` or ``[NOT] DEFERRABLE``. The last asks PostgreSQL to wait for a snapshot on
@@ -145,11 +145,12 @@ class Show:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """SCATTER (`push`) or GATHER; None means all."""
+    """SCATTER (`push`) or GATHER; None means all. `keep` is "source" or "target", or None: refuse conflicts."""
 
     push: bool
     tables: tuple[str, ...] | None
     nodes: tuple[int, ...] | None
+    keep: str | None = None
 
 
 Control = (
@@ -360,13 +361,21 @@ def _alter(reader: TokenReader) -> Control | None:
 def _scatter(reader: TokenReader) -> Control:
     tables = _tables(reader)
     reader.expect("to")
-    return Exchange(True, tables, _nodes(reader))
+    return Exchange(True, tables, _nodes(reader), _keep(reader))
 
 
 def _gather(reader: TokenReader) -> Control:
     tables = _tables(reader)
     reader.expect("from")
-    return Exchange(False, tables, _nodes(reader))
+    return Exchange(False, tables, _nodes(reader), _keep(reader))
+
+
+def _keep(reader: TokenReader) -> str | None:
+    if not reader.accept("on"):
+        return None
+    reader.expect("conflict")
+    reader.expect("keep")
+    return _one_of(reader, "source", "target")
 
 
 def _tables(reader: TokenReader) -> tuple[str, ...] | None:

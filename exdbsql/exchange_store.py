@@ -17,6 +17,7 @@ class ClusterExchangeStore:
         self.vectors = exchange.vectors
         self.distributed_tables = exchange.distributed_tables
         self.finish = exchange.finish
+        self.forget_tombstones = exchange.forget_tombstones
         self._exchange = exchange
 
     def changes_unknown_to(self, table: str, vector: Vector) -> TableShipment:
@@ -24,6 +25,12 @@ class ClusterExchangeStore:
         shipment = self._exchange.changes_unknown_to(table, vector)
         return TableShipment(shipment.table, shipment.vector, shipment.changes)
 
-    def prepare(self, operation: str, source: int, shipments: Sequence[TableShipment]) -> dict[str, int]:
+    def prepare(
+        self, operation: str, shipped: Sequence[tuple[int, Sequence[TableShipment]]], keep: str | None
+    ) -> list[dict[str, int]]:
         """Validate incoming rows and set their keys aside until the verdict."""
-        return self._exchange.prepare(operation, source, shipments)
+        return self._exchange.prepare_all(operation, shipped, keep)
+
+    def has_tombstones(self, table: str) -> bool:
+        """Whether deleted rows of a table are remembered."""
+        return self._exchange.tombstones(table) > 0

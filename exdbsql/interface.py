@@ -60,11 +60,15 @@ class ClusterCalls(Protocol):
         """Replace the window's parameters."""
         ...
 
-    def scatter(self, tables: Sequence[str] | None, nodes: Sequence[int] | None) -> ExchangeReport:
+    def scatter(
+        self, tables: Sequence[str] | None, nodes: Sequence[int] | None, on_conflict: str = "error"
+    ) -> ExchangeReport:
         """Push to `nodes` what they lack of `tables`."""
         ...
 
-    def gather(self, tables: Sequence[str] | None, nodes: Sequence[int] | None) -> ExchangeReport:
+    def gather(
+        self, tables: Sequence[str] | None, nodes: Sequence[int] | None, on_conflict: str = "error"
+    ) -> ExchangeReport:
         """Pull from `nodes` what this node lacks of `tables`."""
         ...
 

@@ -161,7 +161,7 @@ def _exchange(session: "Session", exchange: Exchange) -> Answer:
     kind = "SCATTER" if exchange.push else "GATHER"
     _leave_transaction_for(session.block, kind)
     call = session.cluster.scatter if exchange.push else session.cluster.gather
-    return exchange_answer(kind, call(exchange.tables, exchange.nodes))
+    return exchange_answer(kind, call(exchange.tables, exchange.nodes, exchange.keep or "error"))
 
 
 def _leave_transaction_for(block: TransactionBlock, what: str) -> None:

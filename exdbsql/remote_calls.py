@@ -39,9 +39,9 @@ def serve_call(calls: ClusterCalls, name: str, arguments: list[Any]) -> Any:
             return list(astuple(calls.get_window()))
         case "set_window", [int(bsize), int(length), int(timeout)]:
             return calls.set_window(ClusterWindow(bsize, length, timeout))
-        case "scatter" | "gather", [tables, nodes] if _names(tables) and _ids(nodes):
+        case "scatter" | "gather", [tables, nodes, str(on_conflict)] if _names(tables) and _ids(nodes):
             exchange = calls.scatter if name == "scatter" else calls.gather
-            return _report_to_wire(exchange(tables, nodes))
+            return _report_to_wire(exchange(tables, nodes, on_conflict))
         case "transaction_status", [str(transaction_id)]:
             return calls.transaction_status(transaction_id)
     raise ProtocolError(f"no call {name!r} with these arguments")
@@ -124,16 +124,22 @@ class RemoteCalls:
         """Replace the window's parameters."""
         self._call("set_window", list(astuple(window)))
 
-    def scatter(self, tables: Sequence[str] | None, nodes: Sequence[int] | None) -> ExchangeReport:
+    def scatter(
+        self, tables: Sequence[str] | None, nodes: Sequence[int] | None, on_conflict: str = "error"
+    ) -> ExchangeReport:
         """Have the node push."""
-        return self._exchange("scatter", tables, nodes)
+        return self._exchange("scatter", tables, nodes, on_conflict)
 
-    def gather(self, tables: Sequence[str] | None, nodes: Sequence[int] | None) -> ExchangeReport:
+    def gather(
+        self, tables: Sequence[str] | None, nodes: Sequence[int] | None, on_conflict: str = "error"
+    ) -> ExchangeReport:
         """Have the node pull."""
-        return self._exchange("gather", tables, nodes)
+        return self._exchange("gather", tables, nodes, on_conflict)
 
-    def _exchange(self, name: str, tables: Sequence[str] | None, nodes: Sequence[int] | None) -> ExchangeReport:
-        arguments = [None if tables is None else list(tables), None if nodes is None else list(nodes)]
+    def _exchange(
+        self, name: str, tables: Sequence[str] | None, nodes: Sequence[int] | None, on_conflict: str
+    ) -> ExchangeReport:
+        arguments = [None if tables is None else list(tables), None if nodes is None else list(nodes), on_conflict]
         return _made(_report_from_wire, [self._call(name, arguments)])
 
     def transaction_status(self, transaction_id: str) -> str:

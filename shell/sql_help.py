@@ -50,11 +50,11 @@ or  START TRANSACTION ...""",
     ),
     "SCATTER": (
         "push what other nodes lack of DISTRIBUTED tables, all of it or nothing",
-        "SCATTER [TABLE] {table, ... | ALL} TO {[NODE] id, ... | ALL}",
+        "SCATTER [TABLE] {table, ... | ALL} TO {[NODE] id, ... | ALL} [ON CONFLICT KEEP {SOURCE | TARGET}]",
     ),
     "GATHER": (
         "pull what this node lacks of DISTRIBUTED tables, all of it or nothing",
-        "GATHER [TABLE] {table, ... | ALL} FROM {[NODE] id, ... | ALL}",
+        "GATHER [TABLE] {table, ... | ALL} FROM {[NODE] id, ... | ALL} [ON CONFLICT KEEP {SOURCE | TARGET}]",
     ),
     "ALTER CLUSTER": (
         "leave the cluster, join it again, end it; or go on alone when the other nodes are gone for good",

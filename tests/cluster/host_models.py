@@ -50,6 +50,8 @@ class KeyValueMachine:
 
 Dot = tuple[int, int]
 Rows = dict[str, tuple[tuple[object, ...] | None, Dot]]
+SETTLED: Dot = (-2, 1)
+"""Stands for the dot that a settled conflict gets with the verdict."""
 
 
 class ModelStore:
@@ -59,7 +61,7 @@ class ModelStore:
         self.node_id = node_id
         self.rows: dict[str, Rows] = {table: {} for table in tables}
         self.vector: dict[str, dict[int, int]] = {table: {} for table in tables}
-        self.prepared: dict[str, list[tuple[Rows, TableShipment]]] = {}
+        self.prepared: dict[str, dict[str, tuple[Rows, dict[int, int]]]] = {}
 
     def put(self, table: str, key: str, value: object) -> None:
         """A local committed change."""
@@ -86,39 +88,79 @@ class ModelStore:
         ]
         return TableShipment(table, dict(self.vector[table]), changes)
 
-    def prepare(self, operation: str, source: int, shipments: Sequence[TableShipment]) -> dict[str, int]:
+    def prepare(
+        self, operation: str, shipped: Sequence[tuple[int, Sequence[TableShipment]]], keep: str | None
+    ) -> list[dict[str, int]]:
         self.prepared.pop(operation, None)
-        reserved = {(other.table, key) for batch in self.prepared.values() for rows, other in batch for key in rows}
-        batch = []
-        for shipment in shipments:
-            taken = {
-                key: (None if row is None else tuple(row), (origin, counter))
-                for key, row, origin, counter in shipment.changes
-                if self._is_taken(shipment, key, row, (origin, counter))
-            }
-            if reserved & {(shipment.table, key) for key in taken}:
-                raise ConflictError("a row is being changed", table=shipment.table, winner=self.node_id)
-            batch.append((taken, shipment))
+        reserved = {(t, key) for batch in self.prepared.values() for t, (rows, _) in batch.items() for key in rows}
+        batch: dict[str, tuple[Rows, dict[int, int]]] = {}
+        counts = []
+        for _, shipments in shipped:
+            taken = {}
+            for shipment in shipments:
+                rows, vector = batch.get(shipment.table, ({}, {}))
+                taken[shipment.table] = sum(
+                    self._meet(shipment, rows, _maximum(self.vector[shipment.table], vector), change, keep)
+                    for change in shipment.changes
+                )
+                batch[shipment.table] = (rows, _maximum(vector, shipment.vector))
+            counts.append(taken)
+        for table, (rows, _) in batch.items():
+            if reserved & {(table, key) for key in rows}:
+                raise ConflictError("a row is being changed", table=table, winner=self.node_id)
         self.prepared[operation] = batch
-        return {shipment.table: len(taken) for taken, shipment in batch}
+        return counts
 
-    def _is_taken(self, shipment: TableShipment, key: str, row: Sequence[object] | None, dot: Dot) -> bool:
+    def _meet(
+        self, shipment: TableShipment, rows: Rows, known: Mapping[int, int], change: Change, keep: str | None
+    ) -> int:
+        key, row, *where = change
+        dot = (where[0], where[1])
         if row is not None and row[1] == "forbidden":
             raise IntegrityError(f"row {key} breaks a check", table=shipment.table, constraint="c")
-        mine = self.rows[shipment.table].get(key)
+        mine = rows.get(key) or self.rows[shipment.table].get(key)
         if mine is not None and mine[1] == dot:
-            return False
+            return 0
         if mine is None or shipment.vector.get(mine[1][0], 0) >= mine[1][1]:
-            return True
-        if self.vector[shipment.table].get(dot[0], 0) < dot[1]:
-            raise ConflictError(f"{key} was changed on both sides", table=shipment.table, key=key, winner=self.node_id)
-        return False
+            rows[key] = (None if row is None else tuple(row), dot)
+            return 1
+        if known.get(dot[0], 0) >= dot[1]:
+            return 0
+        if keep is None:
+            raise ConflictError(
+                f"{key} was changed on both sides",
+                table=shipment.table,
+                key=key,
+                winner=self.node_id,
+                hint="say which to keep",
+                retryable=False,
+            )
+        rows[key] = ((None if row is None else tuple(row)) if keep == "source" else mine[0], SETTLED)
+        return int(keep == "source")
 
     def finish(self, operation: str, commit: bool) -> None:
-        for taken, shipment in self.prepared.pop(operation, []):
+        for table, (rows, vector) in self.prepared.pop(operation, {}).items():
             if commit:
-                self.rows[shipment.table].update(taken)
-                self.vector[shipment.table] = _maximum(self.vector[shipment.table], shipment.vector)
+                self.vector[table] = _maximum(self.vector[table], vector)
+                for key, (row, dot) in rows.items():
+                    if dot == SETTLED:
+                        counter = self.vector[table].get(self.node_id, 0) + 1
+                        self.vector[table][self.node_id] = counter
+                        dot = (self.node_id, counter)
+                    self.rows[table][key] = (row, dot)
+
+    def has_tombstones(self, table: str) -> bool:
+        return any(row is None for row, _ in self.rows[table].values())
+
+    def forget_tombstones(self, table: str, members: Sequence[Mapping[int, int]]) -> int:
+        gone = [
+            key
+            for key, (row, dot) in self.rows[table].items()
+            if row is None and all(vector.get(dot[0], 0) >= dot[1] for vector in members)
+        ]
+        for key in gone:
+            del self.rows[table][key]
+        return len(gone)
 
 
 def _maximum(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:

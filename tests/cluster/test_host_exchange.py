@@ -29,6 +29,9 @@ class Line:
     def connected(self) -> list[int]:
         return [n for n in self.net.desks if n != self.node_id and self.net.linked(self.node_id, n)]
 
+    def members(self) -> frozenset[int]:
+        return frozenset(self.net.desks)
+
     def propose_verdict(self, operation: str, commit: bool, done: Callable[[object], None]) -> None:
         self.net.proposals.append((operation, commit, done))
 
@@ -79,13 +82,17 @@ class Net:
             self.deliver()
             self.decide()
 
-    def begin(self, kind: str, at: int, tables: list[str] | None, nodes: list[int] | None) -> list[object]:
+    def begin(
+        self, kind: str, at: int, tables: list[str] | None, nodes: list[int] | None, keep: str | None = None
+    ) -> list[object]:
         results: list[object] = []
-        getattr(self.desks[at], kind)(tables, nodes, results.append)
+        getattr(self.desks[at], kind)(tables, nodes, results.append, keep)
         return results
 
-    def do(self, kind: str, at: int, tables: list[str] | None, nodes: list[int] | None) -> ExchangeReport:
-        results = self.begin(kind, at, tables, nodes)
+    def do(
+        self, kind: str, at: int, tables: list[str] | None, nodes: list[int] | None, keep: str | None = None
+    ) -> ExchangeReport:
+        results = self.begin(kind, at, tables, nodes, keep)
         self.run()
         (result,) = results
         if isinstance(result, Exception):
@@ -244,3 +251,44 @@ def test_without_quorum_nothing_is_taken_and_orphans_wait_for_it() -> None:
         desk.settle_orphans()
     net.run()
     assert not net.stores[B].prepared and not net.stores[C].prepared
+
+
+def test_a_conflict_is_told_as_one_that_does_not_go_away_and_can_be_settled() -> None:
+    net = Net()
+    net.stores[A].put("x", "k", "a")
+    net.stores[B].put("x", "k", "b")
+    net.stores[C].put("x", "k", "c")
+    with pytest.raises(ConflictError) as caught:
+        net.do("scatter", A, ["x"], [B, C])
+    assert not caught.value.retryable and caught.value.hint == "say which to keep"
+    report = net.do("scatter", A, ["x"], [B], "source")
+    assert report.taken == {("x", A, B): 1}
+    assert net.do("gather", C, ["x"], [A, B], "target").taken == {}
+    assert [net.stores[node].values("x") for node in (A, B, C)] == [{"k": "a"}, {"k": "a"}, {"k": "c"}]
+    net.do("scatter", C, None, None)
+    assert [net.stores[node].values("x") for node in (A, B, C)] == [{"k": "c"}] * 3
+    assert net.do("gather", A, None, None).travelled == {}
+
+
+def test_deleted_rows_are_forgotten_once_all_members_know() -> None:
+    net = Net()
+    net.stores[A].put("x", "k", "a")
+    net.do("scatter", A, None, None)
+    net.stores[A].put("x", "k", None)
+    net.do("scatter", A, ["x"], [B])
+
+    def sweep_all() -> None:
+        for desk in net.desks.values():
+            desk.sweep()
+        net.run()
+
+    sweep_all()
+    assert net.stores[A].has_tombstones("x") and net.stores[B].has_tombstones("x"), "C does not know yet"
+    net.do("scatter", A, ["x"], [C])
+    net.lose(C)
+    sweep_all()
+    assert net.stores[A].has_tombstones("x"), "a member that is away is not asked"
+    net.cut.clear()
+    sweep_all()
+    assert not any(store.has_tombstones("x") for store in net.stores)
+    assert all(store.values("x") == {} for store in net.stores)
