@@ -336,9 +336,9 @@ def from_wire(wire: object) -> Message:
     cls, fields = MESSAGE_KINDS[kind], wire[1:]
     if cls in _PLAIN:
         return _fields_of(cls, fields)  # type: ignore[no-any-return]
-    if cls is Append and list(map(type, fields)) == _APPEND_HINTS and min(*fields[:4], fields[5]) >= -2:
-        cluster, term, prev_index, prev_term, entries, commit = fields
-        return Append(cluster, term, prev_index, prev_term, _entries(entries), commit)
+    if cls is Append and list(map(type, fields)) == _APPEND_HINTS and min(*fields[:4], *fields[5:]) >= -2:
+        cluster, term, prev_index, prev_term, entries, commit, prev_leader = fields
+        return Append(cluster, term, prev_index, prev_term, _entries(entries), commit, prev_leader)
     return _record(cls, fields)  # type: ignore[no-any-return]
 
 
@@ -449,7 +449,7 @@ _PLAIN: dict[Any, tuple[list[type], int]] = {
 """Classes of plain fields that can be checked in one go: the types, and how many of them have a range to be in."""
 
 
-_APPEND_HINTS = [int, int, int, int, list, int]
+_APPEND_HINTS = [int, int, int, int, list, int, int]
 
 
 def _fields_of(cls: Any, value: Any) -> Any:

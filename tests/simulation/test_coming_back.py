@@ -6,6 +6,7 @@ others went on without it and its state machine has missed an entry, it comes ba
 
 import pytest
 
+from exdbsim.faults import Faults
 from exdbsim.node import SimNode
 from exdbsim.world import World
 from exdbsql.cluster.core.phases import NORMAL
@@ -23,20 +24,9 @@ class WanderingWorld(World):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self.wandered = self.came_back = 0
+        self.mischief = Wanderlust(self)
 
-    def goer(self) -> None:
-        lonely = [
-            n
-            for n in self.nodes
-            if n.up
-            and n.replica.core.phase == NORMAL
-            and not n.replica.has_quorum()
-            and not n.replica.core.membership.leaving
-        ]
-        if not lonely:
-            super().goer()
-            return
-        node = self.rng.choice(lonely)
+    def wander_off(self, node: SimNode) -> None:
         self.say(f"{node.id} wanders off")
         self.wandered += 1
         node.replica.leave()
@@ -66,6 +56,29 @@ class WanderingWorld(World):
         for other in self.nodes:
             if other is not node:
                 self.at(self.rng.randrange(1, 40), lambda o=other: self.relink(node, o))
+
+
+class Wanderlust(Faults):
+    """Nodes without quorum do not stay."""
+
+    def __init__(self, world: WanderingWorld) -> None:
+        super().__init__(world)
+        self.wanderers = world
+        self._acts += [self.goer, self.split]
+
+    def goer(self) -> None:
+        lonely = [
+            n
+            for n in self.wanderers.nodes
+            if n.up
+            and n.replica.core.phase == NORMAL
+            and not n.replica.has_quorum()
+            and not n.replica.core.membership.leaving
+        ]
+        if lonely:
+            self.wanderers.wander_off(self.wanderers.rng.choice(lonely))
+        else:
+            super().goer()
 
 
 @pytest.mark.timeout(300)

@@ -116,8 +116,9 @@ class Faults:
             node.forget()
             world.at(50, lambda: world.start(node))
         elif len(world.nodes) < MOST_NODES and rng.random() < 0.5:
-            me = Member(len(world.nodes), f"n{len(world.nodes)}", rng.choice((0, 0, 1, 2)))
             known = rng.sample(world.nodes[0].members, k=1)
+            rank = min(rng.choice((0, 0, 1, 2)), known[0].rank)  # by its own list it is no quorum by itself
+            me = Member(len(world.nodes), f"n{len(world.nodes)}", rank)
             # It knows one member by address; of the others it will hear.
             node = SimNode(me.node_id, me.rank, (*known, me), rng.random() < 0.3, world.make_machine)
             world.nodes.append(node)
