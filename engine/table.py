@@ -235,7 +235,7 @@ class TableStore:
         A full sweep costs as much as there is; it is paid for by changes and by ends of snapshots, in `credit`.
         """
         if self.scans:
-            self.scans = {}
+            self.scans = {at: kept for at, kept in list(self.scans.items()) if kept[0] == self.changed_at}
         if floor is None or floor >= self.changed_at:
             self.chains = {}
             self.forget_gone()

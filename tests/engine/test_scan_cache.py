@@ -69,6 +69,21 @@ def test_an_older_snapshot_does_not_see_a_newer_list(database: Database) -> None
     assert shared_columns(store, old.snapshot, (1,)) is None
 
 
+def test_the_end_of_a_snapshot_leaves_the_lists(database: Database) -> None:
+    """Beside an older snapshot every end of a transaction prunes; what is still right stays."""
+    store = database.table("t")
+    older = database.begin()
+    write(database, [(5, 100, 0.0)])
+    assert not store.scans
+    reader = database.begin()
+    (first,) = reader.columns(store, 1)
+    reader.rollback()
+    assert database.begin().columns(store, 1)[0] is first
+    write(database, [(5, 101, 0.0)])
+    assert not store.scans
+    older.rollback()
+
+
 def test_own_writes_are_in_the_lists(database: Database) -> None:
     store = database.table("t")
     transaction = database.begin()
