@@ -15,7 +15,6 @@ HERE = Path(__file__).parent
 PUBLIC = Path(os.environ.get("EXDBSQL_SLT", HERE.parents[2] / "shared" / "sqllogictest"))
 OWN_FILES = sorted((HERE / "files").glob("*.test"))
 PUBLIC_FILES = sorted(PUBLIC.glob("*.test"))
-AWAITING_VIEWS = ("evidence_slt_lang_createview", "evidence_slt_lang_dropview")
 LONG_BYTES = 100_000
 RECORDS_OF_LONG = 500
 
@@ -38,6 +37,4 @@ def test_public_file(path: Path) -> None:
     is_long = path.stat().st_size > LONG_BYTES and not os.environ.get("EXDBSQL_SLT_ALL")
     outcome = run_file(path, limit=RECORDS_OF_LONG if is_long else None)
     assert outcome.count > 0
-    if outcome.failures and path.stem in AWAITING_VIEWS:
-        pytest.xfail("views are not there yet")
     assert not outcome.failures, "\n\n".join(map(str, outcome.failures[:5]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exdbsql.engine.query.codegen.memo import remembered
 from exdbsql.engine.query.codegen.module import Frame, Module
 from exdbsql.engine.query.expressions import Exists, InSubquery, Quantified, ScalarSubquery
 from exdbsql.engine.query.library.array_values import array_of_rows
@@ -38,6 +39,8 @@ class SubqueryCompiler:
         arguments = [frame.env[rel] for rel in outer]
         body = frame.child(outer)
         result = wrapper.format(self.rows.rows(plan, body))
+        if wish != "lateral_query":
+            result = remembered(self.module, plan, body, result)
         self.module.root.define(name, arguments, body, result)
         return f"{name}({', '.join(arguments)})"
 
@@ -61,6 +64,7 @@ class SubqueryCompiler:
             return self.module.root.assign("exists_query", code)
         name = self.module.name("exists_query")
         arguments = [frame.env[rel] for rel in outer]
+        code = remembered(self.module, plan, body, code)
         self.module.root.define(name, arguments, body, code)
         return f"{name}({', '.join(arguments)})"
 
