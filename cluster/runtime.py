@@ -17,7 +17,9 @@ Left out: durable nodes (their log on disk) come with the engine's log.
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
 
@@ -63,6 +65,9 @@ GRACE_S = 1.0
 LEADERLESS_S = 5.0
 """For how long a submission waits for a leader, in s, where the ranks of connected nodes would do: of nodes that came back
 without memory too few may remember (R6), and that does not pass by itself."""
+
+SLOW_CALLBACK_S = 0.1
+"""A callback that takes longer, in s, is worth a warning."""
 
 HANDOVER_S = 0.2
 """For how long a leader that goes stays to hand over, in s."""
@@ -146,11 +151,12 @@ class Runtime:
 
     def _ask_application(self, ids: frozenset[int]) -> bool:
         assert self.params.quorumCallback is not None
-        try:
-            return bool(self.params.quorumCallback(sorted(ids)))
-        except Exception:
-            log.exception("quorumCallback raised; that counts as False")
-            return False
+        with _watched("quorumCallback"):
+            try:
+                return bool(self.params.quorumCallback(sorted(ids)))
+            except Exception:
+                log.exception("quorumCallback raised; that counts as False")
+                return False
 
     # ---- life ----
 
@@ -419,10 +425,11 @@ class Runtime:
         callback = self.params.notifyCallback
         if callback is None:
             return
-        try:
-            callback(0 if present else 1, NodeInfo(member.node_id, member.addr, member.rank))
-        except Exception:
-            log.exception("notifyCallback raised")
+        with _watched("notifyCallback"):
+            try:
+                callback(0 if present else 1, NodeInfo(member.node_id, member.addr, member.rank))
+            except Exception:
+                log.exception("notifyCallback raised")
 
     def _connect_to_peers(self) -> None:
         assert self._transport is not None
@@ -554,6 +561,16 @@ class Runtime:
     def traffic(self) -> Traffic:
         """Bytes sent and received."""
         return Traffic() if self._transport is None else self._transport.traffic
+
+
+@contextmanager
+def _watched(callback: str) -> Iterator[None]:
+    """Say it where a callback was not quick."""
+    begun = time.monotonic()
+    yield
+    took = time.monotonic() - begun
+    if took > SLOW_CALLBACK_S:
+        log.warning("%s took %.1f s, for which this node's listener stood still", callback, took)
 
 
 def _refused(reason: str, text: str) -> ClusterError:

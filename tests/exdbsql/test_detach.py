@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 import exdbsql as exdb
+from exdbsql.address import Address
+from exdbsql.client import connect_remote
+from exdbsql.service import SqlService
 
 from .real_nodes import eventually, nodes
 
@@ -204,3 +207,58 @@ def test_wrong_parameters_leave_the_node_detached(tmp_path: Path) -> None:
         b.execute("INSERT INTO t VALUES (1, 'still free')")
         b.execute("DELETE FROM t")
         b.attach()
+
+
+def test_the_same_over_the_network(tmp_path: Path) -> None:
+    with nodes(tmp_path) as made:
+        service = SqlService(made.databases[1], Address("127.0.0.1", 0), workers=2)
+        service.start()
+        try:
+            con = exdb.Connection(connect_remote(f"exdb://{service.address}/"))
+            con.autocommit = True
+            con.detach()
+            con.execute("INSERT INTO t VALUES (1, 'local')")
+            with pytest.raises(exdb.ClusterError, match="would lose 1 local change") as caught:
+                con.attach()
+            assert caught.value.detail == "t: inserted row (id)=(1)"
+            (saved,) = con.attach(on_local_changes="discard")
+            assert "local" in Path(saved).read_text()
+            con.execute("ALTER CLUSTER DETACH")
+            con.execute("INSERT INTO t VALUES (1, 'local')")
+            result = con.session.execute("ALTER CLUSTER ATTACH DISCARD LOCAL CHANGES")
+            assert "discarded-local-changes" in result.notices[0]
+            with pytest.raises(exdb.ClusterError, match="nothing to recover from"):
+                con.force_recovery()
+            con.close()
+        finally:
+            service.stop()
+
+
+def test_every_type_of_value_is_saved_so_that_it_can_be_made_again(tmp_path: Path) -> None:
+    columns = {
+        "b": ("boolean", "true"),
+        "n": ("numeric(12, 3)", "-1234.500"),
+        "d": ("double precision", "0.1"),
+        "f": ("real", "2.5"),
+        "s": ("varchar(20)", "'it''s'"),
+        "y": ("bytea", r"'\\x00ff27'"),
+        "da": ("date", "'2024-02-29'"),
+        "ti": ("time", "'12:34:56.789'"),
+        "ts": ("timestamp", "'2024-02-29 12:34:56'"),
+        "tz": ("timestamptz", "'2024-02-29 12:34:56+02'"),
+        "u": ("uuid", "'00000000-0000-0000-0000-000000000001'"),
+        "i": ("interval", "'1 mon 2 days 03:00:00'"),
+        "j": ("jsonb", "'{\"a\": [1, null]}'"),
+        "a": ("integer[]", "'{1,NULL,3}'"),
+        "z": ("text", "NULL"),
+    }
+    schema = f"CREATE TABLE t ({', '.join(f'{name} {kind}' for name, (kind, _) in columns.items())});"
+    with nodes(tmp_path, (1,), schema) as made:
+        con = made.connect(0)
+        con.detach()
+        con.execute(f"INSERT INTO t VALUES ({', '.join(value for _, value in columns.values())})")
+        before = rows(con, "SELECT * FROM t")
+        (saved,) = con.attach(on_local_changes="discard")
+        assert rows(con, "SELECT * FROM t") == []
+        con.execute(Path(saved).read_text().splitlines()[1])
+        assert rows(con, "SELECT * FROM t") == before

@@ -6,6 +6,7 @@ import pytest
 
 import exdbsql as exdb
 from exdbsql import ClusterNodeParams as Node
+from exdbsql.schema import codec
 
 from .real_nodes import eventually, nodes
 
@@ -114,3 +115,23 @@ def test_an_operator_may_go_on_when_the_rest_is_gone_for_good(tmp_path: Path) ->
         with pytest.raises(exdb.Error):
             made.databases[1].replication.node.wait_ready(1.0)  # type: ignore[union-attr]
         assert con.execute("SELECT count(*) FROM t").fetchall() == [(2,)], "a node of the old cluster changes nothing"
+
+
+def test_a_node_is_synchronised_in_messages_of_bounded_size(tmp_path: Path) -> None:
+    """`sync_msg_objects` and `sync_msg_size`, as `ClusterParams` has them, bound every chunk of a snapshot."""
+    with nodes(tmp_path, (1,), sync_msg_objects=7, sync_msg_size=900) as made:
+        con = made.connect(0)
+        con.executemany("INSERT INTO t VALUES (?, ?)", [(i, "x" * (i % 50)) for i in range(200)])
+        replication = made.databases[0].replication
+        assert replication is not None
+        chunks = [codec.unpack(chunk) for chunk in replication.snapshot()]
+        sent = [len(chunk[3]) for chunk in chunks if chunk[0] == "rows"]
+        assert sum(sent) == 200 and max(sent) <= 7
+        assert all(len(chunk) <= 900 for chunk in replication.snapshot() if codec.unpack(chunk)[0] == "rows")
+    with nodes(tmp_path / "larger", (1,), sync_msg_objects=1000) as made:
+        con = made.connect(0)
+        con.executemany("INSERT INTO t VALUES (?, 'x')", [(i,) for i in range(200)])
+        replication = made.databases[0].replication
+        assert replication is not None
+        chunks = [codec.unpack(chunk) for chunk in replication.snapshot()]
+        assert [len(chunk[3]) for chunk in chunks if chunk[0] == "rows"] == [200]
