@@ -156,7 +156,7 @@ def _single_step(
     before = adoption.made
     check_expressions(before, made)
     stores = adoption.stores
-    for table in made.tables.values():
+    for _, table in sorted(made.tables.items()):  # in the same order on every node
         store = stores.get(table.id)
         if store is None:
             store = stores[table.id] = _new_store(database, table)

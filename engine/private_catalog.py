@@ -107,7 +107,7 @@ def _single_step(
         store = stores.get(table.id)
         indexes = made.indexes_of(name)
         if store is None:
-            tables[name] = TableStore(table, 0)
+            tables[name] = TableStore(table, 0, sized=transaction.counts_memory)
         elif store.definition == table and indexes == before.indexes_of(store.definition.name):
             tables[name] = store
         else:

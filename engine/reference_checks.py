@@ -72,9 +72,10 @@ def _violation(
         if value in gone or not any(key not in parents for key in reference.parent_keys(value)):
             return reference.missing_parent(value)
     if gone:
-        for value, key in reference.newest_children(gone):
-            if key not in children:
-                return _left_behind(reference, value, deleted=gone[value])
+        left = {value for value, key in reference.newest_children(gone) if key not in children}
+        for value, deleted in gone.items():  # in the order of the entry, not of the rows: the same on every node
+            if value in left:
+                return _left_behind(reference, value, deleted=deleted)
     return None
 
 

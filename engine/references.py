@@ -215,7 +215,7 @@ def links_of(
     outgoing: dict[TableStore, tuple[Reference, ...]] = {}
     incoming: dict[TableStore, tuple[Reference, ...]] = {}
     known = indexes or {}
-    for table in dictionary.tables.values():
+    for _, table in sorted(dictionary.tables.items()):  # in the same order on every node
         for key in table.foreign_keys:
             child, parent = tables[table.name], tables[key.parent]
             made = _reference(key, table, child, dictionary.tables[key.parent], parent, known)

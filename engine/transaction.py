@@ -248,6 +248,11 @@ class Transaction(Reads):
         self._statement_start = min(self._statement_start, length)
 
     @property
+    def counts_memory(self) -> bool:
+        """Whether the database has a memory limit."""
+        return self._database.memory_limit is not None
+
+    @property
     def database_name(self) -> str:
         """current_database()."""
         return self._database.name
