@@ -1,11 +1,12 @@
 """From application threads to the listener's thread and back, cheaply.
 
 A commit costs one `deque.append`, at most one wake-up of the event loop for all commits that are waiting at that
-moment, and one lock that the caller sleeps on. `Event` and `Future` would cost several times that: they are built of a
+moment, none while answers to others are expected anyway, and one lock that the caller sleeps on. `Event` and `Future` would cost several times that: they are built of a
 condition, which is built of a lock and a list of locks.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -38,8 +39,6 @@ class Call:
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Sleep until the result is there; False when `timeout_s` has passed before."""
-        if self._done:
-            return True
         if not self._lock.acquire(timeout=-1 if timeout_s is None else max(0.0, timeout_s)):
             return self._done
         self._lock.release()
@@ -51,19 +50,76 @@ class Call:
         return self._result
 
 
+class Alarm:
+    """Wakes sleeping threads one after another: each that wakes up wakes the next.
+
+    Woken all at once they would queue for the interpreter's lock, where each forces a switch after every switch
+    interval: with 64 of them more time goes into that than into what they do.
+
+    Attributes:
+        held: more are to be added at once, and whoever does that rings afterwards.
+    """
+
+    __slots__ = ("_sleepers", "held")
+
+    def __init__(self) -> None:
+        self._sleepers: deque[Submission] = deque()
+        self.held = False
+
+    def add(self, sleeper: "Submission") -> None:
+        """This one is to be woken."""
+        self._sleepers.append(sleeper)  # before `held` is read: whoever resets it rings for this one too
+        if not self.held:
+            self.ring()
+
+    def ring(self) -> None:
+        """Wake the next; and who comes after it, where the next did not sleep any more."""
+        while self._sleepers:
+            try:
+                sleeper = self._sleepers.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            sleeper.wake()
+            if not sleeper.awake:
+                return
+
+
 class Submission(Call):
     """One command on its way into the replicated log.
 
     Attributes:
         number: what the replica calls it, 0 before it has got it.
+        awake: nobody sleeps on it any more; with an alarm, whoever did has woken the next, or is about to.
     """
 
-    __slots__ = ("command", "number")
+    __slots__ = ("_alarm", "awake", "command", "number")
 
-    def __init__(self, command: bytes) -> None:
+    def __init__(self, command: bytes, alarm: Alarm | None = None) -> None:
+        """With an alarm the thread that waits is woken in its turn, and has to call `leave` in any case; without, at once."""
         super().__init__()
         self.command = command
         self.number = 0
+        self.awake = False
+        self._alarm = alarm
+
+    def settle(self, result: object) -> None:
+        """Give the result, an exception for a failure; the first one counts."""
+        if self._alarm is None:
+            super().settle(result)
+        elif not self._done:
+            self._result = result
+            self._done = True
+            self._alarm.add(self)
+
+    def wake(self) -> None:
+        """Wake the thread; for the alarm, which does it once."""
+        self._lock.release()
+
+    def leave(self) -> None:
+        """The thread no longer sleeps, whatever the reason: it has the result, or was interrupted."""
+        if self._alarm is not None:
+            self.awake = True
+            self._alarm.ring()
 
 
 class Request(Call):
@@ -85,11 +141,16 @@ class Mailbox:
     """What application threads ask of the listener's thread, in order.
 
     Before the loop runs, letters wait; after it has ended, they are settled with an error.
+
+    Attributes:
+        expecting: the loop will look for submissions soon without being woken, because answers to earlier ones are due.
+            Whoever resets it looks once more afterwards.
     """
 
     def __init__(self) -> None:
         self._letters: deque[Submission | Request] = deque()
         self._signalled = False
+        self.expecting = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open: Callable[[], None] = lambda: None
         self._closed = False
@@ -98,16 +159,22 @@ class Mailbox:
     def put(self, letter: Submission | Request) -> None:
         """Give the listener something to do. Never blocks."""
         self._letters.append(letter)  # before `_signalled` is read: whoever resets it takes this letter too
-        if not self._signalled:
+        if not self._signalled and not (self.expecting and type(letter) is Submission):
             self._signalled = True
             self._wake()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to take."""
+        return not self._letters
 
     def _wake(self) -> None:
         with self._guard:
             if self._closed:
                 self._settle_all()
             elif self._loop is not None:
-                self._loop.call_soon_threadsafe(self._open)
+                with contextlib.suppress(RuntimeError):  # the loop is closed already: `close` follows, and settles this
+                    self._loop.call_soon_threadsafe(self._open)
 
     def attach(self, loop: asyncio.AbstractEventLoop, open_letters: Callable[[], None]) -> None:
         """From now on `open_letters` is called in `loop` when letters are there, and once at the beginning."""

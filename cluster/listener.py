@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from exdbsql.cluster.handoff import Mailbox, Request, Submission
+from exdbsql.cluster.handoff import Alarm, Mailbox, Request, Submission
 from exdbsql.cluster.runtime import Runtime
 from exdbsql.schema.errors import ClusterError, ClusterStoppedError, Error
 
@@ -43,6 +43,7 @@ class Listener:
     Attributes:
         runtime: the node's stay in a cluster: the present one, or the last.
         is_detached: the node is in no cluster, by its own wish.
+        alarm: wakes the threads whose commits have an outcome.
         since: when `has_quorum` last changed, by `time.monotonic()`, in s.
         state: what the node is doing, in one word or two; see :data:`STATES`.
         state_since: when that last changed, in s since the epoch.
@@ -57,6 +58,7 @@ class Listener:
         self.state = "detached" if detached else "not listening"
         self.state_since = time.time()
         self._mailbox = Mailbox()
+        self.alarm = Alarm()
         self._thread: int | None = None
         self._over = threading.Event()
         self._changed = threading.Condition()
@@ -105,7 +107,7 @@ class Listener:
     async def _live_in_cluster(self) -> None:
         """One stay. An attach that the cluster refuses leaves the node detached, as it was before."""
         try:
-            await self.runtime.run(self._mailbox)
+            await self.runtime.run(self._mailbox, self.alarm)
         except Error as error:
             if not self._attached_again or self.runtime.was_ready:
                 raise

@@ -142,12 +142,15 @@ class ClusterNode:
                 sqlstate=sqlstate.PROGRAM_LIMIT_EXCEEDED,
                 hint="Commit in smaller parts.",
             )
-        submission = Submission(command)
-        self._listener.put(submission)
-        if not submission.wait(timeout):
-            why = f"no answer within {timeout} s"
-            self._listener.put(Request(lambda request: self._runtime.proposals.give_up(submission, why)))
-            submission.wait()
+        submission = Submission(command, self._listener.alarm)
+        try:
+            self._listener.put(submission)
+            if not submission.wait(timeout):
+                why = f"no answer within {timeout} s"
+                self._listener.put(Request(lambda request: self._runtime.proposals.give_up(submission, why)))
+                submission.wait()
+        finally:
+            submission.leave()
         result = submission.result
         if isinstance(result, ClusterError | CommitOutcomeUnknownError):  # errors of the database come back as values
             raise result

@@ -5,6 +5,7 @@ stops, the proposal is withdrawn: one that surely never left this node is a defi
 :class:`ClusterStoppedError`), and any other is :class:`CommitOutcomeUnknownError` with the transaction's id.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from exdbsql.cluster.handoff import Submission
@@ -26,11 +27,13 @@ class Proposals:
         self.closed = False
         self._replica = replica
         self._waiting: dict[int, Settle] = {}
+        self._rounds: deque[int] = deque()
 
     def submit(self, submissions: Sequence[Submission]) -> None:
         """Give commands to the replica, or refuse them."""
         refusal = self._refusal()
         waiting = self._waiting
+        number = 0
         for submission in submissions:
             if submission.done:
                 continue
@@ -44,6 +47,16 @@ class Proposals:
                 continue
             submission.number = number
             waiting[number] = submission.settle
+        if number:
+            self._rounds.append(number)
+
+    @property
+    def rounds(self) -> int:
+        """How many groups of submissions are on their way: those whose last one has no outcome."""
+        rounds = self._rounds
+        while rounds and rounds[0] not in self._waiting:
+            rounds.popleft()
+        return len(rounds)
 
     def _refusal(self) -> Error | None:
         if self.closed:

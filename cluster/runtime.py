@@ -30,7 +30,7 @@ from exdbsql.cluster.discover import ask_who_is_there
 from exdbsql.cluster.everywhere import Everywhere
 from exdbsql.cluster.exchange import ExchangeDesk
 from exdbsql.cluster.frames import APPLIED, ASK_APPLIED, CONSENSUS, CONTROL, EXCHANGE, MAX_BULK, MEMBERS, STOP
-from exdbsql.cluster.handoff import Call, Mailbox, Submission
+from exdbsql.cluster.handoff import Alarm, Call, Mailbox, Submission
 from exdbsql.cluster.handshake import MAX_DIGESTS, Hello, Refusal, digest_of, judge
 from exdbsql.cluster.information import NodeInfo
 from exdbsql.cluster.link import Traffic
@@ -71,6 +71,10 @@ SLOW_CALLBACK_S = 0.1
 
 HANDOVER_S = 0.2
 """For how long a leader that goes stays to hand over, in s."""
+
+ROUNDS = 1
+"""Groups of submissions that are on their way before the next ones wait for an answer: then they leave together, and wake
+nobody. A tick does not wait."""
 
 NEWS_S = 0.002
 """For how long followers may be left without the news that something is committed, where none of them waits for it, in s."""
@@ -128,6 +132,7 @@ class Runtime:
         self._stopping = False
         self._transport: TcpTransport | None = None
         self._finished: asyncio.Event = asyncio.Event()
+        self._mailbox, self._alarm = Mailbox(), Alarm()
         self._pump_due = False
         self._news_due = False
         self._ticks = 0
@@ -160,7 +165,7 @@ class Runtime:
 
     # ---- life ----
 
-    async def run(self, mailbox: Mailbox) -> None:
+    async def run(self, mailbox: Mailbox, alarm: Alarm) -> None:
         """Take part in the cluster until it stops, this node leaves, or `finish` is called.
 
         Raises:
@@ -179,11 +184,13 @@ class Runtime:
         try:
             self._connect_to_peers()
             self._led_at = loop.time()
+            self._mailbox, self._alarm = mailbox, alarm
             mailbox.attach(loop, lambda: self._open_letters(mailbox))
             self._tick()
             await self._finished.wait()
         finally:
             self.proposals.closed = True
+            mailbox.expecting = False
             self.window.flush()
             self.proposals.give_up_all(
                 "this node's cluster runtime stopped before the answer came", ClusterStoppedError
@@ -295,6 +302,8 @@ class Runtime:
         loop.call_later(TICK_S, self._tick)
         self.replica.tick(int(loop.time() * 1000))
         self._ticks += 1
+        self._open_letters(self._mailbox)
+        self._alarm.ring()
         if self._ticks % STATUS_TICKS == 0:
             self._refresh()
             self.desk.settle_orphans()
@@ -311,9 +320,11 @@ class Runtime:
 
     def _pump(self) -> None:
         self._pump_due = False
-        if not self.replica.has_ready():
-            return
         if self._finished.is_set():
+            return
+        if not self._mailbox.is_empty:
+            self._open_letters(self._mailbox)
+        if not self.replica.has_ready():
             return
         try:
             self._carry_out(self.replica.ready())
@@ -332,13 +343,26 @@ class Runtime:
         if ready.remove_marker:
             self._marker_file.remove()
         self._send(ready.messages)
-        self.proposals.settle(ready.outcomes)
+        self._settle(ready.outcomes)
         self.everywhere.advance()
         self._tell_later()
         if ready.events:
             self._refresh()
             for event in ready.events:
                 self._take_event(event)
+
+    def _settle(self, outcomes: Sequence[tuple[int, object]]) -> None:
+        """Wake those who wait, and see whether submissions that came meanwhile may wait for the next answer."""
+        alarm, mailbox = self._alarm, self._mailbox
+        alarm.held = True
+        try:
+            self.proposals.settle(outcomes)
+        finally:
+            alarm.held = False
+            alarm.ring()
+        mailbox.expecting = self.proposals.rounds >= ROUNDS and not self.window.bounds.length
+        if not mailbox.expecting and not mailbox.is_empty:
+            self.schedule_pump()
 
     def _send(self, outgoing: Sequence[tuple[int, messages.Message]]) -> None:
         """All messages of a turn; what several nodes are told alike is packed once."""

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 
-from exdbsql.cluster.handoff import Mailbox, Request, Submission
+from exdbsql.cluster.handoff import Alarm, Mailbox, Request, Submission
 from exdbsql.cluster.parameters import ClusterWindow
 from exdbsql.cluster.window import Window
 from exdbsql.schema.errors import ClusterStoppedError
@@ -17,6 +17,64 @@ def test_the_first_result_counts() -> None:
     call.settle(1)
     call.settle(2)
     assert call.wait(0) and call.wait() and call.result == 1
+
+
+def test_threads_that_are_woken_one_after_another_all_wake_up_though_some_have_gone() -> None:
+    alarm = Alarm()
+    submissions = [Submission(b"", alarm) for _ in range(20)]
+
+    def wait(submission: Submission, timeout_s: float) -> None:
+        try:
+            submission.wait(timeout_s)
+        finally:
+            submission.leave()
+
+    threads = [
+        threading.Thread(target=wait, args=(submission, 0.0 if number % 3 == 0 else DEADLINE_S))
+        for number, submission in enumerate(submissions)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads[::3]:
+        thread.join()
+    alarm.held = True
+    for submission in submissions:
+        submission.settle("done")
+    assert all(thread.is_alive() for number, thread in enumerate(threads) if number % 3)
+    alarm.held = False
+    alarm.ring()
+    for thread in threads:
+        thread.join(DEADLINE_S)
+        assert not thread.is_alive()
+    assert all(submission.result == "done" for submission in submissions)
+
+
+def test_a_submission_that_nobody_waits_for_is_settled_at_once() -> None:
+    submission = Submission(b"", Alarm())
+    submission.settle(1)
+    submission.leave()
+    assert submission.wait() and submission.result == 1
+
+
+def test_a_submission_does_not_wake_a_loop_that_expects_an_answer() -> None:
+    woken: list[None] = []
+
+    async def main() -> None:
+        mailbox = Mailbox()
+        mailbox.attach(asyncio.get_running_loop(), lambda: woken.append(None))
+        await asyncio.sleep(0)
+        mailbox.take()
+        woken.clear()
+        mailbox.expecting = True
+        mailbox.put(Submission(b""))
+        await asyncio.sleep(0)
+        assert not woken and not mailbox.is_empty
+        mailbox.put(Request(lambda request: None))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert woken and len(mailbox.take()) == 2
+
+    asyncio.run(main())
 
 
 async def _serve(mailbox: Mailbox, enough: threading.Event) -> None:
