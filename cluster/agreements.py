@@ -15,10 +15,22 @@ from typing import Any
 
 import msgpack
 
-from exdbsql.cluster.core.messages import Entry
+from exdbsql.cluster.core.messages import MEETING, Entry
 
 KEPT_VERDICTS = 10_000
 BARRIER, STOP, STOP_DONE = "barrier", "stop", "stop done"
+
+
+def is_sound(kind: int, data: bytes) -> bool:
+    """Whether a MEETING or VERDICT that some node proposes can be read: what cannot must not get into the log, where it
+    would end every node that applies it."""
+    try:
+        value = msgpack.unpackb(data)
+    except Exception:  # noqa: BLE001  msgpack raises several kinds
+        return False
+    if kind == MEETING:
+        return value in (BARRIER, STOP, STOP_DONE)
+    return isinstance(value, list) and [type(v) for v in value] == [str, bool]
 
 
 class Agreements:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import msgpack
 
-from exdbsql.cluster.agreements import BARRIER, STOP, STOP_DONE, Agreements
+from exdbsql.cluster.agreements import BARRIER, STOP, STOP_DONE, Agreements, is_sound
 from exdbsql.cluster.core.core import Core
 from exdbsql.cluster.core.messages import (
     COMMAND,
@@ -371,7 +371,7 @@ class Replica:
     def _append(self, node_id: int, incarnation: int, proposals: Sequence[Proposal]) -> None:
         core = self.core
         for kind, number, low, data in proposals:
-            if kind in (COMMAND, MEETING, VERDICT, READ_MARK):
+            if kind == COMMAND or kind == READ_MARK or (kind in (MEETING, VERDICT) and is_sound(kind, data)):
                 core.append(Entry(core.term, kind, node_id, incarnation, number, low, data))
 
     # ---- applying ----

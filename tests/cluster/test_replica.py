@@ -1,8 +1,10 @@
 """What a replica promises its host, on a perfect network."""
 
+import msgpack
 import pytest
 from replicas import Cluster, cluster_of, members
 
+from exdbsql.cluster.core.messages import MEETING, VERDICT, Proposal, Propose
 from exdbsql.cluster.core.quorum import Member
 from exdbsql.cluster.core.ready import Left, Refused, Stopped, VerdictReached
 from exdbsql.cluster.state_machine import Origin
@@ -216,3 +218,26 @@ def test_a_linearizable_read_waits_for_what_was_committed_before() -> None:
     number = cluster.nodes[2].submit_read_mark()
     assert settled(cluster, 2, number) is None
     assert cluster.ledgers[2].lines == [b"seen"]
+
+
+def test_what_no_node_could_read_does_not_get_into_the_log() -> None:
+    """Barriers and verdicts that are no msgpack, or something else, from a peer that has gone astray."""
+    cluster = cluster_of(1, 1, 1)
+    leader = cluster.nodes[cluster.leader()]
+    sender = next(i for i in cluster.nodes if i != leader.core.id)
+    before = leader.core.log.last_index
+    for kind in (MEETING, VERDICT):
+        for garbage in (b"", b"\xc1", b"\x80", msgpack.packb(["operation"]), msgpack.packb([1, 2]), b"\x91" * 2000):
+            leader.step(sender, Propose(leader.core.cluster, 7, (Proposal(kind, 1, 0, garbage),)))
+    cluster.run(for_ms=200)
+    assert leader.core.log.last_index == before
+    assert settled(cluster, sender, cluster.nodes[sender].submit(b"still here")) == "line 1"
+
+
+def test_no_node_that_is_off_can_be_forced_to_go_on() -> None:
+    """It holds nothing that it could go on from; its operator starts it again."""
+    cluster = cluster_of(1, 1, 1)
+    cluster.nodes[2].leave()
+    cluster.run(lambda: cluster.nodes[2].status().phase == "left")
+    with pytest.raises(ClusterStoppedError):
+        cluster.nodes[2].force_go_on()
