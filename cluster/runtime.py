@@ -384,6 +384,12 @@ class Runtime:
             self._news_due = True
             asyncio.get_running_loop().call_later(NEWS_S, self._tell)
 
+    def _tell_now(self) -> None:
+        """Somebody waits for all nodes: a leader does not leave followers without the news."""
+        if self.replica.owes_news():
+            self.replica.tell()
+            self.schedule_pump()
+
     def _tell(self) -> None:
         self._news_due = False
         if self.replica.owes_news():
@@ -533,6 +539,7 @@ class Runtime:
         elif frame[0] == EXCHANGE:
             self.desk.received(node_id, frame)
         elif frame[0] in (ASK_APPLIED, APPLIED):
+            self._tell_now()
             self.everywhere.received(node_id, frame)
         else:
             raise ProtocolError(f"unknown kind of frame {frame[0]}")
@@ -564,6 +571,7 @@ class Runtime:
     def wait_applied_everywhere(self, settle: Callable[[object], None]) -> None:
         """`settle` is called when all active members have applied what this node has by now."""
         core = self.replica.core
+        self._tell_now()
         self.everywhere.wait(sorted(core.configuration.ids() & core.present.keys()), settle)
 
     def send_bulk(self, node_id: int, frame: Frame) -> bool:
