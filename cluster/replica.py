@@ -371,7 +371,7 @@ class Replica:
     def _append(self, node_id: int, incarnation: int, proposals: Sequence[Proposal]) -> None:
         core = self.core
         for kind, number, low, data in proposals:
-            if kind == COMMAND or kind == READ_MARK or (kind in (MEETING, VERDICT) and is_sound(kind, data)):
+            if kind in (COMMAND, READ_MARK) or (kind in (MEETING, VERDICT) and is_sound(kind, data)):
                 core.append(Entry(core.term, kind, node_id, incarnation, number, low, data))
 
     # ---- applying ----

@@ -1,4 +1,7 @@
-"""Schedules for mistakes that the core once made, too rare for random seeds: each breaks with the mistake put back."""
+"""Schedules for mistakes that the core once made, found by reading or by a seed in thousands.
+
+Most of them are put back here on purpose (exdbsim/broken.py), to show that the schedule would have found them.
+"""
 
 import msgpack
 import pytest
@@ -23,6 +26,7 @@ from exdbsql.cluster.core.messages import (
     Heartbeat,
     HeartbeatReply,
     Hello,
+    Join,
     SnapshotChunk,
     Vote,
     VoteRequest,
@@ -239,3 +243,39 @@ def test_without_the_leaders_mark_they_would_be() -> None:
     node = two_histories(broken.tells_no_leaders_apart).nodes[D].core
     assert node.phase == "normal"
     assert node.log.last_term == 2
+
+
+@pytest.mark.parametrize("mistake", [None, broken.keeps_to_the_first_cluster])
+def test_a_blank_node_does_not_wait_for_a_cluster_that_is_gone(mistake: Breaker | None) -> None:
+    """A word of a cluster that has ended (or was forced to go on under another id) comes late, and first."""
+    stage = Stage((1, 1, 1), mistake)
+    node = stage._start(C, None)
+    stage._connect(C)
+    told = (1, A, "normal", stage.members[A], stage.members, 1, 0, False)
+    node.step(A, Hello(told[0], 55, *told[2:]))
+    assert (node.core.phase, node.core.cluster) == ("asking", 55)
+    node.step(A, Hello(told[0], CLUSTER, *told[2:]))
+    stage.collect(C)
+    assert (node.core.cluster == CLUSTER) == (mistake is None)
+    if mistake is None:
+        stage.exchange(Ask, Answer, C, A, B)
+        assert node.core.phase == "recovering"
+
+
+@pytest.mark.parametrize("mistake", [None, broken.asks_to_join_while_being_taken_off])
+def test_a_node_that_is_being_taken_off_does_not_ask_to_join(mistake: Breaker | None) -> None:
+    """D wished to leave and has forgotten it in a restart; the list without it is in its log, not known to be committed.
+    If it asked now, it would be listed again while it ends."""
+    stage = Stage((1, 1, 1, 1), mistake)
+    node = stage.nodes[D]
+    with_d, without = members(0, 1, 2, 3), members(0, 1, 2)
+    changes = (Configuration(0, without, with_d), Configuration(0, without))
+    entries = [Entry(1, CONFIG, A, 1, 0, 0, msgpack.packb(configuration_to_wire(c))) for c in changes]
+    node.step(A, Append(CLUSTER, 1, 0, 0, tuple(entries), 1, 0))
+    node.tick(1000)
+    node.tick(2000)
+    stage.collect(D)
+    asked = any(sender == D and isinstance(message, Join) for sender, _, message in stage.sent)
+    assert asked == (mistake is not None)
+    node.step(A, Append(CLUSTER, 1, 2, 1, (), 2, 0))
+    assert node.core.phase == "left"

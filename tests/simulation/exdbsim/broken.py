@@ -405,3 +405,23 @@ def newest_list_by_index(replica: Replica) -> None:
 def tells_no_leaders_apart(replica: Replica) -> None:
     """R5: entries of one index and term are taken for the same, also where two have led in that term."""
     replica.core.following._same_leader = lambda term, leader: True  # type: ignore[method-assign]
+
+
+def keeps_to_the_first_cluster(replica: Replica) -> None:
+    """R8: a blank node asks for ever in the cluster that it heard of first."""
+    replica.core.founding._choose_again = lambda: False  # type: ignore[method-assign]
+
+
+def asks_to_join_while_being_taken_off(replica: Replica) -> None:
+    """R7: whoever is not on the newest list asks to join, whatever becomes of that list."""
+    core, membership = replica.core, replica.core.membership
+    ask = membership.ask_to_join
+
+    def patched() -> None:
+        commit, core.commit = core.commit, core.log.last_index
+        try:
+            ask()
+        finally:
+            core.commit = commit
+
+    membership.ask_to_join = patched  # type: ignore[method-assign]
