@@ -185,6 +185,8 @@ def _raise_syntax_error(text: str, tokens: list[Token], error: ParseError) -> No
     position = at.start if at is not None else len(text.rstrip())
     description = details.get("description") or "the statement cannot be read"
     near = text[at.start : at.end + 1] if at is not None else "end of statement"
+    if near.upper() == "OVERRIDING":
+        raise NotSupportedError("OVERRIDING is not supported", position=position, statement=text) from None
     hint = None
     if "Required keyword" in description:
         hint = "something is missing here"
