@@ -23,11 +23,13 @@ class Queries(Expressions):
         """A whole query."""
         self._aliases = 0
         rng = self.rng
-        kind = rng.randrange(12)
+        kind = rng.randrange(14)
         if kind == 0:
             return self._set_operation()
         if kind == 1:
             return self._with_common_table()
+        if kind > 11:
+            return self._windowed()
         if kind < 5:
             return self._grouped()
         if kind < 7:
@@ -181,6 +183,28 @@ class Queries(Expressions):
         if rng.random() < 0.4:
             text += rng.choice((f" HAVING count(*) > {rng.randrange(3)}", f" HAVING {self._call(sight)} IS NOT NULL"))
         return text
+
+    def _windowed(self) -> str:
+        """Window functions whose value does not depend on the order among equal rows."""
+        source, sight = self.source()
+        items = [self._window_call(sight) for _ in range(self.rng.randrange(1, 3))]
+        return f"SELECT {', '.join([*self._items(sight), *items])} FROM {source}"
+
+    def _window_call(self, sight: Sight) -> str:
+        rng = self.rng
+        parts = []
+        if rng.random() < 0.6:
+            parts.append(f"PARTITION BY {self.value(sight, rng.choice(KINDS), 1)}")
+        if rng.random() < 0.7:
+            order = f"{rng.choice(('ASC', 'DESC'))} NULLS {rng.choice(('FIRST', 'LAST'))}"
+            parts.append(f"ORDER BY {self.column(sight, rng.choice(KINDS))} {order}")
+            if rng.random() < 0.3:
+                parts.append("RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING")
+        value = self.value(sight, "int", 1)
+        call = rng.choice(
+            ("rank()", "dense_rank()", "count(*)", f"sum({value})", f"min({value})", f"max({value})", f"count({value})")
+        )
+        return f"{call} OVER ({' '.join(parts)})"
 
     # more than one SELECT
 
