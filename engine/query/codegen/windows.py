@@ -90,6 +90,11 @@ class _Ordering:
                 return [f"key={key}.__getitem__{reverse}"]
             test = "is" if only.nulls_first == only.descending else "is not"
             return [f"key=lambda i: ({key}[i] {test} None, {key}[i]){reverse}"]
+        if not any(c.nullable for c in columns):  # a pass for each key over its bare values is soonest
+            return [
+                f"key=[k[{c.index}] for k in {key}].__getitem__" + (", reverse=True" if c.descending else "")
+                for c in reversed(columns)
+            ]
         passes = []
         for arguments in sort_passes(columns):
             code = arguments.removeprefix(", key=")
