@@ -260,6 +260,10 @@ class Replica:
     def force_go_on(self) -> str:
         """An operator's explicit command (R8) for when the rest is gone for good: go on, under a new cluster id, from
         what this node has. Returns a sentence that says what may be lost. Members of the old list must join anew."""
+        if self._detached and self.core.phase not in ENDED:
+            raise ClusterStoppedError(
+                "this node was told to leave, and its state stands still: attach it, or start it again"
+            )
         self._dirty = True
         return self.core.fork()
 

@@ -238,6 +238,8 @@ def test_no_node_that_is_off_can_be_forced_to_go_on() -> None:
     """It holds nothing that it could go on from; its operator starts it again."""
     cluster = cluster_of(1, 1, 1)
     cluster.nodes[2].leave()
+    with pytest.raises(ClusterStoppedError, match="told to leave"):
+        cluster.nodes[2].force_go_on()
     cluster.run(lambda: cluster.nodes[2].status().phase == "left")
-    with pytest.raises(ClusterStoppedError):
+    with pytest.raises(ClusterStoppedError, match="left"):
         cluster.nodes[2].force_go_on()

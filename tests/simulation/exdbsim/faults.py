@@ -182,7 +182,7 @@ class Faults:
     def go_on_alone(self) -> None:
         """An operator forces a node to go on, mistaken or not about the others."""
         world = self.world
-        nodes = [n for n in world.nodes if n.up and n.replica.core.phase not in ENDED]
+        nodes = [n for n in world.alive() if not n.replica.core.membership.leaving]
         if nodes:
             self._force(world.rng.choice(nodes))
 
