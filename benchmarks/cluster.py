@@ -23,6 +23,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
+from cluster_events import all_lines, order_line
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS-CLUSTER.md"
 NODES = 3
@@ -52,14 +54,37 @@ class Processes:
 
     def __init__(self, name: str, commands: Sequence[Sequence[str]]) -> None:
         self.name = name
-        self.nodes = [
-            subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-            )
-            for command in commands
-        ]
+        self._commands = commands
+        self.nodes = [self._start(command) for command in commands]
         for node in self.nodes:
             self._read(node)
+
+    @staticmethod
+    def _start(command: Sequence[str]) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def restart(self, node: int) -> None:
+        """Start a process that was killed again; returns when it is a member."""
+        self.nodes[node] = self._start(self._commands[node])
+        self._read(self.nodes[node])
+
+    def begin(self, node: int, **order: Any) -> None:
+        """Give one node an order; `finish` gets the answer."""
+        process = self.nodes[node]
+        assert process.stdin is not None
+        process.stdin.write(order_line(order))
+        process.stdin.flush()
+
+    def finish(self, node: int) -> dict[str, Any]:
+        """The answer to `begin`."""
+        return self._read(self.nodes[node])
+
+    def ask(self, node: int, **order: Any) -> dict[str, Any]:
+        """Give one node an order, and wait for its answer."""
+        self.begin(node, **order)
+        return self.finish(node)
 
     @staticmethod
     def _read(node: subprocess.Popen[str]) -> dict[str, Any]:
@@ -72,12 +97,10 @@ class Processes:
 
     def run(self, writers: Sequence[int], seconds: float, rows: int) -> list[dict[str, Any]]:
         """Writers per node, all at the same time; the answers of the nodes that had any."""
-        busy = [(node, count) for node, count in zip(self.nodes, writers, strict=True) if count]
+        busy = [(node, count) for node, count in enumerate(writers) if count]
         for node, count in busy:
-            assert node.stdin is not None
-            node.stdin.write(json.dumps({"writers": count, "seconds": seconds, "rows": rows}) + "\n")
-            node.stdin.flush()
-        return [self._read(node) for node, _ in busy]
+            self.begin(node, writers=count, seconds=seconds, rows=rows)
+        return [self.finish(node) for node, _ in busy]
 
     def close(self) -> None:
         for node in self.nodes:
@@ -155,6 +178,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="of each round")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--no-write", action="store_true")
+    parser.add_argument("--events-only", action="store_true", help="leave out the comparison")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the table that a node joins with")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         clusters = available(folder)
@@ -171,7 +196,7 @@ def main() -> None:
             "|---|---|---|---|" + "---|" * (len(peers) + 1),
         ]
         print("\n".join(lines[4:]))
-        for name, writers, rows in STEPS:
+        for name, writers, rows in [] if arguments.events_only else STEPS:
             best = best_of(clusters, writers, rows, arguments.seconds, arguments.rounds)
             rate, p50, p99 = best["exdbsql"]
             others = [best[peer][0] for peer in peers]
@@ -179,6 +204,13 @@ def main() -> None:
             cells = [f"{rate:,.0f}", f"{p50:,.0f} µs", f"{p99:,.0f} µs", *(f"{other:,.0f}" for other in others), ratio]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
             print(lines[-1], flush=True)
+        for cluster in clusters:
+            cluster.close()
+        lines += ["", "exdbsql alone:", "", "| what happens | what was measured |", "|---|---|"]
+        folders = (tempfile.mkdtemp(dir=folder) for _ in iter(int, 1))
+        for line in all_lines(lambda: python_cluster("exdbsql", next(folders)), arguments.seconds, arguments.rows):
+            lines.append(line)
+            print(line, flush=True)
     if not arguments.no_write:
         RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -1,8 +1,10 @@
 """One node process of the cluster benchmark: a member with writers in it, told what to do over standard input.
 
 Protocol with the driver (:mod:`cluster`): one JSON object per line. In: ``{"writers": n, "seconds": s, "rows": r}`` runs
-n writer threads for s seconds, each commit changing r rows; ``{}`` ends. Out: ``{"ready": true}``, then per run the
-commits and the percentiles of their latency in microseconds. Every writer changes rows of its own, so that what is
+n writer threads for s seconds, each commit changing r rows; ``"busy": true`` runs a loop in pure Python beside them, and
+``"stubborn": true`` tries again after an error. ``{"ask": name}`` and ``{"window": [bsize, length, timeout]}`` are for
+exdbsql alone (`Exdbsql.answer`). ``{}`` ends. Out: ``{"ready": true}``, then per run the commits, the percentiles of their
+latency and the longest in microseconds. Every writer changes rows of its own, so that what is
 measured is the commit and not the retry.
 """
 
@@ -66,6 +68,23 @@ class Exdbsql:
 
         return commit_one if rows == 1 else commit_many
 
+    def answer(self, order: dict[str, Any]) -> dict[str, Any]:
+        """What the driver asks of this node besides commits."""
+        with self.db.connect() as con:
+            if "window" in order:
+                from exdbsql import ClusterWindow
+
+                con.window = ClusterWindow(*order["window"])
+                return {"window": order["window"]}
+            if order["ask"] == "leader":
+                return {"leader": dict(con.execute("SHOW CLUSTER").fetchall())["leader"]}
+            if order["ask"] == "load":
+                for start in range(0, order["rows"], 10_000):
+                    rows = [(10_000_000 + start + i,) for i in range(10_000)]
+                    con.executemany("INSERT INTO counter VALUES (?, 0)", rows)
+                    con.commit()
+            return {"rows": con.execute("SELECT count(*) FROM counter").fetchone()[0]}
+
     def close(self) -> None:
         self.db.close()
 
@@ -109,7 +128,15 @@ class PySyncObj:
 SYSTEMS: dict[str, Callable[[int, list[int], str], System]] = {"exdbsql": Exdbsql, "pysyncobj": PySyncObj}
 
 
-def measure(system: System, writers: int, seconds: float, rows: int) -> dict[str, Any]:
+def be_busy(end: threading.Event) -> None:
+    """An application's thread that calculates: it gives up the interpreter's lock only when it must."""
+    while not end.is_set():
+        sum(i * i for i in range(1000))
+
+
+def measure(
+    system: System, writers: int, seconds: float, rows: int, busy: bool = False, stubborn: bool = False
+) -> dict[str, Any]:
     """Commit from `writers` threads for `seconds`."""
     commits = [system.writer(number, rows) for number in range(writers)]
     latencies: list[list[float]] = [[] for _ in commits]
@@ -121,12 +148,20 @@ def measure(system: System, writers: int, seconds: float, rows: int) -> dict[str
         clock = time.perf_counter
         while not end.is_set():
             began = clock()
-            commit()
+            while True:
+                try:
+                    commit()
+                    break
+                except Exception:
+                    if not stubborn or end.is_set():
+                        raise
             taken.append(clock() - began)
 
     threads = [
         threading.Thread(target=work, args=(commit, taken)) for commit, taken in zip(commits, latencies, strict=True)
     ]
+    if busy:
+        threads.append(threading.Thread(target=be_busy, args=(end,)))
     for thread in threads:
         thread.start()
     start.wait()
@@ -142,6 +177,7 @@ def measure(system: System, writers: int, seconds: float, rows: int) -> dict[str
         "seconds": elapsed,
         "p50_us": every[len(every) // 2] * 1e6 if every else None,
         "p99_us": every[len(every) * 99 // 100] * 1e6 if every else None,
+        "max_us": every[-1] * 1e6 if every else None,
     }
 
 
@@ -153,7 +189,12 @@ def main(name: str, node: int, ports: list[int], state_dir: str) -> None:
         order = json.loads(line)
         if not order:
             break
-        print(json.dumps(measure(system, order["writers"], order["seconds"], order["rows"])), flush=True)
+        if "writers" in order:
+            answer = measure(system, **order)
+        else:
+            assert isinstance(system, Exdbsql)
+            answer = system.answer(order)
+        print(json.dumps(answer), flush=True)
     system.close()
 
 
