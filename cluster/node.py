@@ -331,7 +331,10 @@ class ClusterNode:
                 why = "this node is ready, with a quorum and a leader, so there is nothing to recover from"
                 request.settle(ClusterError(why, hint="SHOW QUORUM tells the sum."))
                 return
-            request.settle(replica.force_go_on())
+            try:
+                request.settle(replica.force_go_on())
+            except Error as error:  # this node has left, or was told to
+                request.settle(error)
             self._runtime.schedule_pump()
 
         result = self._listener.call("force_go_on()", force)
