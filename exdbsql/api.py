@@ -27,7 +27,6 @@ from exdbsql.engine.database import Database as Engine
 from exdbsql.exchange_store import ClusterExchangeStore
 from exdbsql.replication import Replication
 from exdbsql.schema import sqlstate as states
-from exdbsql.schema.ddl import parse_ddl
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import (
     InterfaceError,
@@ -36,7 +35,7 @@ from exdbsql.schema.errors import (
     NotSupportedError,
     ProgrammingError,
 )
-from exdbsql.schema.files import load_schema
+from exdbsql.schema.files import canonical, load_schema
 
 TRANSACTION_MANAGERS: Final = ("mvcc", "mursiw", "exclusive")
 
@@ -115,7 +114,7 @@ def load_dictionary(schema: str | Path, persistent: bool = False, debug: bool = 
     if persistent:
         raise NotSupportedError("persistent dictionaries are not supported yet, only databases in memory are")
     dictionary = load_schema(schema)
-    if debug and Dictionary().with_all(parse_ddl(dictionary.to_sql())).digest() != dictionary.digest():
+    if debug and canonical(dictionary).digest() != dictionary.digest():
         raise InternalError("the dictionary does not survive printing and reading")
     return dictionary
 
@@ -156,6 +155,8 @@ def open_database(
     _refuse_what_is_missing(is_disk=is_disk, is_shm=is_shm)
     if clusterParams is not None and not runtime.cluster:
         raise InvalidParameterError("clusterParams: init_runtime() was called without cluster=True")
+    if clusterParams is not None:
+        dictionary = canonical(dictionary)
     engine = Engine(dictionary, memory_limit=_memory_limit(db_segment_size), debug=runtime.is_debug)
     if clusterParams is None:
         return Database(dbname, engine)

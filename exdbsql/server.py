@@ -22,7 +22,7 @@ from exdbsql.cluster.information import NodeInfo
 from exdbsql.config import NodeConfig
 from exdbsql.database import Database
 from exdbsql.engine.database import Database as Engine
-from exdbsql.schema.files import load_schema
+from exdbsql.schema.files import canonical, load_schema
 from exdbsql.service import SqlService
 
 SWITCH_INTERVAL_S: Final = 0.001
@@ -127,8 +127,9 @@ def open_configured(config: NodeConfig, notify: Callable[[int, NodeInfo], None] 
         Error: the schema, or a parameter, is wrong.
     """
     name = config.database.name
+    dictionary = load_schema(config.resolve(config.database.schema_file))
     engine = Engine(
-        load_schema(config.resolve(config.database.schema_file)),
+        dictionary if config.cluster is None else canonical(dictionary),
         memory_limit=config.database.db_segment_size or None,
         debug=config.database.is_debug,
     )

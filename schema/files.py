@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from exdbsql.schema import sqlstate
-from exdbsql.schema.ddl import located_ddl
+from exdbsql.schema.ddl import located_ddl, parse_ddl
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import Error, OperationalError, ProgrammingError
 
@@ -18,6 +18,15 @@ def load_schema(source: str | Path) -> Dictionary:
     if isinstance(source, Path) or _is_path(source):
         return _load_file(Path(source))
     return _load_text(source)
+
+
+def canonical(dictionary: Dictionary) -> Dictionary:
+    """The same definitions with the ids that their canonical DDL gives them.
+
+    Nodes that found a cluster compare their dictionaries by that text alone, so their schema files may have the same
+    statements in another order. Ids go into write sets (R2): they must not depend on that order.
+    """
+    return Dictionary().with_all(parse_ddl(dictionary.to_sql()))
 
 
 def _is_path(source: str) -> bool:

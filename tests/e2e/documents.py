@@ -14,10 +14,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import exdbsql
 
 BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CHECKER = doctest.OutputChecker()
@@ -44,6 +48,22 @@ class Session:
 
     folder: Path
     background: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    nodes_starting: list[str] = field(default_factory=list)
+
+    def wait_until_ready(self, configuration: str) -> None:
+        """A reader looks whether a node has started before going on; a busy machine may take a while."""
+        listen = tomllib.loads((self.folder / configuration).read_text(encoding="utf-8"))["sql"]["listen"]
+        deadline = time.monotonic() + COMMAND_TIMEOUT_S
+        while True:
+            try:
+                with exdbsql.connect(f"exdb://{listen}/") as connection:
+                    rows = connection.cursor().execute("SHOW CLUSTER").fetchall()
+                if dict(rows)["can write to replicated tables"] == "yes":
+                    return
+            except exdbsql.Error as error:
+                assert time.monotonic() < deadline, f"{configuration}: {error}"
+            assert time.monotonic() < deadline, f"{configuration} is not ready after {COMMAND_TIMEOUT_S} s"
+            time.sleep(0.1)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -62,6 +82,8 @@ class Session:
         if line.rstrip().endswith("&"):
             self.start(line.rstrip().removesuffix("&"))
             return ""
+        while self.nodes_starting:
+            self.wait_until_ready(self.nodes_starting.pop())
         done = subprocess.run(
             ["bash", "-c", line],
             check=False,  # the output tells
@@ -75,6 +97,9 @@ class Session:
         return done.stdout.decode()
 
     def start(self, line: str) -> None:
+        words = line.split()
+        if words[:2] == ["exdbsql", "serve"]:
+            self.nodes_starting.append(words[-1])
         log = (self.folder / f"background{len(self.background)}.log").open("wb")
         self.background.append(
             subprocess.Popen(

@@ -1,5 +1,9 @@
 """Every command and snippet of README.md and docs/ runs, and prints what the document says."""
 
+import fcntl
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -18,15 +22,27 @@ SET_UP = {"make demo", "make test"}  # the demo has a test of its own; the tests
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_what_the_document_shows_is_what_happens(document: Path, tmp_path: Path) -> None:
     blocks = blocks_of(document)
-    assert ports_free(DEFAULT_PORTS) or not any("exdbsql serve" in block.text for block in blocks), (
-        f"something else uses one of the ports {DEFAULT_PORTS}, on which the documents' commands work"
-    )
-    with session(tmp_path) as reader:
+    with default_ports() if any("exdbsql serve" in block.text for block in blocks) else nullcontext():
+        follow(blocks, document.name, tmp_path)
+
+
+@contextmanager
+def default_ports() -> Iterator[None]:
+    """One test at a time has the ports that the documents name, also among test runs on one machine."""
+    with (Path(tempfile.gettempdir()) / "exdbsql-default-ports.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert ports_free(DEFAULT_PORTS), f"something else uses one of the ports {DEFAULT_PORTS} of the documents"
+        yield
+
+
+def follow(blocks: list[Block], name: str, folder: Path) -> None:
+    """Do what the reader of a document does."""
+    with session(folder) as reader:
         database = exdbsql.connect()
         database.autocommit = True
         printed = ""
         for block in blocks:
-            where = f"{document.name}:{block.line}"
+            where = f"{name}:{block.line}"
             if block.language == "console":
                 run_console(reader, block, where)
             elif block.language == "python":

@@ -187,14 +187,16 @@ def test_the_worked_example_of_scatter_and_gather(cluster: Cluster, query: Query
 
 def test_a_scatter_that_conflicts_changes_nothing_anywhere(cluster: Cluster, query: Query) -> None:
     a, b = cluster.connect(0), cluster.connect(1)
-    for con in (a, b):
+    for con, note in ((a, "of node 0"), (b, "of node 1")):
         con.autocommit = True
-        con.execute("INSERT INTO x VALUES ('same')")
+        con.execute("CREATE TABLE IF NOT EXISTS z (id text PRIMARY KEY, note text) DISTRIBUTED")
+        con.execute("INSERT INTO z VALUES ('same', ?)", (note,))
     a.execute("INSERT INTO y VALUES ('y1')")
     with pytest.raises(exdb.ConflictError) as caught:
-        a.execute("SCATTER y, x TO ALL")
-    assert caught.value.table == "x"
+        a.execute("SCATTER y, z TO ALL")
+    assert caught.value.table == "z"
     assert query(b, "SELECT * FROM y") == []
+    assert query(b, "SELECT note FROM z") == [("of node 1",)]
 
 
 def test_a_node_goes_comes_back_and_the_quorum_ends_with_the_second(cluster: Cluster, query: Query) -> None:

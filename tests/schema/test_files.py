@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from exdbsql.schema.dictionary import dictionary_to_wire
 from exdbsql.schema.errors import DatabaseError, OperationalError, ProgrammingError
-from exdbsql.schema.files import load_schema
+from exdbsql.schema.files import canonical, load_schema
 
 SCHEMA = "-- The shop.\ncreate table customers (id int primary key, name text);\ncreate index on customers (name);\n"
 
@@ -74,3 +75,12 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     binary.write_bytes(b"create table \xff")
     with pytest.raises(ProgrammingError, match="not UTF-8"):
         load_schema(binary)
+
+
+def test_ids_do_not_depend_on_the_order_of_the_statements() -> None:
+    """Two nodes may have the same schema in files of another order, and their write sets name tables by id (R2)."""
+    statements = ["CREATE TABLE b (id integer);", "CREATE TABLE a (id serial);", "CREATE TABLE c (id integer) LOCAL;"]
+    one, other = (canonical(load_schema("\n".join(order))) for order in (statements, statements[::-1]))
+    assert {t.name: t.id for t in one.tables.values()} == {t.name: t.id for t in other.tables.values()}
+    assert dictionary_to_wire(one) == dictionary_to_wire(other)
+    assert one.digest() == load_schema("\n".join(statements)).digest()
