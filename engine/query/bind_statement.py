@@ -91,4 +91,3 @@ def _refuse_early_writes(bound: BoundStatement, context: StatementContext) -> No
         touched |= {item.table for plan in plans for item in walk(plan) if isinstance(item, Scan)}
         if name in touched:
             raise context.unsupported(None, f'ON CONFLICT where another part of the statement uses "{name}"')
-

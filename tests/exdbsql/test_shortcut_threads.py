@@ -57,7 +57,9 @@ def test_transfers_are_seen_whole(database: Database) -> None:
             con.autocommit = True
             done = 0
             while done < ROUNDS:
-                with contextlib.suppress(ConflictError):  # the first run of a text takes the general way, which may lose
+                with contextlib.suppress(
+                    ConflictError
+                ):  # the first run of a text takes the general way, which may lose
                     done += con.execute("UPDATE counter SET n = n + ? WHERE id = ?", (1, 1)).rowcount
 
     def read(alone: bool) -> None:

@@ -140,7 +140,19 @@ def stddev_float(values: Sequence[float], population: bool = False) -> float | N
 NAMES: Final[dict[str, object]] = {
     f.__name__: f
     for f in (
-        *(sum_interval, avg_interval, sum_bigint, sum_numeric, sum_float, avg_numeric, avg_float, min_value, max_value, bool_and, bool_or),
+        *(
+            sum_interval,
+            avg_interval,
+            sum_bigint,
+            sum_numeric,
+            sum_float,
+            avg_numeric,
+            avg_float,
+            min_value,
+            max_value,
+            bool_and,
+            bool_or,
+        ),
         *(sorted_distinct, string_agg, variance_numeric, stddev_numeric, variance_float, stddev_float),
     )
 }

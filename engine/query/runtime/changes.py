@@ -111,4 +111,6 @@ def insert_or_update(
     return written
 
 
-NAMES: Final[dict[str, object]] = {f.__name__: f for f in (first_of_each, insert_or_skip, insert_or_update, merge_actions, apply_merge)}
+NAMES: Final[dict[str, object]] = {
+    f.__name__: f for f in (first_of_each, insert_or_skip, insert_or_update, merge_actions, apply_merge)
+}
