@@ -21,7 +21,7 @@ from exdbsql.result import Parameters
 from exdbsql.retry import check_arguments, pauses, run_transaction
 from exdbsql.row_factories import RowFactory, tuple_row
 from exdbsql.schema import errors
-from exdbsql.schema.errors import InterfaceError
+from exdbsql.schema.errors import InterfaceError, NotSupportedError
 from exdbsql.shaped_cursor import ShapedCursor
 
 T = TypeVar("T")
@@ -83,6 +83,49 @@ class Connection:
     def executemany(self, sql: str, parameters: Sequence[Any]) -> Cursor:
         """The same for :meth:`Cursor.executemany`."""
         return self.cursor().executemany(sql, parameters)
+
+    def create_function(
+        self, name: str, arguments: Sequence[str], result: str, function: Callable[..., Any], *, strict: bool = False
+    ) -> None:
+        """Let SQL call a Python function, in all connections of this database; one of the same name and types is replaced.
+
+        Args:
+            name: by which SQL calls it; folded to lower case.
+            arguments: types of its arguments, by their SQL names: ``["integer", "text"]``.
+            result: type of its result; what it returns is converted to it, and None is NULL.
+            function: gets stored values (int, Decimal, str, date ...), None for NULL. What it raises becomes DataError 38000.
+            strict: do not call it where an argument is NULL: the result is NULL.
+
+        Raises:
+            NotSupportedError: the connection is a remote one; functions live in the process of the database.
+            ProgrammingError: a type that does not exist.
+        """
+        self._embedded("create_function").create_function(name, arguments, result, function, strict=strict)
+
+    def create_aggregate(
+        self, name: str, arguments: Sequence[str], result: str, accumulator: Callable[[], Any]
+    ) -> None:
+        """Let SQL use a Python class as an aggregate, also as a window function; otherwise as `create_function`.
+
+        Args:
+            name: by which SQL calls it.
+            arguments: types of its arguments.
+            result: type of its result.
+            accumulator: called for each group; gives an object with ``step(*arguments)`` for each row and ``finalize()``.
+
+        Raises:
+            NotSupportedError: the connection is a remote one.
+            ProgrammingError: a type that does not exist.
+        """
+        self._embedded("create_aggregate").create_aggregate(name, arguments, result, accumulator)
+
+    def _embedded(self, call: str) -> Any:
+        session = self.session
+        if not hasattr(session, call):
+            raise NotSupportedError(
+                f"{call} on a remote connection is not supported", hint="call it in the process of the database"
+            )
+        return session
 
     def commit(self) -> None:
         """Commit the open transaction, if there is one. Returning means that it is committed.

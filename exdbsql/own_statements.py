@@ -27,6 +27,7 @@ from exdbsql.control import (
     Truncate,
 )
 from exdbsql.engine.transaction import Transaction
+from exdbsql.prepared import Deallocate, Execute, Prepare, run_prepared
 from exdbsql.result import Answer, Shape
 from exdbsql.schema import sqlstate as states
 from exdbsql.schema.errors import InternalError, OperationalError, ProgrammingError
@@ -76,6 +77,8 @@ def run_own(session: "Session", database: "Database", statement: Control | DdlTe
             block.check_writable("TRUNCATE")
             session.change_as_one(lambda transaction: truncate(transaction, session.tables, statement))
             return _done("TRUNCATE TABLE")
+        case Prepare() | Execute() | Deallocate():
+            return run_prepared(session, statement)
         case SetVariable(name, value):
             return _set(session, name, value)
         case Show():

@@ -22,11 +22,13 @@ from exdbsql.cancellation import BUSY, ENDED, Cancellation, StatementCancelled
 from exdbsql.cluster_calls import NodeCalls
 from exdbsql.control import READ_COMMITTED, Commit, Control, Rollback, RollbackTo
 from exdbsql.engine.catalog import Catalog
+from exdbsql.engine.query.own_functions import OwnFunctions
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.transaction import REPEATABLE_READ, Transaction
 from exdbsql.guarantees import Guarantees
 from exdbsql.interface import DISCONNECTED, FAILED, IDLE, OPEN
 from exdbsql.own_statements import run_own
+from exdbsql.prepared import Prepare
 from exdbsql.read_committed import ATTEMPTS, pause
 from exdbsql.result import Answer, Parameters, Result, result_of
 from exdbsql.schema import sqlstate as states
@@ -54,6 +56,7 @@ class Session:
     Attributes:
         settings: what SET changed.
         guarantees: what the session asks of the cluster.
+        prepared: statements that PREPARE has given a name.
         block: the transaction.
     """
 
@@ -68,6 +71,7 @@ class Session:
         self._cluster = NodeCalls(database, self)
         self.guarantees = Guarantees(database)
         self.settings = Settings()
+        self.prepared: dict[str, Prepare] = {}
         self.block = TransactionBlock(database.engine, self.settings, self._choose_catalog)
         self.block.early = None if database.replication is None else database.replication.early
 
@@ -416,6 +420,40 @@ class Session:
             block.log.give_up()
         self._choose_catalog()
 
+    def check_preparable(self, sql: str) -> None:
+        """Plan a text for PREPARE, so that what is wrong in it is found now.
+
+        Raises:
+            ProgrammingError: 42601, it is one of the session's own statements.
+            Error: what planning finds.
+        """
+        if not isinstance(self._prepare(sql), PlannedStatement):
+            raise ProgrammingError(
+                "only queries and statements that change rows can be prepared", sqlstate=states.SYNTAX_ERROR
+            )
+
+    def create_function(
+        self, name: str, arguments: Sequence[str], result: str, function: Callable[..., Any], *, strict: bool
+    ) -> None:
+        """A function of the program's, for all sessions of the database."""
+        self._own.add_function(name, arguments, result, function, strict=strict)
+        self._forget_plans()
+
+    def create_aggregate(
+        self, name: str, arguments: Sequence[str], result: str, accumulator: Callable[[], Any]
+    ) -> None:
+        """An aggregate of the program's, for all sessions of the database."""
+        self._own.add_aggregate(name, arguments, result, accumulator)
+        self._forget_plans()
+
+    @property
+    def _own(self) -> OwnFunctions:
+        return self._database.statements.own
+
+    def _forget_plans(self) -> None:
+        for cache in {self._database.statements, self._statements}:
+            cache.forget_plans()
+
     def plan_query(self, sql: str) -> PlannedStatement:
         """A query without parameters, planned for what this session sees.
 
@@ -461,7 +499,7 @@ class Session:
         if private is None:
             self._catalog, self._statements = self._engine, self._database.statements
         else:
-            self._catalog, self._statements = private, StatementCache(private)
+            self._catalog, self._statements = private, StatementCache(private, self._database.statements.own)
         self._planned = self._statements.planned
 
     # --- the session's own statements --------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.database import Database as Engine
 from exdbsql.engine.query.codegen.read_shortcut import ReadShortcut
 from exdbsql.engine.query.codegen.write_shortcut import WriteShortcut
+from exdbsql.engine.query.own_functions import OwnFunctions
 from exdbsql.engine.query.prepare import Bound, Planner
 from exdbsql.engine.transaction import Transaction
 from exdbsql.result import ColumnInfo, Row, Shape
@@ -153,9 +154,10 @@ class DdlText:
 class StatementCache:
     """Texts to statements of one catalog. Threads share it: every step is one atomic operation on a dictionary."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, own: OwnFunctions | None = None) -> None:
         self._catalog = catalog
-        self._planner = Planner(catalog)
+        self.own = own or OwnFunctions()
+        self._planner = Planner(catalog, self.own)
         self.planned: dict[str, PlannedStatement] = {}
         self._once: dict[str, bool] = {}
         self._bases: dict[int, PlannedStatement] = {}
@@ -219,6 +221,11 @@ class StatementCache:
             _remember(self._bases, id(bound.statement), planned)
             return planned
         return base.with_literals(bound)
+
+    def forget_plans(self) -> None:
+        """The functions are others: plan everything anew."""
+        self._planner.forget()
+        self.forget()
 
     def forget(self) -> None:
         """The dictionary is another: let go of statements that hold tables which are gone."""

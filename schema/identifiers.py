@@ -76,7 +76,7 @@ def check_name(name: str) -> None:
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A hint that names the known word nearest to `name`; None where none is near."""
     near = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.6)
-    return f'Did you mean "{near[0]}"?' if near else None
+    return f'did you mean "{near[0]}"?' if near else None
 
 
 def combined_name(table: str, columns: Iterable[str], suffix: str, taken: Iterable[str] = ()) -> str:

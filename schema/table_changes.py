@@ -88,7 +88,7 @@ def _require_may_be_missing(dictionary: "Dictionary", name: str, if_exists: bool
         hint = f"Use DROP {found} to remove it." if found != "CONSTRAINT" else None
         raise ProgrammingError(f'"{name}" is not a table', sqlstate=sqlstate.WRONG_OBJECT_TYPE, hint=hint)
     if not if_exists:
-        message = f'table "{name}" does not exist'
+        message = f'relation "{name}" does not exist'
         hint = did_you_mean(name, dictionary.tables)
         raise ProgrammingError(message, sqlstate=sqlstate.UNDEFINED_TABLE, hint=hint)
 

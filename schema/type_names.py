@@ -233,5 +233,5 @@ def _unknown(reader: TokenReader, token: Token) -> Exception:
     following = reader.peek()
     if following is not None and following.is_symbol("."):
         return reader.not_supported(f"a type in a schema ({quote_name(name)}. ...)", at=token)
-    hint = f'Did you mean "{_ELSEWHERE[name]}"?' if name in _ELSEWHERE else did_you_mean(name, (*_KNOWN, *reader.types))
+    hint = f'did you mean "{_ELSEWHERE[name]}"?' if name in _ELSEWHERE else did_you_mean(name, (*_KNOWN, *reader.types))
     return ProgrammingError(f'type "{name}" does not exist', sqlstate=sqlstate.UNDEFINED_OBJECT, hint=hint)

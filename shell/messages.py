@@ -2,7 +2,7 @@
 
 ::
 
-    ERROR 42P01: table "sensr" does not exist
+    ERROR 42P01: relation "sensr" does not exist
     LINE 2: FROM sensr
                  ^
     HINT: did you mean "sensor"?

@@ -47,7 +47,7 @@ from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import DatabaseError
 from exdbsql.schema.identifiers import did_you_mean
 from exdbsql.schema.type_names import parse_type
-from exdbsql.schema.types import BOOLEAN, BYTEA, DATE, TEXT, TIMESTAMP, TIMESTAMPTZ, UUID, SqlType
+from exdbsql.schema.types import BOOLEAN, BYTEA, DATE, TEXT, TIME, TIMESTAMP, TIMESTAMPTZ, UUID, SqlType
 
 if TYPE_CHECKING:
     from exdbsql.engine.query.bind_sets import SetCalls
@@ -363,6 +363,8 @@ class ExpressionBinder:
             if isinstance(part, exp.Variadic):
                 raise self.context.unsupported(part, "VARIADIC")
             bound = self.bind(part)
+            if bound.type == BOOLEAN:
+                bound = Call(TEXT, bound.nullable, "cast", "('t' if {0} else 'f')", (bound,))
             args.append(
                 operators.resolved(self.context, part, bound, TEXT) if bound.type is None else convert(bound, TEXT)
             )
@@ -473,6 +475,8 @@ class ExpressionBinder:
         moment = Clock(TIMESTAMPTZ, False)
         if isinstance(node, exp.CurrentDate):
             return convert(moment, DATE)
+        if isinstance(node, exp.Localtime):
+            return convert(moment, TIME)
         return convert(moment, TIMESTAMP) if isinstance(node, exp.Localtimestamp) else moment
 
     def uuid(self, node: exp.Uuid) -> Expr:
@@ -486,6 +490,9 @@ class ExpressionBinder:
 
     def node_function(self, node: exp.Expr) -> Expr:
         name, keys = NODE_FUNCTIONS[type(node)]
+        if name == "substring" and isinstance(node.args.get("start"), exp.Literal) and node.args["start"].is_string:
+            pattern = operators.resolved(self.context, node, self.bind(node.args["start"]), TEXT)
+            return self.call(node, name, [self.bind(node.this), pattern])
         self.context.only(node, keys, f"{name}()")
         args: list[exp.Expr] = []
         for key in keys:
@@ -637,6 +644,7 @@ _METHODS: Final[dict[type[exp.Expr], Callable[[ExpressionBinder, Any], Expr]]] =
     exp.CurrentTimestamp: _B.clock,
     exp.CurrentDate: _B.clock,
     exp.Localtimestamp: _B.clock,
+    exp.Localtime: _B.clock,
     exp.Uuid: _B.uuid,
     exp.Rand: _B.random,
     exp.Anonymous: _B.anonymous,

@@ -43,6 +43,7 @@ from exdbsql.engine.query.plan import (
     Values,
     Window,
     output_columns,
+    used_rels,
 )
 from exdbsql.engine.query.scope import Scope
 from exdbsql.schema import sqlstate
@@ -181,6 +182,9 @@ class QueryBinder:
             scope.make_nullable()  # a column that is no key of a set is NULL in its groups
         outputs = self._outputs(node, binder, scope)
         keys, grouping_sets = self._group_keys(group, scope, outputs) if group is not None else ([], None)
+        for key in keys:
+            if sets.rel in used_rels(key):
+                raise self.context.unsupported(group, "a set-returning function in GROUP BY")
         having = node.args.get("having")
         condition = None
         if having is not None:

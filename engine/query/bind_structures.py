@@ -20,7 +20,7 @@ from exdbsql.engine.query.signatures import resolve
 from exdbsql.engine.query.tokens import LEFT_OUT, MARK, SLICE
 from exdbsql.schema import sqlstate
 from exdbsql.schema.array import Array
-from exdbsql.schema.types import BOOLEAN, DATE, INTEGER, TEXT, TIME, TIMESTAMP, SqlType, array_of
+from exdbsql.schema.types import BOOLEAN, DATE, DOUBLE, INTEGER, TEXT, TIME, TIMESTAMP, SqlType, array_of
 
 if TYPE_CHECKING:
     from exdbsql.engine.query.bind_expressions import ExpressionBinder
@@ -336,6 +336,12 @@ def grouping(binder: ExpressionBinder, node: exp.Grouping) -> Expr:
     return binder.grouping.grouping_mask(node, binder)
 
 
+def square_root(binder: ExpressionBinder, node: exp.Sqrt) -> Expr:
+    """``|/ number``, which is of floats only."""
+    arg = operators.implicit(binder.context, node, binder.bind(node.this), DOUBLE, "argument of |/")
+    return binder.call(node, "sqrt", [arg])
+
+
 METHODS: Final[dict[type[exp.Expr], Callable[[Any, Any], Expr]]] = {
     exp.Array: array,
     exp.Bracket: subscript,
@@ -346,4 +352,5 @@ METHODS: Final[dict[type[exp.Expr], Callable[[Any, Any], Expr]]] = {
     exp.BitwiseNot: bitwise_not,
     exp.Identifier: identifier,
     exp.Grouping: grouping,
+    exp.Sqrt: square_root,
 }

@@ -161,7 +161,7 @@ NODE_FUNCTIONS: Final[dict[type[exp.Expr], tuple[str, tuple[str, ...]]]] = {
     exp.Ceil: ("ceil", ("this",)),
     exp.Trunc: ("trunc", ("this", "decimals")),
     exp.Sign: ("sign", ("this",)),
-    exp.Sqrt: ("sqrt", ("this",)),
+    exp.Normalize: ("normalize", ("this",)),
     exp.Cbrt: ("cbrt", ("this",)),
     exp.Pow: ("power", ("this", "expression")),
     exp.Exp: ("exp", ("this",)),

@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from exdbsql.engine.catalog import Catalog
@@ -29,8 +30,9 @@ from exdbsql.engine.query.codegen.write_shortcut import WriteShortcut, compile_w
 from exdbsql.engine.query.context import StatementContext
 from exdbsql.engine.query.explain import plan_lines
 from exdbsql.engine.query.lexical import LiftedText, Literal, lift_literals
+from exdbsql.engine.query.own_functions import OwnFunctions
 from exdbsql.engine.query.parameters import Converter, Parameters, bind_values, converter
-from exdbsql.engine.query.parse import Placeholders, parse_statement
+from exdbsql.engine.query.parse import CALLED_PLAINLY, Placeholders, parse_statement
 from exdbsql.engine.query.plan import OutputColumn
 from exdbsql.engine.query.replanning import Run, WatchedRun, depends_on_sizes
 from exdbsql.engine.query.statements import BoundStatement
@@ -143,8 +145,9 @@ class _Shape:
 class Planner:
     """Prepares statements for one catalog, and remembers them. Any number of threads may use one."""
 
-    def __init__(self, database: Catalog) -> None:
+    def __init__(self, database: Catalog, own: OwnFunctions | None = None) -> None:
         self.database = database
+        self.own = own or OwnFunctions()
         self._tables = database.tables
         self._texts: dict[str, Bound] = {}
         self._shapes: dict[tuple[object, ...], _Shape] = {}
@@ -174,6 +177,10 @@ class Planner:
         statement = None if shape is None else shape.find(lifted.literals)
         return None if statement is None else Bound(statement, _literal_values(statement, lifted.literals, sql))
 
+    def forget(self) -> None:
+        """Plan everything anew: the functions are others."""
+        self._forget()
+
     def _forget(self) -> None:
         self._texts, self._shapes, self._tables = {}, {}, self.database.tables
 
@@ -193,8 +200,9 @@ class Planner:
         return Bound(statement, _literal_values(statement, lifted.literals, sql))
 
     def _compile(self, sql: str, lifted: LiftedText) -> tuple[PreparedStatement, set[int]]:
-        parsed = parse_statement(sql)
+        parsed = parse_statement(sql, self._names())
         context = StatementContext.of(parsed, self.database.dictionary, lifted.literals)
+        context.functions, context.aggregates = self.own.functions, self.own.aggregates
         bound = bind_statement(parsed.tree, context, self.database)
         function = compile_statement(bound, self.database)
         count = len(lifted.literals)
@@ -215,10 +223,21 @@ class Planner:
             write=self._write_shortcut(bound, context, count),
             read=Lazy(partial(compile_read, bound.query, parsed.placeholders, context.slots, count, self.database)),
             bulk=Lazy(
-                partial(compile_bulk_insert, bound.change, parsed.placeholders, context.slots, count, self.database)
+                partial(
+                    compile_bulk_insert,
+                    None if bound.tables else bound.change,
+                    parsed.placeholders,
+                    context.slots,
+                    count,
+                    self.database,
+                )
             ),
         )
         return statement, {i for i in range(count) if context.slots[i].pinned}
+
+    def _names(self) -> frozenset[str]:
+        own = self.own.names
+        return CALLED_PLAINLY | own if own else CALLED_PLAINLY
 
     def _watched(
         self, call: Run, bound: BoundStatement, context: StatementContext, sql: str, lifted: LiftedText
@@ -235,23 +254,30 @@ class Planner:
         return WatchedRun(call, context.tables, self.database, compile_again)
 
     def _write_shortcut(self, bound: BoundStatement, context: StatementContext, literals: int) -> Lazy[WriteShortcut]:
-        if not isinstance(self.database, Database):
+        if not isinstance(self.database, Database) or bound.tables:
             return Lazy()
         what = (bound.change, context.placeholders, context.slots, literals)
         return Lazy(partial(compile_write, *what, self.database, context.dictionary))
 
     def _explain(self, sql: str, match: re.Match[str]) -> Bound:
-        if match.group(1) is not None:
-            what = match.group(1).strip().upper()
-            what = "EXPLAIN with options" if what == "(" else f"EXPLAIN {what}"
-            raise NotSupportedError(f"{what} is not supported", position=match.start(1), statement=sql)
+        if match.group(1) is not None and match.group(1).strip() == "(":
+            raise NotSupportedError(
+                "EXPLAIN with options in parentheses is not supported",
+                position=match.start(1),
+                statement=sql,
+                hint="EXPLAIN, EXPLAIN ANALYZE, EXPLAIN PYTHON",
+            )
+        if match.group(1) is not None and match.group(1).strip().lower() == "verbose":
+            raise NotSupportedError("EXPLAIN VERBOSE is not supported", position=match.start(1), statement=sql)
+        analyze = match.group(1) is not None
         text = " " * match.end() + sql[match.end() :]
         inner = self.prepare(text)
 
         def explained(txn: Any, parameters: tuple[Any, ...]) -> list[tuple[str]]:
             now, _ = self._compile(text, lift_literals(text))  # for the tables as they are now
             shown = now.source if match.group(2) else now.plan
-            return [(line,) for line in shown.rstrip().split("\n")]
+            lines = [(line,) for line in shown.rstrip().split("\n")]
+            return lines + measured(now, txn, parameters) if analyze else lines
 
         name = "PYTHON" if match.group(2) else "QUERY PLAN"
         statement = PreparedStatement(
@@ -260,15 +286,24 @@ class Planner:
             parameters=inner.statement.parameters,
             source=inner.statement.source,
             plan=inner.statement.plan,
-            writes=False,
+            writes=analyze and inner.statement.writes,
             tables=inner.statement.tables,
             kinds=inner.statement.kinds,
-            written_table=None,
+            written_table=inner.statement.written_table if analyze else None,
             converters=inner.statement.converters,
             literal_types=inner.statement.literal_types,
             call=explained,
         )
         return Bound(statement, inner.literals)
+
+
+def measured(statement: PreparedStatement, txn: Any, parameters: tuple[Any, ...]) -> list[tuple[str]]:
+    """Lines of EXPLAIN ANALYZE: the statement is run, what it changes is changed, and its rows are counted."""
+    start = perf_counter()
+    outcome = statement.call(txn, parameters)
+    took_ms = (perf_counter() - start) * 1000
+    count = outcome if isinstance(outcome, int) else len(outcome)
+    return [(f"Rows: {count}",), (f"Execution time: {took_ms:.3f} ms",)]
 
 
 def _literal_values(statement: PreparedStatement, literals: Sequence[Literal], sql: str) -> tuple[Any, ...]:

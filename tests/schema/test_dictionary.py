@@ -91,7 +91,7 @@ def test_the_old_value_does_not_change() -> None:
         ("create index t on t (a)", "42P07", 'relation "t" already exists'),
         ("create index on nope (a)", "42P01", 'relation "nope" does not exist'),
         ("create index on t (nope)", "42703", 'column "nope" named in key does not exist'),
-        ("drop table nope", "42P01", 'table "nope" does not exist'),
+        ("drop table nope", "42P01", 'relation "nope" does not exist'),
         ("drop table i", "42809", '"i" is not a table'),
         ("drop index nope", "42704", 'index "nope" does not exist'),
         ("drop index t", "42809", '"t" is not an index'),
@@ -112,8 +112,8 @@ def test_misspelt_names_get_a_hint() -> None:
     for sql, hint in [("drop table custmers", "customers"), ("drop index by_nam", "by_name")]:
         with pytest.raises(ProgrammingError) as caught:
             after(sql, made)
-        assert caught.value.hint == f'Did you mean "{hint}"?'
-    with pytest.raises(ProgrammingError, match=r'relation "customer" does not exist\nHINT: Did you mean "customers"'):
+        assert caught.value.hint == f'did you mean "{hint}"?'
+    with pytest.raises(ProgrammingError, match=r'relation "customer" does not exist\nHINT: did you mean "customers"'):
         made.table("customer")
 
 

@@ -50,7 +50,7 @@ def test_values_order_by_declaration_and_equal_their_labels() -> None:
 def test_what_is_no_value() -> None:
     with pytest.raises(DataError, match='invalid input value for enum mood: "hapy"') as caught:
         MOOD.coerce("hapy")
-    assert caught.value.hint == 'Did you mean "happy"?'
+    assert caught.value.hint == 'did you mean "happy"?'
     with pytest.raises(DataError, match="Its values are 'sad', 'ok', 'happy'"):
         MOOD.parse("zzzzzz")
     with pytest.raises(ProgrammingError):
@@ -87,7 +87,7 @@ def test_statements() -> None:
         ("drop type m ^cascade", "0A000", "CASCADE"),
         ("^alter type m add value 'x'", "0A000", "ALTER TYPE"),
         ("create table t (a ^m)", "42704", 'type "m" does not exist'),
-        ("create type mood as enum ('a'); create table t (a ^moood)", "42704", 'Did you mean "mood"'),
+        ("create type mood as enum ('a'); create table t (a ^moood)", "42704", 'did you mean "mood"'),
         ("create type mood as enum ('a'); create table t (a mood default ^'b')", "22P02", "enum mood"),
         ("create type mood as enum ('a'); drop type mood; create table t (a ^mood)", "42704", "does not exist"),
         ("create table t (a json ^unique)", None, ""),
@@ -112,7 +112,7 @@ def test_a_mistake_is_told_with_its_place(marked: str, state: str | None, words:
         ("create type mood as enum ('x')", "42710", 'type "mood" already exists'),
         ("create type t as enum ('x')", "42710", 'type "t" already exists'),
         ("create table mood (a int)", "42710", 'type "mood" already exists'),
-        ("drop type moood", "42704", 'Did you mean "mood"'),
+        ("drop type moood", "42704", 'did you mean "mood"'),
         ("drop type mood", "2BP01", "column a of table t depends on type mood\ncolumn b of table t"),
         ("drop type if exists mood", "2BP01", "constraint t_a_check on table t depends on type mood"),
         ('drop type "Empty"', "2BP01", "column c of table t"),

@@ -17,7 +17,7 @@ def fake_server() -> FakeServer:
     server = FakeServer()
     sql = "SELECT *\nFROM sensr"
     server.answers[sql] = ProgrammingError(
-        'table "sensr" does not exist', sqlstate=states.UNDEFINED_TABLE, position=sql.index("sensr"), statement=sql
+        'relation "sensr" does not exist', sqlstate=states.UNDEFINED_TABLE, position=sql.index("sensr"), statement=sql
     )
     server.answers["SELECT\n1"] = server.answers["SELECT ';\n'"] = server.answers["SELECT 1"]
     server.breaks_at = "LOSE"

@@ -37,7 +37,7 @@ def test_exit_codes(tmp_path):
     assert shell("-c", bad).returncode == 1
     stopped = shell("-f", str(script))
     assert (stopped.returncode, stopped.stdout) == (3, "one\n1\n")
-    assert stopped.stderr.startswith(f'{script}:2: ERROR 42P01: table "sensr" does not exist\nLINE 2: FROM sensr\n')
+    assert stopped.stderr.startswith(f'{script}:2: ERROR 42P01: relation "sensr" does not exist\nLINE 2: FROM sensr\n')
     went_on = shell("-f", str(script), "--on-error", "continue")
     assert (went_on.returncode, went_on.stdout) == (1, "one\n1\none\n1\n")
     missing = shell("-f", str(tmp_path / "none.sql"))

@@ -56,7 +56,7 @@ def test_a_statement_goes_over_several_lines_until_it_is_complete(shell: Termina
     shell.expect("(1 row)")
     shell.expect(PROMPT)
     shell.type("SELECT *\rFROM sensr;\r")
-    shell.expect('ERROR 42P01: table "sensr" does not exist\nLINE 2: FROM sensr\n             ^\n')
+    shell.expect('ERROR 42P01: relation "sensr" does not exist\nLINE 2: FROM sensr\n             ^\n')
     shell.expect(PROMPT)
     shell.type("SELECT ';\r")
     shell.expect("->")

@@ -25,7 +25,7 @@ def unknown_table(sql, name):
 def test_message_state_line_caret_and_hint():
     sql = "SELECT *\nFROM sensr\nWHERE a"
     assert error_text(unknown_table(sql, "sensr"), sql) == (
-        'ERROR 42P01: table "sensr" does not exist\nLINE 2: FROM sensr\n             ^\nHINT: did you mean "sensor"?'
+        'ERROR 42P01: relation "sensr" does not exist\nLINE 2: FROM sensr\n             ^\nHINT: did you mean "sensor"?'
     )
 
 
@@ -69,7 +69,7 @@ def test_whether_a_retry_helps():
 def test_terse_and_verbose():
     sql = "SELECT sensr"
     error = unknown_table(sql, "sensr")
-    assert error_text(error, sql, verbosity="terse") == 'ERROR 42P01: table "sensr" does not exist'
+    assert error_text(error, sql, verbosity="terse") == 'ERROR 42P01: relation "sensr" does not exist'
     assert error_text(error, sql, verbosity="verbose").endswith("RETRY: does not help\nCLASS: ProgrammingError")
     assert error_text(ConflictError("c"), "", verbosity="verbose").endswith("CLASS: ConflictError, code 87")
 

@@ -69,8 +69,7 @@ def date_part(field: str, value: Any) -> Decimal:
 
 _TIME_FIELDS: Final = {"hour", "minute", "second", "milliseconds", "microseconds", "epoch"}
 _DATE_FIELDS: Final = {"year", "month", "day", "dow", "isodow", "doy", "week", "quarter", "isoyear"} | {
-    "century",
-    "decade",
+    *("century", "decade", "millennium", "julian", "timezone", "timezone_hour", "timezone_minute"),
     "epoch",
 }
 
@@ -95,6 +94,16 @@ def _field(field: str, moment: datetime.datetime, has_time: bool) -> Decimal:
             return Decimal(moment.isocalendar().year)
         case "quarter":
             return Decimal((moment.month + 2) // 3)
+        case "millennium":
+            return Decimal((moment.year + 999) // 1000)
+        case "julian":
+            day = Decimal(moment.toordinal() + 1721425)
+            seconds = (moment.hour * 60 + moment.minute) * 60 + moment.second + Decimal(moment.microsecond).scaleb(-6)
+            return day + seconds / 86400 if seconds else day
+        case "timezone" | "timezone_hour" | "timezone_minute":
+            if moment.tzinfo is None:
+                raise DataError(f"the value has no field {field!r}", sqlstate="22023")
+            return Decimal(0)
         case "century":
             return Decimal((moment.year + 99) // 100)
         case "decade":
@@ -112,6 +121,10 @@ def date_trunc(unit: str, value: datetime.datetime) -> datetime.datetime:
     if unit == "week":
         monday = value - datetime.timedelta(days=value.weekday())
         return monday.replace(hour=0, minute=0, second=0, microsecond=0)
+    spans = {"decade": (10, 0), "century": (100, 1), "millennium": (1000, 1)}
+    if unit in spans:
+        size, first = spans[unit]
+        return date_trunc("year", value).replace(year=max(1, (value.year - first) // size * size + first))
     if unit == "quarter":
         return date_trunc("month", value).replace(month=(value.month - 1) // 3 * 3 + 1)
     if unit == "millisecond":

@@ -131,7 +131,7 @@ def limit_count(value: Any, clause: str) -> int | None:
 def null_violation(table: str, column: str) -> NoReturn:
     """Raise 23502."""
     raise IntegrityError(
-        f'null value in column "{column}" of table "{table}" violates not-null constraint',
+        f'null value in column "{column}" of relation "{table}" violates not-null constraint',
         sqlstate=sqlstate.NOT_NULL_VIOLATION,
         table=table,
     )
@@ -141,7 +141,7 @@ def check_violation(table: str, constraint: str, row: tuple[Any, ...]) -> NoRetu
     """Raise 23514."""
     shown = ", ".join("null" if v is None else str(v) for v in row)
     raise IntegrityError(
-        f'new row for table "{table}" violates check constraint "{constraint}"',
+        f'new row for relation "{table}" violates check constraint "{constraint}"',
         sqlstate=sqlstate.CHECK_VIOLATION,
         detail=f"Failing row contains ({shown[:500]}).",
         table=table,
