@@ -5,9 +5,8 @@ Rules of this module, for a shipment from S that arrives at T (R10):
 1. The incoming row has the dot that T's row (or tombstone) has: nothing to do.
 2. S's vector covers T's dot (or T has neither row nor tombstone): take the incoming row.
 3. T's vector covers the incoming dot: keep T's.
-4. Neither: both sides changed the row since they last met. Where the two differ, that is a conflict, and the whole
-   operation is void, unless its caller said which side to keep. The row that is kept, or that both have, is *changed here*:
-   it gets a dot of T's own, new when the verdict comes, which dominates both. S, and whoever has either of the two, takes it
+4. Neither: both sides changed the row since they last met, a conflict. The whole operation is void, unless its caller said
+   which side to keep. The row that is kept is *changed here*: it gets a dot of T's own, new when the verdict comes, which dominates both. S, and whoever has either of the two, takes it
    when they meet next; two nodes that settle a conflict differently have a conflict with each other, and never go on with
    different rows in silence. (Were one of the old dots kept, that would happen.)
 5. Afterwards T's vector is the maximum of both, so that it never has a gap below it.
@@ -311,7 +310,7 @@ class Exchange:
         """Both sides changed this row since they last met; how many rows are taken."""
         store = incoming.store
         here = incoming.writes[key] if key in incoming.writes else store.rows.get(key)
-        if here == row or keep == KEEP_TARGET:
+        if keep == KEEP_TARGET or (keep == KEEP_SOURCE and here == row):
             self._take(incoming, key, here, _SETTLED_HERE)
             return 0
         if keep == KEEP_SOURCE:

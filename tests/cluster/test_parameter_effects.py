@@ -203,18 +203,25 @@ def test_the_internal_buffers(tmp_path: Path) -> None:
 
 def test_a_slow_peer_is_not_sent_more_than_the_send_buffer_of_what_can_be_said_again(tmp_path: Path) -> None:
     with cluster(tmp_path, (1, 1), clusterSendBuf=10_000) as made:
-        runtime = runtime_of(made.nodes[0])
-        transport = runtime._transport
-        assert transport is not None
+        gate = threading.Event()
+        made.nodes[1].node._listener.put(Request(lambda request: gate.wait(DEADLINE_S) and None))
 
-        def flood(request: Request) -> None:
+        def flood(runtime: Runtime) -> tuple[int, int]:
+            """Until something is left out: how often it was sent, and how much waits."""
+            transport = runtime._transport
+            assert transport is not None
             link = transport._peers[1].outgoing[CONTROL]
-            link.transport.pause_reading()
-            sent = [transport.send(1, [99, "x" * 5000], may_drop=True) for _ in range(2000) if link.flush() is None]
-            request.settle(sent)
+            for count in range(100_000):
+                if not transport.send(1, [99, "x" * 5000], may_drop=True):
+                    return count, link.unsent_bytes
+                link.flush()
+            return 0, 0
 
-        taken = made.nodes[0].node._listener.call("a test", flood)
-        assert isinstance(taken, list) and True in taken and False in taken
+        try:
+            count, waiting = in_loop(made.nodes[0], flood)
+        finally:
+            gate.set()
+        assert count > 0 and 10_000 < waiting < 20_000
 
 
 @pytest.mark.parametrize(("factor", "pool"), [(1, 1), (25, 2), (50, 4), (100, 8)])

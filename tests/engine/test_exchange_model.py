@@ -1,9 +1,8 @@
 """R10 against causality itself: random lives of a DISTRIBUTED table, beside a model that remembers every row's whole history.
 
 In the model each change is an event, and a row carries the set of all events that led to it. Of two rows of one key, the
-one whose history contains the other's is the newer; if neither does, both sides changed it, which is a conflict unless they
-are equal. Settling it, or finding them equal, is an event of its own,
-on top of both histories. Dots and version vectors must come to the
+one whose history contains the other's is the newer; if neither does, both sides changed it, which is a conflict, also
+where they came to the same. Settling it is an event of its own, on top of both histories. Dots and version vectors must come to the
 same decision every time, also after tombstones were forgotten, and all nodes must come to the same rows.
 """
 
@@ -108,7 +107,7 @@ class World:
         if theirs[1] <= mine[1]:
             return mine
         both = mine[1] | theirs[1]
-        if mine[0] != theirs[0] and keep is None:
+        if keep is None:
             raise Conflict
         return (theirs if keep == KEEP_SOURCE else mine)[0], both | {next(self.events)}
 
@@ -200,13 +199,12 @@ def test_two_who_settle_one_conflict_differently_have_a_conflict_and_not_two_tru
     assert [node.visible() for node in world.nodes] == [{1: 20}] * 3
 
 
-def test_equal_changes_on_both_sides_are_no_conflict() -> None:
+def test_equal_changes_on_both_sides_are_changes_on_both_sides() -> None:
     world = World()
     one, other, third = world.nodes
     for node in (one, other):
         world.write(node, 1, 7)
-        world.write(node, 0, 7)
-        world.write(node, 0, None)
-    assert world.exchange(one, [other], None) and world.exchange(other, [one], None)
+    assert not world.exchange(one, [other], None)
+    assert world.exchange(one, [other], KEEP_SOURCE) and world.exchange(other, [one], None)
     assert world.exchange(third, [one, other], None)
     assert third.visible() == {1: 7}
