@@ -170,6 +170,8 @@ def date_trunc(binder: ExpressionBinder, node: exp.Anonymous) -> Expr:
 
 def pg_typeof(binder: ExpressionBinder, node: exp.Anonymous) -> Expr:
     """The name of a type, as text."""
+    if len(node.expressions) != 1:
+        raise binder.context.error(node, "function pg_typeof takes one argument", sqlstate.UNDEFINED_FUNCTION)
     arg = binder.bind(node.expressions[0])
     return Const(TEXT, False, "unknown" if arg.type is None else arg.type.name)
 

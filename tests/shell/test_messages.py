@@ -14,7 +14,7 @@ from exdbsql.shell.messages import error_text
 
 def unknown_table(sql, name):
     return ProgrammingError(
-        f'table "{name}" does not exist',
+        f'relation "{name}" does not exist',
         sqlstate="42P01",
         hint='did you mean "sensor"?',
         position=sql.index(name),
