@@ -226,6 +226,13 @@ def _number_placeholders(tokens: list[Token], text: str) -> tuple[list[Token], P
             _set_style(found, "qmark", token, text)
             found.count += 1
             out += _dollar(found.count, token)
+        elif kind == TokenType.QDCOLON:  # another dialect's operator; here a placeholder with a cast behind it
+            _set_style(found, "qmark", token, text)
+            found.count += 1
+            out += _dollar(
+                found.count, Token(TokenType.PLACEHOLDER, "?", token.line, token.col, token.start, token.start)
+            )
+            out.append(Token(TokenType.DCOLON, "::", token.line, token.col, token.start + 1, token.end))
         elif kind == TokenType.PARAMETER and following is not None and following.start == token.end + 1:
             _set_style(found, "numeric", token, text)
             number = int(following.text) if following.text.isdigit() else 0

@@ -136,3 +136,12 @@ def test_threads_share_a_planner(database: Database) -> None:
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_a_placeholder_with_a_cast_right_behind_it(database: Database) -> None:
+    planner = Planner(database)
+    bound = planner.prepare("SELECT ?::integer + 1, ?::text, a FROM t WHERE a = ?::integer")
+    transaction = database.begin()
+    transaction.insert(database.table("t"), (7, "x"))
+    assert bound.statement.run(transaction, bound.bind(("4", 5, "7"))) == [(5, "5", 7)]
+    transaction.rollback()
