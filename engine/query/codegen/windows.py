@@ -10,7 +10,6 @@ from exdbsql.engine.query.expressions import Expr
 from exdbsql.engine.query.plan import (
     AggregateCall,
     FrameBound,
-    OrderColumn,
     SortKey,
     Window,
     WindowCall,
@@ -22,6 +21,7 @@ from exdbsql.schema.types import NUMERIC
 if TYPE_CHECKING:
     from exdbsql.engine.query.codegen.streams import StreamCompiler
 
+_WITHOUT_PEERS = ("row_number", "ntile", "lag", "lead")
 _OF_FRAMES = {"first_value": (False, False), "last_value": (False, True), "nth_value": (True, False)}
 
 
@@ -63,44 +63,26 @@ class _Ordering:
         self.expressions = self.streams.expressions(frame)
         self.sort_keys = self._tuples("sort_keys", [k.expr for k in spec.order]) if spec.order else "None"
         keys = self._tuples("partition_keys", list(spec.partition)) if spec.partition else "None"
-        order = frame.assign("window_order", f"list(range(len({rows})))")
-        for arguments in self._passes():
-            frame.add(f"{order}.sort({arguments})")
-        self.parts = frame.assign("parts", f"window_partitions({order}, {keys})")
-        groups = f"[window_peer_groups(part, {self.sort_keys}) for part in {self.parts}]"
-        self.groups = frame.assign("peers", groups)
+        self.parts = frame.assign("parts", f"window_partitions(len({rows}), {keys})")
+        for number, key in reversed(list(enumerate(spec.order))):
+            column = self.sort_keys
+            if len(spec.order) > 1:
+                column = frame.assign("sort_column", f"list(map(itemgetter({number}), {self.sort_keys}))")
+            frame.add(f"window_sort_by({self.parts}, {column}, {key.descending}, {key.nulls_first})")
+        self._groups = ""
+
+    @property
+    def groups(self) -> str:
+        """The variable of where groups of equal rows begin in each partition; it is made when first asked for."""
+        if not self._groups:
+            code = f"[window_peer_groups(part, {self.sort_keys}) for part in {self.parts}]"
+            self._groups = self.frame.assign("peers", code)
+        return self._groups
 
     def _tuples(self, wish: str, exprs: list[Expr]) -> str:
         codes = [self.expressions.value(e) for e in exprs]
         code = codes[0] if len(codes) == 1 else f"({', '.join(codes)})"
         return self.frame.assign(wish, f"[{code} for {self.row} in {self.rows}]")
-
-    def _passes(self) -> list[str]:
-        from exdbsql.engine.query.codegen.rows import sort_passes
-
-        order = self.spec.order
-        columns = [OrderColumn(i, k.descending, k.nulls_first, k.expr.nullable) for i, k in enumerate(order)]
-        if not columns:
-            return []
-        key = self.sort_keys
-        if len(columns) == 1:
-            (only,) = columns
-            reverse = ", reverse=True" if only.descending else ""
-            if not only.nullable:
-                return [f"key={key}.__getitem__{reverse}"]
-            test = "is" if only.nulls_first == only.descending else "is not"
-            return [f"key=lambda i: ({key}[i] {test} None, {key}[i]){reverse}"]
-        if not any(c.nullable for c in columns):  # a pass for each key over its bare values is soonest
-            return [
-                f"key=[k[{c.index}] for k in {key}].__getitem__" + (", reverse=True" if c.descending else "")
-                for c in reversed(columns)
-            ]
-        passes = []
-        for arguments in sort_passes(columns):
-            code = arguments.removeprefix(", key=")
-            function, _, reverse = code.partition(", reverse=True")
-            passes.append(f"key=lambda i: ({function})({key}[i])" + (", reverse=True" if _ else ""))
-        return passes
 
     def column(self, call: WindowCall) -> str:
         """The variable of the list of values of one call."""
@@ -111,8 +93,12 @@ class _Ordering:
             body = self._value_of_frame(call, out)
         else:
             arguments = "".join(f", {self._list(a)}" for a in call.args)
-            body = f"window_{call.name}(part, groups, {out}{arguments})"
-        self.frame.add(f"for part, groups in zip({self.parts}, {self.groups}):")
+            groups = "None" if call.name in _WITHOUT_PEERS else "groups"
+            body = f"window_{call.name}(part, {groups}, {out}{arguments})"
+        if "groups" in body:
+            self.frame.add(f"for part, groups in zip({self.parts}, {self.groups}):")
+        else:
+            self.frame.add(f"for part in {self.parts}:")
         self.frame.add(f"    {body}")
         return out
 
@@ -173,7 +159,7 @@ class _Ordering:
     def _frames(self, spec: WindowSpec) -> str:
         frame = spec.frame
         if frame is None:
-            return f"window_whole_frames(part, groups, {bool(spec.order)})"
+            return f"window_whole_frames(part, {'groups' if spec.order else None}, {bool(spec.order)})"
         code = self._frames_of(frame, spec)
         if frame.exclude == "no others":
             return code

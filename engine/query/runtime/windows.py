@@ -8,11 +8,12 @@ running aggregates are accumulated, what has no inverse (min, max, sums of float
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, repeat
 from operator import add
 from typing import Any, Final
 
@@ -38,37 +39,38 @@ class Skipped:
 SKIPPED: Final = Skipped()
 
 
-def partitions(order: Iterable[int], keys: Sequence[Any] | None) -> list[list[int]]:
-    """The sorted row numbers, parted by their keys."""
+def partitions(count: int, keys: Sequence[Any] | None) -> list[list[int]]:
+    """The row numbers, parted by their keys."""
     if keys is None:
-        rows = list(order)
-        return [rows] if rows else []
-    parts: dict[Any, list[int]] = {}
-    for i in order:
-        part = parts.get(keys[i])
-        if part is None:
-            parts[keys[i]] = [i]
-        else:
-            part.append(i)
+        return [list(range(count))] if count else []
+    parts: dict[Any, list[int]] = defaultdict(list)
+    for i, key in enumerate(keys):
+        parts[key].append(i)
     return list(parts.values())
+
+
+def sort_by(parts: Iterable[list[int]], keys: Sequence[Any], descending: bool, nulls_first: bool) -> None:
+    """Sort every partition by one key; what is equal stays in order."""
+    if None not in keys:
+        for part in parts:
+            part.sort(key=keys.__getitem__, reverse=descending)
+        return
+    first = nulls_first != descending
+    marked = [(key is not None if first else key is None, key) for key in keys]
+    for part in parts:
+        part.sort(key=marked.__getitem__, reverse=descending)
 
 
 def peer_groups(part: Sequence[int], sort_keys: Sequence[Any] | None) -> list[int]:
     """Where each group of equal rows of a partition starts; and its length at the end."""
     if sort_keys is None:
         return [0, len(part)]
-    starts = [0]
-    last = sort_keys[part[0]]
-    for place, i in enumerate(part):
-        key = sort_keys[i]
-        if key != last:
-            starts.append(place)
-            last = key
-    starts.append(len(part))
-    return starts
+    keys = [sort_keys[i] for i in part]
+    borders = [place for place, (key, other) in enumerate(pairwise(keys), 1) if key != other]
+    return [0, *borders, len(part)]
 
 
-def row_number(part: Sequence[int], groups: Sequence[int], out: list[Any]) -> None:
+def row_number(part: Sequence[int], groups: Sequence[int] | None, out: list[Any]) -> None:
     """``row_number()``."""
     for n, i in enumerate(part, 1):
         out[i] = n
@@ -76,6 +78,9 @@ def row_number(part: Sequence[int], groups: Sequence[int], out: list[Any]) -> No
 
 def rank(part: Sequence[int], groups: Sequence[int], out: list[Any]) -> None:
     """``rank()``."""
+    if len(groups) > len(part):  # no two rows are equal
+        row_number(part, groups, out)
+        return
     for start, end in pairwise(groups):
         for i in part[start:end]:
             out[i] = start + 1
@@ -83,6 +88,9 @@ def rank(part: Sequence[int], groups: Sequence[int], out: list[Any]) -> None:
 
 def dense_rank(part: Sequence[int], groups: Sequence[int], out: list[Any]) -> None:
     """``dense_rank()``."""
+    if len(groups) > len(part):
+        row_number(part, groups, out)
+        return
     for n, (start, end) in enumerate(pairwise(groups), 1):
         for i in part[start:end]:
             out[i] = n
@@ -103,7 +111,7 @@ def cume_dist(part: Sequence[int], groups: Sequence[int], out: list[Any]) -> Non
             out[i] = end / len(part)
 
 
-def ntile(part: Sequence[int], groups: Sequence[int], out: list[Any], buckets: Sequence[int | None]) -> None:
+def ntile(part: Sequence[int], groups: Sequence[int] | None, out: list[Any], buckets: Sequence[int | None]) -> None:
     """``ntile(buckets)``."""
     count = buckets[part[0]]
     if count is None:
@@ -118,7 +126,7 @@ def ntile(part: Sequence[int], groups: Sequence[int], out: list[Any], buckets: S
 
 def lag(
     part: Sequence[int],
-    groups: Sequence[int],
+    groups: Sequence[int] | None,
     out: list[Any],
     values: Sequence[Any],
     offsets: Sequence[int | None] | None = None,
@@ -139,7 +147,7 @@ def lag(
 
 def lead(
     part: Sequence[int],
-    groups: Sequence[int],
+    groups: Sequence[int] | None,
     out: list[Any],
     values: Sequence[Any],
     offsets: Sequence[int | None] | None = None,
@@ -162,21 +170,31 @@ def offset_of(value: Any, which: str) -> Any:
     return value
 
 
-def whole_frames(part: Sequence[int], groups: Sequence[int], is_ordered: bool) -> list[tuple[int, int]]:
+def whole_frames(part: Sequence[int], groups: Sequence[int] | None, is_ordered: bool) -> list[tuple[int, int]]:
     """The default frame: from the start to the last row equal to the current one; all where there is no order."""
-    if not is_ordered:
+    if not is_ordered or groups is None:
         return [(0, len(part))] * len(part)
+    if len(groups) > len(part):  # no two rows are equal
+        return list(zip(repeat(0), groups[1:]))
     return [(0, end) for start, end in pairwise(groups) for _ in range(end - start)]
 
 
 def rows_frames(count: int, start: int | None, end: int | None) -> list[tuple[int, int]]:
     """ROWS: distances of the ends from the current row; None is unbounded."""
-    frames = []
-    for place in range(count):
-        low = 0 if start is None else min(max(0, place + start), count)
-        high = count if end is None else max(0, min(count, place + end + 1))
-        frames.append((low, max(low, high)))
-    return frames
+    lows = [0] * count if start is None else _places_at(count, start)
+    highs = [count] * count if end is None else _places_at(count, end + 1)
+    if start is not None and end is not None and start > end:
+        highs = list(map(max, lows, highs))
+    return list(zip(lows, highs, strict=True))
+
+
+def _places_at(count: int, distance: int) -> list[int]:
+    """The place so far from each row, or the nearest end."""
+    if distance <= 0:
+        before = min(count, -distance)
+        return [0] * before + list(range(count - before))
+    beyond = min(count, distance)
+    return [*range(beyond, count), *[count] * beyond]
 
 
 def groups_frames(groups: Sequence[int], start: int | None, end: int | None) -> list[tuple[int, int]]:
@@ -330,9 +348,15 @@ def frame_aggregate(
     running = len(first) == 2 and make is not None and all(f[0] == 0 for f in frames)
     if running and make is not None:
         results = make(mine)
-        for place, i in enumerate(part):
-            out[i] = results[frames[place][1]]
+        for i, frame in zip(part, frames, strict=True):
+            out[i] = results[frame[1]]
         return
+    if len(first) == 2:
+        quick = _without_holes(mine, frames, kind, function, keeps_nulls)
+        if quick is not None:
+            for i, result in zip(part, quick, strict=True):
+                out[i] = result
+            return
     over = _OVER_RANGES.get(kind)
     reader = over(mine) if over is not None else _slices(mine, function, keeps_nulls)
     last_frame, last = None, None
@@ -342,6 +366,55 @@ def frame_aggregate(
             last = reader([(r.start, r.stop) for r in _places(frame, place, ties)])
             last_frame = frame
         out[i] = last
+
+
+_NARROW: Final = 24
+"""Up to how many rows on average a frame is read directly, which is quicker than any other way, and sums floats in order."""
+
+
+def _without_holes(
+    mine: Sequence[Any], frames: Any, kind: str, function: Callable[[Sequence[Any]], Any], keeps_nulls: bool
+) -> list[Any] | None:
+    """The results of plain frames by a quick way; None where there is none."""
+    if kind in ("count", "sum_bigint"):
+        counts = _counts(mine)
+        if kind == "count":
+            return [counts[b] - counts[a] for a, b in frames]
+        sums = _prefix(mine, 0)
+        results = [sums[b] - sums[a] if counts[b] > counts[a] else None for a, b in frames]
+        found = [r for r in results if r is not None]
+        if found and not (-INT_LIMITS["bigint"] - 1 <= min(found) and max(found) <= INT_LIMITS["bigint"]):
+            out_of_range("bigint")
+        return results
+    if sum([b - a for a, b in frames]) <= _NARROW * len(mine):
+        if SKIPPED not in mine and (keeps_nulls or None not in mine):
+            return [function(mine[a:b]) for a, b in frames]
+        return [_of_list(mine[a:b], function, keeps_nulls) for a, b in frames]
+    if kind in ("min_value", "max_value"):
+        return _sliding_extremes(mine, frames, kind == "max_value")
+    return None
+
+
+def _sliding_extremes(mine: Sequence[Any], frames: Any, largest: bool) -> list[Any] | None:
+    """The smallest or largest value of frames whose ends only move forward; None where they do not."""
+    results = []
+    candidates: deque[int] = deque()
+    taken = last_low = 0
+    for low, high in frames:
+        if low < last_low or high < taken:
+            return None
+        last_low = low
+        while taken < high:
+            value = mine[taken]
+            if value is not None and value is not SKIPPED:
+                while candidates and (mine[candidates[-1]] < value if largest else value < mine[candidates[-1]]):
+                    candidates.pop()
+                candidates.append(taken)
+            taken += 1
+        while candidates and candidates[0] < low:
+            candidates.popleft()
+        results.append(mine[candidates[0]] if candidates and candidates[0] < high else None)
+    return results
 
 
 def _of_list(mine: Sequence[Any], function: Callable[[Sequence[Any]], Any], keeps_nulls: bool) -> Any:
@@ -525,7 +598,20 @@ _OVER_RANGES: Final[dict[str, Callable[[Sequence[Any]], Reader]]] = {
 NAMES: Final[dict[str, object]] = {
     f"window_{f.__name__}": f
     for f in (
-        *(partitions, peer_groups, row_number, rank, dense_rank, percent_rank, cume_dist, ntile, lag, lead, offset_of),
+        *(
+            partitions,
+            sort_by,
+            peer_groups,
+            row_number,
+            rank,
+            dense_rank,
+            percent_rank,
+            cume_dist,
+            ntile,
+            lag,
+            lead,
+            offset_of,
+        ),
         *(whole_frames, rows_frames, groups_frames, range_frames, with_holes, frame_value, frame_aggregate),
     )
 }
