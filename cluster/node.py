@@ -229,6 +229,9 @@ class ClusterNode:
     def barrier(self, timeout: float | None = None) -> None:
         """Return after all nodes have entered.
 
+        A node whose wait was over stays inside: the others may meet without it, and its next call may then be the first
+        of the meeting after that. So a barrier that failed on one node is best given up by all.
+
         Raises:
             ClusterError: not all within `timeout` seconds.
             NoQuorumError: the quorum was lost.

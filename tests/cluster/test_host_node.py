@@ -173,8 +173,6 @@ def test_survivors_without_quorum_can_stop(tmp_path: Path) -> None:
 
 def test_a_barrier_lets_nobody_out_before_all_are_in(tmp_path: Path) -> None:
     with cluster(tmp_path) as made:
-        with pytest.raises(ClusterError, match="barrier"):
-            made.nodes[0].node.barrier(0.05)
         inside: list[int] = []
         missing: list[int] = []
 
@@ -187,6 +185,8 @@ def test_a_barrier_lets_nobody_out_before_all_are_in(tmp_path: Path) -> None:
 
         assert made.everywhere(meet) == [None, None, None]
         assert not missing
+        with pytest.raises(ClusterError, match="barrier"):
+            made.nodes[0].node.barrier(0.05)
 
 
 def test_notifications_come_and_may_only_look(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from exdbsql.schema.ddl_statements import CreateIndex, CreateTable
 from exdbsql.schema.dictionary import Check, Column, Dictionary, IndexColumn, IndexDef, Table, TableKind, UniqueKey
 from exdbsql.schema.errors import ProgrammingError
 from exdbsql.schema.expressions import check_expression, default_expression
+from exdbsql.schema.files import load_schema
 from exdbsql.schema.identifiers import quote_name, quote_text
 from exdbsql.schema.printer import create_table_sql
 from exdbsql.schema.types import SqlType
@@ -115,3 +116,9 @@ def test_the_canonical_form() -> None:
         ");\n"
         'CREATE UNIQUE INDEX "t_Who_id_idx" ON t ("Who" DESC, id);'
     )
+
+
+def test_a_table_called_if_reads_back() -> None:
+    """Unquoted it would begin IF NOT EXISTS."""
+    dictionary = load_schema('CREATE TABLE "if" (a integer);')
+    assert load_schema(dictionary.to_sql()).digest() == dictionary.digest()
