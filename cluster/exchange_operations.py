@@ -1,5 +1,6 @@
 """The origin's side of one scatter or one gather, as a small state machine each; see ``exchange.py`` for the dialogue."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -23,7 +24,7 @@ class OperationLine(Protocol):
     def propose_verdict(self, operation: str, commit: bool, done: Callable[[object], None]) -> None: ...
 
 
-class Operation:
+class Operation(ABC):
     """One scatter or gather at its origin.
 
     Attributes:
@@ -54,13 +55,13 @@ class Operation:
         self._keep = keep
         self._report = ExchangeReport()
 
+    @abstractmethod
     def start(self) -> None:
         """Send the first frames."""
-        raise NotImplementedError
 
+    @abstractmethod
     def received(self, sender: int, step: int, fields: Sequence[Any]) -> None:
         """A frame of a node that takes part. Raises ProtocolError, or the error that ends the operation."""
-        raise NotImplementedError
 
     def lost(self, node_id: int) -> None:
         """A node that takes part is gone."""
@@ -69,9 +70,9 @@ class Operation:
     def verdict(self, commit: bool) -> None:
         """The log's verdict on this operation."""
 
+    @abstractmethod
     def fail(self, error: Error) -> None:
         """End with an error; the nodes are told that no commit will come."""
-        raise NotImplementedError
 
     def finish(self, result: ExchangeReport | Exception) -> None:
         """Tell the result, once."""
