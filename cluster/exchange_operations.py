@@ -68,7 +68,8 @@ class Operation(ABC):
         self.fail(ClusterError(f"node {node_id} was lost while rows were shipped, so nothing was taken anywhere"))
 
     def verdict(self, commit: bool) -> None:
-        """The log's verdict on this operation."""
+        """The log's verdict on this operation, where it asks for one."""
+        del commit  # an operation without a verdict has nothing to do
 
     @abstractmethod
     def fail(self, error: Error) -> None:
