@@ -83,7 +83,7 @@ def test_a_paused_leader_is_replaced_and_finds_its_place_again(tmp_path: Path) -
         made.nodes[leader].process.send_signal(signal.SIGSTOP)
         try:
             made.nodes[other].ask("put", "without it", 1)
-            assert made.nodes[other].ask("leader") != leader
+            eventually(lambda: made.nodes[other].ask("leader") != leader, "another leader, as others read it")
         finally:
             made.nodes[leader].process.send_signal(signal.SIGCONT)
         made.nodes[leader].ask("put", "with it", 1)
