@@ -129,7 +129,7 @@ def mnesia_cluster(folder: str) -> Processes:
 def available(folder: str) -> list[Cluster]:
     clusters: list[Cluster] = [python_cluster("exdbsql", folder)]
     try:
-        import pysyncobj  # noqa: F401
+        import pysyncobj  # noqa: F401  only whether it is there
 
         clusters.append(python_cluster("pysyncobj", folder))
     except ImportError:

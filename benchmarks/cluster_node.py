@@ -95,7 +95,7 @@ class PySyncObj:
     def __init__(self, node: int, ports: list[int], state_dir: str) -> None:
         import pysyncobj
 
-        class Counters(pysyncobj.SyncObj):  # type: ignore[misc]
+        class Counters(pysyncobj.SyncObj):  # type: ignore[misc]  # the package is untyped
             def __init__(self, own: str, others: list[str]) -> None:
                 conf = pysyncobj.SyncObjConf(
                     commandsWaitLeader=True,

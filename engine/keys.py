@@ -62,7 +62,7 @@ class _Descending:
 
 def canonical(value: Any) -> Any:
     """The value itself, or for any NaN (the only value that differs from itself) the one object of its class."""
-    if value != value:  # noqa: PLR0124
+    if value != value:  # noqa: PLR0124  true of NaN alone
         return DECIMAL_NAN if type(value) is Decimal else NAN
     return value
 

@@ -335,11 +335,11 @@ def from_wire(wire: object) -> Message:
         raise ProtocolError(f"unknown kind of message: {kind!r:.40}")
     cls, fields = MESSAGE_KINDS[kind], wire[1:]
     if cls in _PLAIN:
-        return _fields_of(cls, fields)  # type: ignore[no-any-return]
+        return _fields_of(cls, fields)  # type: ignore[no-any-return]  # of the class asked for
     if cls is Append and list(map(type, fields)) == _APPEND_HINTS and min(*fields[:4], *fields[5:]) >= -2:
         cluster, term, prev_index, prev_term, entries, commit, prev_leader = fields
         return Append(cluster, term, prev_index, prev_term, _entries(entries), commit, prev_leader)
-    return _record(cls, fields)  # type: ignore[no-any-return]
+    return _record(cls, fields)  # type: ignore[no-any-return]  # of the class asked for
 
 
 def configuration_to_wire(configuration: Configuration) -> list[Any]:
@@ -349,7 +349,7 @@ def configuration_to_wire(configuration: Configuration) -> list[Any]:
 
 def configuration_from_wire(wire: object) -> Configuration:
     """The configuration in a list that came from the network or the log. Raises ProtocolError."""
-    return _record(Configuration, wire)  # type: ignore[no-any-return]
+    return _record(Configuration, wire)  # type: ignore[no-any-return]  # of the class asked for
 
 
 def members_from_wire(wire: object) -> tuple[Member, ...]:
@@ -420,7 +420,7 @@ def _proposals(value: object) -> tuple[Proposal, ...]:
 
 
 def _configuration(value: object) -> Configuration:
-    return _record(Configuration, value)  # type: ignore[no-any-return]
+    return _record(Configuration, value)  # type: ignore[no-any-return]  # of the class asked for
 
 
 _CHECKS: dict[object, Callable[[object], Any]] = {

@@ -43,7 +43,7 @@ def _sorted_by(rows: Sequence[Any], at: int, descending: bool, nulls_first: bool
     others: list[Any] = []
     for row in rows:
         value = row[at]
-        (nulls if value is None else nans if value != value else others).append(row)  # noqa: PLR0124
+        (nulls if value is None else nans if value != value else others).append(row)  # noqa: PLR0124  NaN alone
     others.sort(key=read, reverse=descending)
     ordered = nans + others if descending else others + nans
     return nulls + ordered if nulls_first else ordered + nulls
