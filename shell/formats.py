@@ -31,10 +31,12 @@ def render(columns: Columns, rows: Rows, settings: Settings, look: Look, termina
     """The lines of a result in the format that `settings` ask for, without line ends."""
     if settings.format in HUMAN_FORMATS:
         cells = tables.cells_of(rows, look)
-        upright = settings.format == "vertical" or settings.expanded == "on"
-        if settings.expanded == "auto" and not upright:
-            upright = tables.natural_width(columns, cells) > terminal_width
-        return (tables.vertical if upright else tables.table)(columns, cells, look)
+        if settings.format == "vertical" or settings.expanded == "on":
+            return tables.vertical(columns, cells, look)
+        lines = tables.table(columns, cells, look)
+        if settings.expanded == "auto" and columns and len(lines[1]) > terminal_width:
+            return tables.vertical(columns, cells, look)
+        return iter(lines)
     return _FOR_PROGRAMS[settings.format](columns, rows, look)
 
 

@@ -16,7 +16,7 @@ from typing import TextIO
 from prompt_toolkit.utils import get_cwidth
 
 from exdbsql.shell.settings import Settings
-from exdbsql.shell.tables import Look
+from exdbsql.shell.tables import Look, bare
 
 _DEFAULT_PAGER = "less"
 _LESS_FLAGS = "-SRFX"
@@ -73,7 +73,7 @@ class Output:
         first = list(islice(rest, size.lines - 1))
         overflow = list(islice(rest, 1))
         everything = chain(first, overflow, rest)
-        if overflow or any(get_cwidth(_bare(line)) > size.columns for line in first):
+        if overflow or any(get_cwidth(bare(line)) > size.columns for line in first):
             self._page(everything)
         else:
             self._write_lines(everything)
@@ -127,13 +127,6 @@ class Output:
             with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C in the pager is the pager's
                 pager.wait()
                 return
-
-
-def _bare(line: str) -> str:
-    """The line without the colours of :mod:`exdbsql.shell.tables`."""
-    for code in ("\x1b[0m", "\x1b[1m", "\x1b[2m"):
-        line = line.replace(code, "")
-    return line
 
 
 def _takes_box_lines(stream: TextIO) -> bool:

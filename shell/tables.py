@@ -1,20 +1,25 @@
 """Tables for people: columns side by side, or one line per column ("vertical").
 
-The layout is psql's: a header, a rule, right-aligned numbers, ``(3 rows)`` below; a cell of several lines continues with
-a ``+`` at its right edge. Control characters are written escaped, so that a value cannot drive the terminal. Widths are
-columns of the terminal, not characters: wide East Asian letters count two.
+tabulate aligns the columns; the layout is psql's: a header, a rule, right-aligned numbers, ``(3 rows)`` below; a cell of
+several lines carries a ``+`` where it goes on. Control characters are written escaped, so that a value cannot drive the
+terminal. Widths are columns of the terminal, not characters: wide East Asian letters count two.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
+import tabulate
 from prompt_toolkit.utils import get_cwidth
 
 from exdbsql.shell.database import ResultColumn
 from exdbsql.shell.values import is_right_aligned, plain_text
 
 BOLD, DIM, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
+
+# tabulate widens each header by this much, for its own formats' sake; psql's columns are as wide as what is in them.
+tabulate.MIN_PADDING = 0
 
 
 @dataclass(frozen=True)
@@ -31,14 +36,23 @@ class Look:
         """Vertical line, horizontal line, crossing."""
         return ("│", "─", "┼") if self.unicode else ("|", "-", "+")
 
+    @property
+    def format(self) -> tabulate.TableFormat:
+        """psql's aligned layout for tabulate."""
+        bar, dash, cross = self.lines
+        row, rule = tabulate.DataRow("", bar, ""), tabulate.Line("", dash, cross, "")
+        return tabulate.TableFormat(None, rule, None, None, row, row, padding=1, with_header_hide=None)
 
-@dataclass(frozen=True)
-class Cell:
-    """The lines of one value, ready to be set; `null` is drawn dim."""
+    def styled(self, text: str, style: str) -> str:
+        """`text` in bold or dim letters, where the output takes colours."""
+        return f"{style}{text}{PLAIN}" if self.colour else text
 
-    lines: tuple[str, ...]
-    width: int
-    null: bool = False
+
+def bare(text: str) -> str:
+    """`text` without the codes of :meth:`Look.styled`."""
+    for code in (PLAIN, BOLD, DIM):
+        text = text.replace(code, "")
+    return text
 
 
 def visible(text: str) -> str:
@@ -54,17 +68,21 @@ def _escape(char: str) -> str:
     return named.get(char) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
 
 
-def cell_of(text: str) -> Cell:
-    """Lay out a value's text; tabs become spaces."""
+def cell_of(text: str) -> str:
+    """A value's text as a table shows it: tabs become spaces, lines that go on get their mark."""
     if text.isascii() and text.isprintable():
-        return Cell((text,), len(text))
-    lines = tuple(visible(line) for line in text.expandtabs(8).split("\n"))
-    return Cell(lines, max(get_cwidth(line) for line in lines))
+        return text
+    lines = [visible(line) for line in text.expandtabs(8).split("\n")]
+    if len(lines) == 1:
+        return lines[0]
+    width = max(map(get_cwidth, lines))
+    marked = [line + " " * (width - get_cwidth(line)) + "+" for line in lines[:-1]]
+    return "\n".join([*marked, lines[-1]])
 
 
-def cells_of(rows: Sequence[tuple[Any, ...]], look: Look) -> list[list[Cell]]:
+def cells_of(rows: Sequence[tuple[Any, ...]], look: Look) -> list[list[str]]:
     """The cells of all rows."""
-    null = Cell((look.null,), get_cwidth(look.null), null=True)
+    null = look.styled(look.null, DIM)
     return [[null if value is None else cell_of(plain_text(value)) for value in row] for row in rows]
 
 
@@ -73,72 +91,49 @@ def row_count(count: int) -> str:
     return f"({count} row{'' if count == 1 else 's'})"
 
 
-def natural_width(columns: Sequence[ResultColumn], cells: list[list[Cell]]) -> int:
-    """Columns of the terminal that the table takes side by side."""
-    return sum(width + 3 for width in _widths(columns, cells)) - 1
-
-
-def _widths(columns: Sequence[ResultColumn], cells: list[list[Cell]]) -> list[int]:
-    heads = [get_cwidth(visible(column.name)) for column in columns]
-    return [max([head, *(row[i].width for row in cells)]) for i, head in enumerate(heads)]
-
-
-def table(columns: Sequence[ResultColumn], cells: list[list[Cell]], look: Look) -> Iterator[str]:
-    """The lines of a table with columns side by side."""
-    bar, dash, cross = look.lines
-    widths = _widths(columns, cells)
-    right = [is_right_aligned(column.type_name) for column in columns]
-    if columns:
-        heads = [_centred(visible(column.name), width) for column, width in zip(columns, widths, strict=True)]
-        yield bar.join(f" {_styled(head, BOLD, look)} " for head in heads).rstrip()
-        yield cross.join(dash * (width + 2) for width in widths)
+def _by_line(cells: list[list[str]]) -> Iterator[Sequence[str]]:
+    """The rows of a table line by line: a row with cells of several lines becomes several."""
     for row in cells:
-        yield from _row_lines(row, widths, right, look)
-    if look.footer:
-        yield row_count(len(cells))
+        if any("\n" in cell for cell in row):
+            yield from zip_longest(*(cell.split("\n") for cell in row), fillvalue="")
+        else:
+            yield row
 
 
-def _row_lines(row: list[Cell], widths: list[int], right: list[bool], look: Look) -> Iterator[str]:
-    bar = look.lines[0]
-    for i in range(max((len(cell.lines) for cell in row), default=1)):
-        parts = [_part(cell, i, width, rights, look) for cell, width, rights in zip(row, widths, right, strict=True)]
-        yield bar.join(parts).rstrip()
+def table(columns: Sequence[ResultColumn], cells: list[list[str]], look: Look) -> list[str]:
+    """The lines of a table with columns side by side; the second is the rule, as wide as the table."""
+    lines = []
+    if columns:
+        drawn = tabulate.tabulate(
+            list(_by_line(cells)),
+            headers=[look.styled(visible(column.name), BOLD) for column in columns],
+            tablefmt=look.format,
+            disable_numparse=True,
+            colalign=["right" if is_right_aligned(column.type_name) else "left" for column in columns]
+            if cells
+            else None,
+            headersglobalalign="center",
+            preserve_whitespace=True,
+        )
+        lines = [line.rstrip() for line in drawn.split("\n")]
+    else:
+        lines = [""] * len(cells)
+    return [*lines, row_count(len(cells))] if look.footer else lines
 
 
-def _part(cell: Cell, i: int, width: int, right: bool, look: Look) -> str:
-    """Line `i` of a cell, padded to its column, with the mark of continuation."""
-    text = cell.lines[i] if i < len(cell.lines) else ""
-    pad = " " * (width - get_cwidth(text))
-    mark = "+" if i + 1 < len(cell.lines) else " "
-    if cell.null:
-        text = _styled(text, DIM, look)
-    return f" {pad}{text}{mark}" if right else f" {text}{pad}{mark}"
-
-
-def vertical(columns: Sequence[ResultColumn], cells: list[list[Cell]], look: Look) -> Iterator[str]:
+def vertical(columns: Sequence[ResultColumn], cells: list[list[str]], look: Look) -> Iterator[str]:
     """The lines of a table with one line per column, each row under its number."""
     bar, dash, cross = look.lines
     heads = [visible(column.name) for column in columns]
     left = max((get_cwidth(head) for head in heads), default=0)
-    body = max((cell.width for row in cells for cell in row), default=0)
+    body = max((get_cwidth(bare(line)) for row in cells for cell in row for line in cell.split("\n")), default=0)
     for number, row in enumerate(cells, 1):
         title = f"{dash}[ RECORD {number} ]"
         rule = title.ljust(left + 1, dash) + (cross if len(title) <= left + 1 else dash)
         yield rule.ljust(left + body + 3, dash)
         for head, cell in zip(heads, row, strict=True):
-            label = head + " " * (left - get_cwidth(head))
-            for i, line in enumerate(cell.lines):
-                shown = _styled(line, DIM, look) if cell.null else line
-                mark = "+" if i + 1 < len(cell.lines) else ""
-                yield f"{_styled(label, BOLD, look) if i == 0 else ' ' * left} {bar} {shown}{mark}".rstrip()
+            label = look.styled(head, BOLD) + " " * (left - get_cwidth(head))
+            for i, line in enumerate(cell.split("\n")):
+                yield f"{label if i == 0 else ' ' * left} {bar} {line}".rstrip()
     if look.footer:
         yield row_count(len(cells))
-
-
-def _centred(text: str, width: int) -> str:
-    space = width - get_cwidth(text)
-    return " " * (space // 2) + text + " " * (space - space // 2)
-
-
-def _styled(text: str, style: str, look: Look) -> str:
-    return f"{style}{text}{PLAIN}" if look.colour else text

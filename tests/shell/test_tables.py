@@ -59,7 +59,7 @@ def test_expanded_auto_only_when_too_wide():
 
 def test_cells_of_several_lines_continue_with_a_plus():
     assert text(columns(("sql", "text"), ("n", "integer")), [("a\nbcd", 1)]) == (
-        " sql | n\n-----+---\n a  +| 1\n bcd |\n(1 row)"
+        " sql  | n\n------+---\n a  + | 1\n bcd  |\n(1 row)"
     )
 
 
