@@ -252,7 +252,11 @@ class StreamCompiler:
             if plan.kind == "left":
                 nulls = f"{self._nulls(plan.right)}[0]"
                 return [*left, f"for {pattern} in ({found.removesuffix(')')}, {nulls}),)"]
-            return [*left, f"for {pattern} in ({found},)", f"if {pattern} is not None", *conditions]
+            if "," not in pattern:
+                return [*left, f"for {pattern} in ({found},)", f"if {pattern} is not None", *conditions]
+            match = self.module.name("match")
+            loops = [f"for {match} in ({found},)", f"if {match} is not None", f"for {pattern} in ({match},)"]
+            return [*left, *loops, *conditions]
         if plan.kind == "inner":
             return [*left, f"for {pattern} in {found}", *conditions]
         if plan.left_keys and not conditions:
@@ -297,9 +301,9 @@ class StreamCompiler:
                 found = self.module.name("rows_right")
                 place.add(f"{found} = [{_tuple(pattern)} {self.joined(clauses)}]")
         elif _matches_one(plan):
-            table = self.module.name("hash_" + pattern)
+            table = self.module.name("hash_" + pattern.split(",")[0])
             key = self._key(plan.right_keys, compiler)
-            place.add(f"{table} = {{{key}: {pattern} {self.joined(clauses)}}}")
+            place.add(f"{table} = {{{key}: {_tuple(pattern)} {self.joined(clauses)}}}")
             wanted = self._key(plan.left_keys, self.expressions(frame))
             found = f"{table}.get({self.iterable(wanted, plan.left_keys, frame)})"
         else:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from exdbsql.engine.query.expressions import Column, Compare, Expr
-from exdbsql.engine.query.plan import Join, Plan, Scan, provided_rels, used_rels
+from exdbsql.engine.query.plan import Filter, Join, Plan, Scan, provided_rels, used_rels
 from exdbsql.engine.query.rules.common import Statistics, map_plans
+from exdbsql.engine.query.rules.estimates import covers_unique_key
 from exdbsql.schema.types import BOOLEAN
 
 
@@ -54,12 +55,24 @@ def split_equality(condition: Expr, left: frozenset[int], right: frozenset[int])
 
 
 def _is_unique(join: Join, statistics: Statistics) -> bool:
-    """Whether the keys of the right side, a table, hold a unique key of it without NULLs."""
-    scan = join.right
-    if not isinstance(scan, Scan) or not join.right_keys:
-        return False
-    names = {k.name for k in join.right_keys if isinstance(k, Column) and k.rel == scan.rel and not k.nullable}
-    return any(set(key.columns) <= names for key in statistics.table(scan.table).unique_keys)
+    """Whether no two rows of the right side have the same keys."""
+    keys = [k for k in join.right_keys if isinstance(k, Column) and not k.nullable]
+    return bool(keys) and _is_determined(join.right, keys, statistics)
+
+
+def _is_determined(plan: Plan, columns: list[Column], statistics: Statistics) -> bool:
+    """Whether no two rows of a stream agree in some columns, which are never NULL.
+
+    A join that finds one partner at most for each row of its left side gives no row of that twice.
+    """
+    match plan:
+        case Scan():
+            return covers_unique_key(plan, columns, statistics)
+        case Filter():
+            return _is_determined(plan.child, columns, statistics)
+        case Join(kind="inner" | "left") if _is_determined(plan.left, columns, statistics):
+            return plan.right_unique or _is_determined(plan.right, columns, statistics)
+    return False
 
 
 def keys_as_conditions(join: Join) -> list[Expr]:
