@@ -3,7 +3,9 @@
 Each is a small state that only log entries change, in log order, so that it is the same on every node (R2):
 
 barrier
-    A node is inside from its entry on; when every member of the list is inside, all are let out.
+    A node is inside from its entry on; when every member of the list is inside, all are let out. Several of its threads may
+    be. One that gives up writes that down too, and what comes first in the log counts: either all have met, or it was
+    never there. Whoever is taken off the list, or has started again since, is inside no more.
 stop
     A node has asked from its entry on. Who is active only the leader sees: when all nodes that it is connected to have
     asked, it appends "done", and that entry ends the cluster for everybody.
@@ -18,7 +20,21 @@ import msgpack
 from exdbsql.cluster.core.messages import MEETING, Entry
 
 KEPT_VERDICTS = 10_000
-BARRIER, STOP, STOP_DONE = "barrier", "stop", "stop done"
+BARRIER, BARRIER_EXIT, STOP, STOP_DONE = "barrier", "barrier exit", "stop", "stop done"
+
+Call = tuple[int, int, int]
+"""(node, incarnation, number) of a proposal that somebody waits for."""
+
+
+def exit_of(number: int) -> bytes:
+    """What a node proposes that gives up its barrier of this number."""
+    return bytes(msgpack.packb([BARRIER_EXIT, number]))
+
+
+def left_by(data: bytes) -> int:
+    """The number of the barrier that this MEETING gives up; 0 where it is no such thing."""
+    value = msgpack.unpackb(data)
+    return value[1] if isinstance(value, list) else 0
 
 
 def is_sound(kind: int, data: bytes) -> bool:
@@ -28,6 +44,8 @@ def is_sound(kind: int, data: bytes) -> bool:
         value = msgpack.unpackb(data)
     except Exception:  # noqa: BLE001  msgpack raises several kinds
         return False
+    if kind == MEETING and isinstance(value, list):
+        return [type(v) for v in value] == [str, int] and value[0] == BARRIER_EXIT and value[1] > 0
     if kind == MEETING:
         return value in (BARRIER, STOP, STOP_DONE)
     return isinstance(value, list) and [type(v) for v in value] == [str, bool]
@@ -37,17 +55,19 @@ class Agreements:
     """The state of all of them, as the applied log gives it."""
 
     def __init__(self) -> None:
-        self.inside: dict[int, tuple[int, int]] = {}
-        """Node -> (incarnation, number) of its barrier entry."""
+        self.inside: dict[int, tuple[int, list[int]]] = {}
+        """Node -> (incarnation, numbers) of its barrier entries."""
         self.asked_to_stop: dict[int, tuple[int, int]] = {}
         self.stopped = False
         self.verdicts: dict[str, bool] = {}
 
-    def enter(self, entry: Entry, members: frozenset[int]) -> list[tuple[int, int, int]]:
-        """A MEETING entry. Returns (node, incarnation, number) of those that need wait no longer."""
+    def enter(self, entry: Entry, members: frozenset[int]) -> list[Call]:
+        """A MEETING entry that is no exit. Returns those that need wait no longer."""
         what = msgpack.unpackb(entry.data)
         if what == BARRIER:
-            self.inside[entry.node_id] = (entry.incarnation, entry.number)
+            incarnation, numbers = self.inside.get(entry.node_id, (entry.incarnation, []))
+            earlier = numbers if incarnation == entry.incarnation else []
+            self.inside[entry.node_id] = (entry.incarnation, [*earlier, entry.number])
             return self.release(members)
         if what == STOP:
             self.asked_to_stop[entry.node_id] = (entry.incarnation, entry.number)
@@ -55,13 +75,44 @@ class Agreements:
         self.stopped = True
         return [(i, *entered) for i, entered in sorted(self.asked_to_stop.items())]
 
-    def release(self, members: frozenset[int]) -> list[tuple[int, int, int]]:
+    def exit(self, entry: Entry) -> bool:
+        """A barrier is given up. Whether its node was inside until now."""
+        incarnation, numbers = self.inside.get(entry.node_id, (0, []))
+        number = left_by(entry.data)
+        if incarnation != entry.incarnation or number not in numbers:
+            return False
+        self._keep(entry.node_id, incarnation, [n for n in numbers if n != number])
+        return True
+
+    def started_again(self, node_id: int, incarnation: int) -> None:
+        """A node has come back without memory: nobody there waits in a barrier any more."""
+        if node_id in self.inside and self.inside[node_id][0] != incarnation:
+            del self.inside[node_id]
+
+    def _keep(self, node_id: int, incarnation: int, numbers: list[int]) -> None:
+        if numbers:
+            self.inside[node_id] = (incarnation, numbers)
+        else:
+            del self.inside[node_id]
+
+    def listed(self, members: frozenset[int]) -> list[Call]:
+        """The member list is this now: who is off is inside no more. Returns those that need wait no longer."""
+        self.inside = {i: entered for i, entered in self.inside.items() if i in members}
+        return self.release(members)
+
+    def release(self, members: frozenset[int]) -> list[Call]:
         """Whom to let out of the barrier, by the member list of now."""
         if not self.inside or not members <= self.inside.keys():
             return []
-        released = [(i, *entered) for i, entered in sorted(self.inside.items())]
+        released = [(i, incarnation, n) for i, (incarnation, numbers) in sorted(self.inside.items()) for n in numbers]
         self.inside.clear()
         return released
+
+    def waiting(self, node_id: int) -> set[tuple[int, int]]:
+        """(incarnation, number) of what this node has entered, and is not over."""
+        incarnation, numbers = self.inside.get(node_id, (0, []))
+        asked = self.asked_to_stop.get(node_id)
+        return {(incarnation, n) for n in numbers} | ({asked} if asked is not None else set())
 
     def judge(self, entry: Entry) -> tuple[str, bool, bool]:
         """A VERDICT entry. Returns (operation, the verdict that counts, whether this entry brought it)."""
@@ -76,7 +127,7 @@ class Agreements:
     def to_wire(self) -> list[Any]:
         """For a snapshot."""
         return [
-            [[i, *e] for i, e in sorted(self.inside.items())],
+            [[i, incarnation, numbers] for i, (incarnation, numbers) in sorted(self.inside.items())],
             [[i, *e] for i, e in sorted(self.asked_to_stop.items())],
             self.stopped,
             [[operation, commit] for operation, commit in self.verdicts.items()],
@@ -86,7 +137,7 @@ class Agreements:
     def from_wire(cls, wire: list[Any]) -> "Agreements":
         """From a snapshot."""
         made = cls()
-        made.inside = {i: (inc, number) for i, inc, number in wire[0]}
+        made.inside = {i: (inc, list(numbers)) for i, inc, numbers in wire[0]}
         made.asked_to_stop = {i: (inc, number) for i, inc, number in wire[1]}
         made.stopped = wire[2]
         made.verdicts = dict(wire[3])

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from exdbsql.cluster.attachment import Attachment, refuse_another_cluster
+from exdbsql.cluster.barrier import BarrierCall
 from exdbsql.cluster.core.quorum import Member
 from exdbsql.cluster.handoff import Request, Submission
 from exdbsql.cluster.information import ClusterInfo, ClusterState, ExchangeReport, MemberInfo, NodeInfo, QuorumReport
@@ -26,7 +27,7 @@ from exdbsql.cluster.machine import CountedMachine
 from exdbsql.cluster.marker import MarkerFile
 from exdbsql.cluster.parameters import ClusterParams, ClusterWindow, ModeMask, wrong
 from exdbsql.cluster.replica import ReplicaStatus
-from exdbsql.cluster.runtime import Runtime
+from exdbsql.cluster.runtime import GRACE_S, Runtime
 from exdbsql.cluster.sockets import Sockets
 from exdbsql.cluster.state_machine import ExchangeStore, Origin, StateMachine
 from exdbsql.cluster.views import members_of, no_quorum_error, read_transaction_id, report_of, state_of
@@ -229,18 +230,35 @@ class ClusterNode:
     def barrier(self, timeout: float | None = None) -> None:
         """Return after all nodes have entered.
 
-        A node whose wait was over stays inside: the others may meet without it, and its next call may then be the first
-        of the meeting after that. So a barrier that failed on one node is best given up by all.
+        A call that fails was not there: the log says whether all had met before it gave up (then it returns like the
+        others') or not (then they go on waiting for this node's next call). Where the log cannot say so within a moment,
+        because there is no quorum, the node leaves as soon as there is one again; until then it may still be counted.
 
         Raises:
             ClusterError: not all within `timeout` seconds.
             NoQuorumError: the quorum was lost.
         """
-        self._propose("barrier()", self._runtime.replica.submit_barrier, timeout)
+        stay = BarrierCall(self._runtime)
+        try:
+            self._ask("barrier()", stay.enter, timeout)
+        except BaseException:  # an interrupt too
+            if not self._leave(stay):
+                raise
+
+    def _leave(self, stay: BarrierCall) -> bool:
+        """Give up a barrier. Whether all had met before; False also where that is not known within a moment."""
+        if self._listener.is_current_thread:
+            return False
+        request = Request(stay.leave)
+        self._listener.put(request)
+        return request.wait(GRACE_S) and request.result is True
 
     def _propose(self, call: str, propose: Callable[[], int], timeout: float | None) -> None:
         runtime = self._runtime
-        result = self._listener.call(call, lambda request: runtime.ask(propose, request.settle), timeout)
+        self._ask(call, lambda request: runtime.ask(propose, request.settle), timeout)
+
+    def _ask(self, call: str, action: Callable[[Request], None], timeout: float | None) -> None:
+        result = self._listener.call(call, action, timeout)
         if isinstance(result, CommitOutcomeUnknownError):
             raise NoQuorumError(f"{call} was given up: the quorum was lost, or the node stopped")
         if isinstance(result, Error):

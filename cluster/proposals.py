@@ -81,6 +81,10 @@ class Proposals:
             if settle is not None:
                 settle(result)
 
+    def forget(self, number: int) -> bool:
+        """Nobody waits for this any longer, and it stays proposed. Whether somebody did."""
+        return self._waiting.pop(number, None) is not None
+
     def give_up(self, submission: Submission, why: str) -> None:
         """A caller no longer waits."""
         if submission.done:

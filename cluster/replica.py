@@ -18,13 +18,14 @@ from dataclasses import dataclass
 
 import msgpack
 
-from exdbsql.cluster.agreements import BARRIER, STOP, STOP_DONE, Agreements, is_sound
+from exdbsql.cluster.agreements import BARRIER, STOP, STOP_DONE, Agreements, exit_of, is_sound, left_by
 from exdbsql.cluster.core.core import Core
 from exdbsql.cluster.core.messages import (
     COMMAND,
     CONFIG,
     MEETING,
     READ_MARK,
+    RECOVERY,
     VERDICT,
     Entry,
     Join,
@@ -44,6 +45,8 @@ from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import ClusterStoppedError, CommitOutcomeUnknownError, OperationalError
 
 __all__ = ["QuorumCount", "Replica", "ReplicaConfig", "ReplicaStatus"]
+
+_ENTER = msgpack.packb(BARRIER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +189,12 @@ class Replica:
 
     def submit_barrier(self) -> int:
         """Outcome None when every member of the list has entered its own barrier."""
-        return self._submit(MEETING, msgpack.packb(BARRIER))
+        return self._submit(MEETING, _ENTER)
+
+    def submit_barrier_exit(self, number: int) -> int:
+        """Give up the barrier of this number. Outcome: whether all had met before that; else this node was never there.
+        It is proposed until it is settled, whoever waits: a node that is gone must not count as inside."""
+        return self._submit(MEETING, exit_of(number))
 
     def submit_stop(self) -> int:
         """Outcome None when every active node has asked to stop; the event Stopped follows when all have heard."""
@@ -216,7 +224,14 @@ class Replica:
     def withdraw(self, number: int) -> bool:
         """Give up waiting. True: it never left this node, and surely was not and never will be carried out.
         False: unknown (or settled already); no outcome will be reported, ask `transaction_status` later."""
-        return self._outbox.withdraw(number)
+        kind, data = self._outbox.unsettled.get(number, (COMMAND, b""))
+        if kind == MEETING and left_by(data):
+            return False
+        never_left = self._outbox.withdraw(number)
+        if not never_left and kind == MEETING and data == _ENTER and self.core.phase not in ENDED:
+            self._dirty = True
+            self._outbox.add(MEETING, exit_of(number))
+        return never_left
 
     def transaction_status(self, origin: Origin) -> str:
         """ "committed", "void" (applied with an error), or "unknown" (not seen yet, or too long ago)."""
@@ -388,7 +403,9 @@ class Replica:
             if entry.kind == COMMAND:
                 self._apply_command(index, entry)
             elif entry.kind == CONFIG:
-                self._let_out(self._agreements.release(self._members_at(index)))
+                self._let_out(self._agreements.listed(self._members_at(index)))
+            elif entry.kind == RECOVERY:
+                self._agreements.started_again(entry.node_id, entry.incarnation)
             elif entry.number:
                 self._apply_own(index, entry)
             core.applied = index
@@ -407,6 +424,8 @@ class Replica:
 
     def _apply_own(self, index: int, entry: Entry) -> None:
         """An entry of the cluster's own that some node waits for."""
+        number = left_by(entry.data) if entry.kind == MEETING else 0
+        entered = number and self._duplicates.settled(Origin(entry.node_id, entry.incarnation, number))
         if not self._duplicates.admit(entry):
             return
         if entry.kind == VERDICT:
@@ -414,12 +433,21 @@ class Replica:
             if first:
                 self.core.events.append(VerdictReached(operation, commit))
             self._settle(entry.node_id, entry.incarnation, entry.number, commit)
+        elif number:
+            self._exit(entry, number, bool(entered))
         elif entry.kind == MEETING:
             self._let_out(self._agreements.enter(entry, self._members_at(index)))
             if self._agreements.stopped and self._stop_index is None:
                 self._stop_index = index
         else:
             self._settle(entry.node_id, entry.incarnation, entry.number, None)
+
+    def _exit(self, entry: Entry, number: int, entered: bool) -> None:
+        """A barrier is given up; if its own entry has not come by now, it comes too late."""
+        self._duplicates.admit(entry._replace(number=number, low=0))
+        met = entered and not self._agreements.exit(entry)
+        self._settle(entry.node_id, entry.incarnation, number, None)
+        self._settle(entry.node_id, entry.incarnation, entry.number, met)
 
     def _members_at(self, index: int) -> frozenset[int]:
         configurations = [c for c in self.core.configurations if c.log_index <= index]
@@ -494,7 +522,7 @@ class Replica:
     def _settle_by_snapshot(self) -> None:
         """Proposals of this node that the snapshot covers: applied elsewhere, not here."""
         id_, incarnation = self.config.node_id, self.config.incarnation
-        waiting = {self._agreements.inside.get(id_), self._agreements.asked_to_stop.get(id_)}
+        waiting = self._agreements.waiting(id_)
         for number, (kind, _) in list(self._outbox.unsettled.items()):
             origin = Origin(id_, incarnation, number)
             if not self._duplicates.settled(origin) or (incarnation, number) in waiting:

@@ -185,8 +185,39 @@ def test_a_barrier_lets_nobody_out_before_all_are_in(tmp_path: Path) -> None:
 
         assert made.everywhere(meet) == [None, None, None]
         assert not missing
+
+
+def test_a_barrier_that_was_given_up_was_never_entered(tmp_path: Path) -> None:
+    """The others wait for the node's next call, and do not meet without it."""
+    with cluster(tmp_path) as made:
         with pytest.raises(ClusterError, match="barrier"):
             made.nodes[0].node.barrier(0.05)
+        others = threading.Thread(target=made.nodes[1].node.barrier, args=(DEADLINE_S,))
+        others.start()
+        with pytest.raises(ClusterError, match="barrier"):
+            made.nodes[2].node.barrier(0.3)
+        assert made.everywhere(lambda hosted: hosted.node is made.nodes[1].node or hosted.node.barrier(DEADLINE_S)) == [
+            None,
+            True,
+            None,
+        ]
+        others.join(DEADLINE_S)
+        assert not others.is_alive()
+
+
+def test_several_threads_of_a_node_may_wait_in_a_barrier(tmp_path: Path) -> None:
+    with cluster(tmp_path, (1, 1)) as made:
+        threads = [
+            threading.Thread(target=made.nodes[0].node.barrier, args=(DEADLINE_S,), daemon=True) for _ in range(3)
+        ]
+        for thread in threads:
+            thread.start()
+        inside = made.nodes[1].node._runtime.replica._agreements.inside
+        eventually(lambda: len(inside.get(0, (0, []))[1]) == 3, "all inside")
+        made.nodes[1].node.barrier(DEADLINE_S)
+        for thread in threads:
+            thread.join(DEADLINE_S)
+            assert not thread.is_alive()
 
 
 def test_notifications_come_and_may_only_look(tmp_path: Path) -> None:

@@ -135,6 +135,58 @@ def test_nobody_leaves_the_barrier_before_all_have_entered() -> None:
         assert settled(cluster, node_id, number) is None
 
 
+def test_a_barrier_that_is_given_up_was_never_entered() -> None:
+    cluster = cluster_of(1, 1, 1)
+    a, b, c = (cluster.nodes[i] for i in range(3))
+    given_up = a.submit_barrier()
+    cluster.run(for_ms=300)
+    assert settled(cluster, 0, a.submit_barrier_exit(given_up)) is False
+    waiting = [(1, b.submit_barrier()), (2, c.submit_barrier())]
+    cluster.run(for_ms=300)
+    assert all(number not in cluster.outcomes[i] for i, number in waiting)
+    waiting.append((0, a.submit_barrier()))
+    assert [settled(cluster, i, number) for i, number in waiting] == [None] * 3
+    assert settled(cluster, 0, a.submit_barrier_exit(waiting[-1][1])) is True
+
+
+def test_a_barrier_withdrawn_without_a_quorum_is_left_once_there_is_one() -> None:
+    cluster = cluster_of(1, 1, 1)
+    a = cluster.nodes[0]
+    entered = a.submit_barrier()
+    cluster.run(for_ms=300)
+    cluster.part(0, 1)
+    cluster.part(0, 2)
+    assert not a.withdraw(entered)
+    cluster.run(for_ms=2000)
+    cluster.cut.clear()
+    for other in (1, 2):
+        cluster._connect(0, other)
+    cluster.run(lambda: not any(r._agreements.inside for r in cluster.nodes.values()))
+
+
+def test_an_exit_from_a_barrier_may_overtake_its_entry() -> None:
+    cluster = cluster_of(1)
+    replica = cluster.nodes[0]
+    entered = replica.submit_barrier()
+    kind, data = replica._outbox.unsettled.pop(entered)
+    assert settled(cluster, 0, replica.submit_barrier_exit(entered)) is False
+    replica._append(0, replica.config.incarnation, [Proposal(kind, entered, 0, data)])
+    cluster.run(for_ms=100)
+    assert not replica._agreements.inside
+
+
+def test_a_node_that_started_again_is_not_in_the_barrier() -> None:
+    cluster = cluster_of(1, 1, 1)
+    cluster.nodes[0].submit_barrier()
+    cluster.run(for_ms=300)
+    cluster.crash(0)
+    cluster.start(0, members(1, 1, 1))
+    cluster.run(cluster.all_ready)
+    waiting = [(i, cluster.nodes[i].submit_barrier()) for i in (1, 2)]
+    cluster.run(for_ms=300)
+    assert all(number not in cluster.outcomes[i] for i, number in waiting)
+
+
 def test_the_common_stop_waits_for_all_active_nodes_and_removes_the_markers() -> None:
     cluster = cluster_of(1, 1, 1, 0)
     cluster.crash(3)

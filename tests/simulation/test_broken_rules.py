@@ -22,6 +22,8 @@ from exdbsim.world import Breaker
         (broken.commits_what_one_holds, "committed"),
         (broken.recovered_at_once, ""),
         (broken.founds_without_the_others, ""),
+        (broken.stays_in_the_barrier, "never there"),
+        (broken.keeps_dead_lives_in_the_barrier, "had recovered"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

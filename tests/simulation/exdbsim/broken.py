@@ -1,11 +1,21 @@
 """Rules broken on purpose, one at a time: what the simulator must find."""
 
+import copy
 import dataclasses
 from collections.abc import Callable, Collection
 from typing import Any
 
 from exdbsql.cluster.core.ballot import Ballot, Vote
-from exdbsql.cluster.core.messages import Answer, Append, Confirmation, ConfirmRequest, Found, Message, SnapshotChunk
+from exdbsql.cluster.core.messages import (
+    Answer,
+    Append,
+    Confirmation,
+    ConfirmRequest,
+    Entry,
+    Found,
+    Message,
+    SnapshotChunk,
+)
 from exdbsql.cluster.core.messages import Vote as VoteMessage
 from exdbsql.cluster.core.phases import ASKING, LEADER, NORMAL, RECOVERING
 from exdbsql.cluster.core.progress import Progress
@@ -346,6 +356,23 @@ def founds_without_the_others(replica: Replica) -> None:
 
 
 # ---- mistakes that this core once made ----
+
+
+def stays_in_the_barrier(replica: Replica) -> None:
+    """A node that gives up its barrier is told so, and counts as inside for the others."""
+    agreements_of = replica._exit
+
+    def patched(entry: Entry, number: int, entered: bool) -> None:
+        inside = copy.deepcopy(replica._agreements.inside)
+        agreements_of(entry, number, entered)
+        replica._agreements.inside = inside
+
+    replica._exit = patched  # type: ignore[method-assign]
+
+
+def keeps_dead_lives_in_the_barrier(replica: Replica) -> None:
+    """A node that has started again still counts as inside by what its earlier life entered."""
+    replica._agreements.started_again = lambda node_id, incarnation: None  # type: ignore[method-assign]
 
 
 def takes_any_snapshot(replica: Replica) -> None:

@@ -63,6 +63,8 @@ class SimNode:
         self.incarnation = 0
         self.waiting: dict[int, int] = {}
         """Number -> time of submission, for what this incarnation waits for."""
+        self.in_barrier: list[tuple[int, int, int]] = []
+        """Calls of this incarnation that are in a barrier."""
         self.unseen: list[Callable[[], None]] = []
         """Checks of what the turn under way has done."""
         self._make_machine = machine
@@ -72,6 +74,7 @@ class SimNode:
         self.incarnation = incarnation
         self.machine = self._make_machine(self.id)
         self.waiting = {}
+        self.in_barrier = []
         if self.marker is None:
             self.disk.wipe()
         config = ReplicaConfig(

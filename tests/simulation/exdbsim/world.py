@@ -17,6 +17,7 @@ from random import Random
 from exdbsim.checks import Checks, Violation
 from exdbsim.faults import Faults
 from exdbsim.machine import Machine, Model
+from exdbsim.meetings import Meetings
 from exdbsim.node import SimNode
 from exdbsql.cluster.core import describe
 from exdbsql.cluster.core.messages import Message
@@ -76,6 +77,9 @@ class World:
         self.linked: dict[tuple[int, int], int] = {}
         self.faults = True
         self.mischief = Faults(self)
+        self.meetings = Meetings(self)
+        self.sociable = rng.random() < 0.3
+        """Nodes enter barriers."""
         listed = " ".join(f"{n.id}={n.rank}{' (disk)' if n.durable else ''}" for n in self.nodes)
         self.say(f"seed {seed} {'gentle' if self.gentle else 'wild'} ranks {listed}")
 
@@ -202,6 +206,7 @@ class World:
         self.say(f"{node.id} starts, marker {node.marker is not None}, {'disk' if node.durable else 'no disk'}")
         node.start(self.rng.getrandbits(64) | 1, self.rng.getrandbits(32), **TIMING)
         self.checks.watch(node)
+        self.meetings.watch(node)
         if self.breaker is not None:
             self.breaker(node.replica)
         self.tick(node, node.incarnation)
@@ -262,6 +267,7 @@ class World:
         self.crash(node)
 
     def outcome(self, node: SimNode, number: int, result: object) -> None:
+        self.meetings.outcome(node, number, result)
         if node.waiting.pop(number, None) is not None and not isinstance(result, CommitOutcomeUnknownError):
             origin = Origin(node.id, node.incarnation, number)
             self.checks.outcome(node.replica.core.cluster, origin, not isinstance(result, Exception))
@@ -326,7 +332,9 @@ class World:
             return
         node = self.rng.choice(self.nodes)
         if node.up and node.replica.core.phase not in ENDED and not node.replica.core.membership.leaving:
-            if node.waiting and self.rng.random() < 0.1:
+            if self.sociable and self.rng.random() < 0.3:
+                self.meetings.enter_or_leave(node)
+            elif node.waiting and self.rng.random() < 0.1:
                 number = next(iter(node.waiting))
                 del node.waiting[number]
                 if node.replica.withdraw(number):
