@@ -64,6 +64,8 @@ class MemberInfo:
 
     Attributes:
         state: "active" (connected, or this node itself), "offline", or "unknown" (address not known here).
+        counts: its rank counts in the quorum now. An active node's does not where it came back without memory and too few
+            others remember (R6).
     """
 
     node_id: int
@@ -72,6 +74,7 @@ class MemberInfo:
     state: str
     is_leader: bool = False
     is_self: bool = False
+    counts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,8 @@ class ReplicaStatus:
         leader: the leader's id, this node's own if it leads, or None.
         members: the list in force.
         present: ids of members connected, this node included.
+        without_memory: those of them that do not count, because they came back without memory and nobody leads.
+        forgotten: in words, how the lack of a quorum comes of what nodes have forgotten; else "".
         ready: a member, synchronised, with a leader and a quorum: what wait_ready() waits for.
         waiting_for: while it is not ready: what it waits for, in words, with the nodes named; else "".
     """
@@ -75,6 +77,8 @@ class ReplicaStatus:
     last_index: int
     members: tuple[Member, ...]
     present: frozenset[int]
+    without_memory: frozenset[int]
+    forgotten: str
     present_rank: int
     total_rank: int
     has_quorum: bool
@@ -88,11 +92,14 @@ class QuorumCount:
 
     Attributes:
         present, missing: members by whether this node is connected to them (itself is present).
+        without_memory, forgotten: as in :class:`ReplicaStatus`.
     """
 
     has_quorum: bool
     present: tuple[Member, ...]
     missing: tuple[Member, ...]
+    without_memory: tuple[Member, ...]
+    forgotten: str
     present_rank: int
     total_rank: int
     text: str
@@ -306,6 +313,8 @@ class Replica:
             last_index=core.log.last_index,
             members=core.configuration.members,
             present=frozenset({core.id, *core.present}) & core.configuration.ids(),
+            without_memory=frozenset(m.node_id for m in count.without_memory),
+            forgotten=count.forgotten,
             present_rank=count.present_rank,
             total_rank=count.total_rank,
             has_quorum=count.has_quorum,
@@ -334,11 +343,13 @@ class Replica:
     def quorum_report(self) -> QuorumCount:
         """The arithmetic of this moment."""
         core = self.core
-        here = {core.id, *core.present}
+        here, counting = {core.id, *core.present}, core.counting()
         members = core.configuration.members
         present = tuple(m for m in members if m.node_id in here)
         missing = tuple(m for m in members if m.node_id not in here)
-        present_rank, total_rank = sum(m.rank for m in present), sum(m.rank for m in members)
+        without_memory = tuple(m for m in present if m.node_id not in counting)
+        present_rank = sum(m.rank for m in members if m.node_id in counting)
+        total_rank = sum(m.rank for m in members)
         has = core.has_quorum()
         if core.phase not in IN_CLUSTER:
             text = f"this node is {core.phase}: it is not in a running cluster"
@@ -347,8 +358,23 @@ class Replica:
         else:
             text = f"ranks present {present_rank} of {total_rank}, more than {total_rank / 2:g} needed"
         if missing:
-            text += "; missing: " + ", ".join(f"node {m.node_id} (rank {m.rank})" for m in missing)
-        return QuorumCount(has, present, missing, present_rank, total_rank, text)
+            text += f"; missing: {_named(missing)}"
+        forgotten = "" if has else self._forgotten(without_memory, 2 * present_rank > total_rank)
+        if forgotten:
+            text += f"; {forgotten}"
+        return QuorumCount(has, present, missing, without_memory, forgotten, present_rank, total_rank, text)
+
+    def _forgotten(self, without_memory: Sequence[Member], enough_ranks: bool) -> str:
+        """What nodes that came back without memory have to do with the lack of a quorum, in words."""
+        core = self.core
+        if without_memory:
+            return f"without memory, and not counted before enough others remember: {_named(without_memory)}"
+        if not enough_ranks or core.phase not in IN_CLUSTER or core.rule.callback is not None:
+            return ""
+        members = core.configuration.members
+        sound = sum(m.rank for m in members if m.node_id in core.remembering())
+        half = sum(m.rank for m in members) / 2
+        return f"of these ranks {sound} have not forgotten their state, and an election needs {half:g}"
 
     def has_quorum(self) -> bool:
         """Whether this node and those it is connected to are a quorum and it is in a cluster: cheap."""
@@ -547,6 +573,10 @@ class Replica:
                 retryable=True,
             )
         return CommitOutcomeUnknownError("settled while this node lagged, too long ago", transaction_id=name)
+
+
+def _named(members: Sequence[Member]) -> str:
+    return ", ".join(f"node {m.node_id} (rank {m.rank})" for m in members)
 
 
 def _chain(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ def members_of(status: ReplicaStatus) -> list[MemberInfo]:
             state="active" if member.node_id in status.present else "offline" if member.addr else "unknown",
             is_leader=member.node_id == status.leader,
             is_self=member.node_id == status.node_id,
+            counts=member.node_id in status.present - status.without_memory,
         )
         for member in sorted(status.members)
     ]
@@ -81,6 +82,8 @@ def sum_in_words(status: ReplicaStatus) -> str:
         return f"no quorum: this node is in no cluster yet; it waits for {status.waiting_for or 'attach()'}"
     verdict = "quorum" if status.has_quorum else "no quorum"
     sentence = f"{verdict}: ranks present {status.present_rank} of {status.total_rank}, more than half is needed"
+    if status.forgotten:
+        sentence += f"; {status.forgotten}"
     lacks_only_ranks = status.phase in IN_CLUSTER and not status.has_quorum  # then the sum has said it all
     if status.waiting_for and not lacks_only_ranks:
         return f"{sentence}; this node waits for {status.waiting_for}"

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from exdbsql.cluster.information import ExchangeReport, QuorumReport
+from exdbsql.cluster.information import ExchangeReport, MemberInfo, QuorumReport
 from exdbsql.control import Show
 from exdbsql.result import Answer, ColumnInfo, Row, Shape
 from exdbsql.schema import sqlstate as states
@@ -182,10 +182,14 @@ def _quorum(session: "Session") -> Answer:
     """One row for each node, then the sum and what follows from it."""
     report: QuorumReport = session.cluster.quorum_report()
     rows: list[Row] = [
-        (str(m.node_id), m.addr, m.qrank, m.qrank if m.state == "active" else 0, m.state) for m in report.members
+        (str(m.node_id), m.addr, m.qrank, m.qrank if m.counts else 0, _state_of(m)) for m in report.members
     ]
     rows.append(("sum", "", report.total_rank, report.present_rank, report.reason))
     return _answer(_QUORUM, rows)
+
+
+def _state_of(member: MemberInfo) -> str:
+    return member.state if member.counts or member.state != "active" else "active, without memory"
 
 
 def _cluster(session: "Session") -> Answer:

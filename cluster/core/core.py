@@ -48,6 +48,7 @@ from exdbsql.cluster.core.phases import (
     NORMAL,
     RECOVERING,
     STOPPED,
+    VOTING,
     WAITING,
 )
 from exdbsql.cluster.core.quorum import EMPTY, Configuration, Member, QuorumRule
@@ -122,6 +123,7 @@ class Core:
         self.known: dict[int, Member] = {m.node_id: m for m in config.members}
         self.known[self.id] = self.me
         self.present: dict[int, int] = {}
+        self.leaderless_since = 0
 
         self.out: list[tuple[int, Message]] = []
         self.events: list[Event] = []
@@ -207,6 +209,8 @@ class Core:
         self.founding.tick()
         self.recovery.tick()
         self.membership.tick()
+        if self.leader is None:
+            self.refresh_presence()
         if self.role == LEADER:
             self.leading.tick()
         elif self.phase in IN_CLUSTER and self.now >= self.deadline:
@@ -325,6 +329,7 @@ class Core:
     def set_leader(self, leader: int | None) -> None:
         if leader != self.leader:
             self.leader = leader
+            self.leaderless_since = self.now
             self.events.append(LeaderChanged(leader, self.term))
 
     def reset_deadline(self) -> None:
@@ -504,8 +509,28 @@ class Core:
             self.events.append(QuorumChanged(has))
 
     def has_quorum(self) -> bool:
-        """In a cluster, and connected (itself included) to nodes that are a quorum."""
-        return self.phase in IN_CLUSTER and self.rule.is_quorum(self.configuration, {self.id, *self.present})
+        """In a cluster, and connected (itself included) to nodes that are a quorum, and could elect a leader if there is none
+        for some time."""
+        if self.phase not in IN_CLUSTER or not self.rule.is_quorum(self.configuration, self.counting()):
+            return False
+        return not self._is_leaderless() or self.rule.is_half(self.configuration, self.remembering())
+
+    def counting(self) -> set[int]:
+        """Nodes that are there and count, this one among them. Those that came back without memory do not where nobody has
+        led for a while: they have a vote again only when enough others tell them of terms (R6 a)."""
+        if not self._is_leaderless():
+            return {self.id, *self.present}
+        told = self.founding.told
+        return {self.id, *(i for i in self.present if i not in told or told[i] in VOTING)}
+
+    def remembering(self) -> set[int]:
+        """Of these, the ones that do not recover: without half of them there is no election (R6 b)."""
+        phases = self.founding.told | {self.id: self.phase}
+        return {i for i in self.counting() if phases.get(i) != RECOVERING}
+
+    def _is_leaderless(self) -> bool:
+        """Long enough for an election, and for the others to say what they are."""
+        return self.leader is None and self.now >= self.leaderless_since + 2 * self.config.election_ms
 
     def take_save(self) -> Save | None:
         """For durable nodes: what is not saved yet. A node that still recovers leaves nothing on its disk: after a crash it

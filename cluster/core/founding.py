@@ -48,6 +48,8 @@ class Founding:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.facts: dict[int, Fact] = {}
+        self.told: dict[int, str] = {}
+        """What connected nodes last said of themselves: their phase, "waiting" where they are of another cluster."""
         self.round = 0
         self.agreed: set[int] = set()
         self.founder: int | None = None
@@ -68,15 +70,17 @@ class Founding:
     def forget(self, node_id: int) -> None:
         """The connection is gone: what was told may be true no more."""
         self.facts.pop(node_id, None)
+        self.told.pop(node_id, None)
 
     def tick(self) -> None:
         c = self.core
-        lost = c.phase == NORMAL and c.leader is None
+        lost = c.phase in IN_CLUSTER and c.leader is None
         if not (lost or c.phase in STATELESS) or c.now < self._retry_at:
             return
         self._retry_at = c.now + c.config.retry_ms
         if lost:
-            # No leader feeds this node: perhaps it was taken off the list, and the one who leads will tell it.
+            # No leader feeds this node: perhaps it was taken off the list, and the one who leads will tell it; perhaps too
+            # few of those who are there remember anything (has_quorum), which the replies tell.
             for node_id in c.present:
                 self._tell(node_id, self.round, False)
             return
@@ -97,6 +101,8 @@ class Founding:
         c = self.core
         if not m.reply:
             self._tell(sender, m.round, True)
+        if sender in c.present:
+            self.told[sender] = m.phase if m.cluster == c.cluster else WAITING
         if c.role == LEADER:
             c.leading.learn_incarnation(sender, m.incarnation)
             if m.phase == NORMAL and m.cluster == c.cluster:

@@ -18,6 +18,7 @@ STOPPED: Final = "stopped"
 
 ENDED: Final = frozenset({LEFT, HALTED, STOPPED})
 IN_CLUSTER: Final = frozenset({RECOVERING, NORMAL})
+VOTING: Final = IN_CLUSTER | {FOUNDED}
 
 FOLLOWER: Final = "follower"
 PRE_CANDIDATE: Final = "pre-candidate"

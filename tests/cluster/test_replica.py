@@ -6,7 +6,7 @@ from replicas import Cluster, cluster_of, members
 
 from exdbsql.cluster.core.messages import MEETING, VERDICT, Proposal, Propose
 from exdbsql.cluster.core.quorum import Member
-from exdbsql.cluster.core.ready import Left, Refused, Stopped, VerdictReached
+from exdbsql.cluster.core.ready import Left, QuorumChanged, Refused, Stopped, VerdictReached
 from exdbsql.cluster.state_machine import Origin
 from exdbsql.schema.errors import ClusterStoppedError, OperationalError
 
@@ -123,6 +123,58 @@ def test_another_clusters_node_is_told_so() -> None:
     cluster.crash(2)
     cluster.start(2, members(1, 1, 1))
     cluster.run(lambda: any(isinstance(e, Refused) and e.reason == "cluster" for e in cluster.events[2]))
+
+
+def test_nodes_that_have_forgotten_everything_are_no_quorum() -> None:
+    """Two of three come back without memory: each node is connected to all, and nobody can lead any more."""
+    cluster = cluster_of(1, 1, 1)
+    for node_id in (1, 2):
+        cluster.crash(node_id)
+    for node_id in (1, 2):
+        cluster.start(node_id, members(1, 1, 1))
+    cluster.run(for_ms=3000)
+    status = cluster.nodes[0].status()
+    assert (status.has_quorum, status.present, status.without_memory) == (False, {0, 1, 2}, {1, 2})
+    assert status.present_rank == 1
+    assert cluster.nodes[0].quorum_report().text == (
+        "ranks present 1 of 3, more than 1.5 needed; without memory, and not counted before enough others remember:"
+        " node 1 (rank 1), node 2 (rank 1)"
+    )
+
+
+def test_recovering_nodes_are_no_quorum_without_half_that_remembers() -> None:
+    """A node has asked and may vote, but nothing ended its recovery before the leader went: nobody can be elected."""
+    cluster = cluster_of(1, 1, 1)
+    leader = cluster.leader()
+    forgetful, other = (i for i in range(3) if i != leader)
+    cluster.crash(forgetful)
+    for replica in cluster.nodes.values():
+        replica.core.leading.accepts = lambda: False  # type: ignore[method-assign]  # no mark ends a recovery
+    cluster.start(forgetful, members(1, 1, 1))
+    cluster.run(lambda: cluster.nodes[forgetful].status().phase == "recovering")
+    assert cluster.nodes[other].has_quorum()
+    cluster.crash(leader)
+    cluster.run(for_ms=3000)
+    for node_id in (other, forgetful):
+        status = cluster.nodes[node_id].status()
+        assert (status.has_quorum, status.without_memory, status.present_rank) == (False, frozenset(), 2)
+        assert status.forgotten == "of these ranks 1 have not forgotten their state, and an election needs 1.5"
+
+
+def test_who_elects_a_leader_soon_does_not_lose_its_quorum() -> None:
+    """One node forgot everything, the leader is gone, the rest elect another: nobody is told that there is no quorum."""
+    cluster = cluster_of(1, 1, 1, 1, 1)
+    cluster.run(cluster.all_ready)
+    leader = cluster.leader()
+    forgetful, *others = [i for i in range(5) if i != leader]
+    cluster.crash(forgetful)
+    cluster.start(forgetful, members(1, 1, 1, 1, 1))
+    cluster.run(cluster.all_ready)
+    for node_id in others:
+        cluster.events[node_id].clear()
+    cluster.crash(leader)
+    cluster.run(cluster.all_ready)
+    assert not any(isinstance(e, QuorumChanged) for i in others for e in cluster.events[i])
 
 
 def test_nobody_leaves_the_barrier_before_all_have_entered() -> None:
