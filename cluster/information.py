@@ -41,6 +41,7 @@ class ClusterState:
         incarnation: the identity of this start of the node (R6).
         phase, role, term, leader: consensus, as in ``ReplicaStatus``.
         last_index, commit, applied: log positions: the newest entry here, the newest committed, the newest applied.
+        change: the change of members that is under way, in words; else "".
     """
 
     state: str
@@ -56,6 +57,7 @@ class ClusterState:
     last_index: int
     commit: int
     applied: int
+    change: str = ""
 
 
 @dataclass(frozen=True, slots=True)

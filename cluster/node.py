@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from exdbsql.cluster import roster
 from exdbsql.cluster.attachment import Attachment, refuse_another_cluster
 from exdbsql.cluster.barrier import BarrierCall
 from exdbsql.cluster.core.quorum import Member
@@ -26,7 +27,7 @@ from exdbsql.cluster.listener import Listener
 from exdbsql.cluster.machine import CountedMachine
 from exdbsql.cluster.marker import MarkerFile
 from exdbsql.cluster.parameters import ClusterParams, ClusterWindow, ModeMask, wrong
-from exdbsql.cluster.replica import ReplicaStatus
+from exdbsql.cluster.replica import Replica, ReplicaStatus
 from exdbsql.cluster.runtime import GRACE_S, Runtime
 from exdbsql.cluster.sockets import Sockets
 from exdbsql.cluster.state_machine import ExchangeStore, Origin, StateMachine
@@ -362,6 +363,47 @@ class ClusterNode:
         if isinstance(result, Error):
             raise result
         return cast(str, result)
+
+    def remove_node(self, node_id: int, timeout: float | None = 10.0) -> None:
+        """An operator's word that a member will not come back: take it off the list. Returns when that is decided.
+
+        Raises:
+            ClusterError: no such member; it is connected; it is this node; not decided within `timeout` seconds.
+            NoQuorumError: there is no quorum to decide it.
+        """
+        self._change_members(
+            "remove_node()", lambda r: roster.remove(r, node_id), lambda r: roster.is_off(r, node_id), timeout
+        )
+
+    def set_rank(self, node_id: int, rank: int, timeout: float | None = 10.0) -> None:
+        """Give a member another rank, for all to count by. Returns when that is decided.
+
+        Raises:
+            InvalidParameterError: the rank is out of range.
+            ClusterError: no such member; there would be no quorum with it; not decided within `timeout` seconds.
+            NoQuorumError: there is no quorum to decide it.
+        """
+        self._change_members(
+            "set_rank()",
+            lambda r: roster.change_rank(r, node_id, rank),
+            lambda r: roster.has_rank(r, node_id, rank),
+            timeout,
+        )
+
+    def _change_members(
+        self, call: str, propose: Callable[[Replica], None], done: Callable[[Replica], bool], timeout: float | None
+    ) -> None:
+        runtime = self._runtime
+
+        def begin(request: Request) -> None:
+            try:
+                propose(runtime.replica)
+            except Error as error:
+                request.settle(error)
+            else:
+                runtime.settle_when(lambda: done(runtime.replica), request)
+
+        self._ask(call, begin, timeout)
 
     def close(self, timeout: float | None = 5.0) -> None:
         """End this node alone: hand over leadership if it has it, close its connections, return from `listen()`."""

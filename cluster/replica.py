@@ -58,6 +58,7 @@ class ReplicaStatus:
         role: follower, pre-candidate, candidate, confirming or leader.
         leader: the leader's id, this node's own if it leads, or None.
         members: the list in force.
+        outgoing: the list before, while a change is under way, else None.
         present: ids of members connected, this node included.
         without_memory: those of them that do not count, because they came back without memory and nobody leads.
         forgotten: in words, how the lack of a quorum comes of what nodes have forgotten; else "".
@@ -76,6 +77,7 @@ class ReplicaStatus:
     applied: int
     last_index: int
     members: tuple[Member, ...]
+    outgoing: tuple[Member, ...] | None
     present: frozenset[int]
     without_memory: frozenset[int]
     forgotten: str
@@ -312,6 +314,7 @@ class Replica:
             applied=core.applied,
             last_index=core.log.last_index,
             members=core.configuration.members,
+            outgoing=core.configuration.outgoing,
             present=frozenset({core.id, *core.present}) & core.configuration.ids(),
             without_memory=frozenset(m.node_id for m in count.without_memory),
             forgotten=count.forgotten,

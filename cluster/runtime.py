@@ -242,6 +242,16 @@ class Runtime:
         self.proposals.ask(propose, settle)
         self.schedule_pump()
 
+    def settle_when(self, condition: Callable[[], bool], call: Call) -> None:
+        """Settle a call once a condition holds, which is asked with every tick, or this runtime ends."""
+        if condition():
+            call.settle(None)
+        elif self._finished.is_set():
+            call.settle(ClusterStoppedError("this node's cluster runtime stopped before the answer came"))
+        else:
+            self.schedule_pump()
+            asyncio.get_running_loop().call_later(TICK_S, self.settle_when, condition, call)
+
     def begin_stop(self, call: Call) -> None:
         """The application called stop(): no more submissions; `call` gets an error, or nothing until the end."""
         self.proposals.closed = self._stopping = True

@@ -73,7 +73,22 @@ def state_of(state: str, since: float, status: ReplicaStatus, reasons: tuple[str
         last_index=status.last_index,
         commit=status.commit,
         applied=status.applied,
+        change=_change_in_words(status),
     )
+
+
+def _change_in_words(status: ReplicaStatus) -> str:
+    if status.outgoing is None:
+        return ""
+    before, after = {m.node_id: m for m in status.outgoing}, {m.node_id: m for m in status.members}
+    gone = [f"node {i} is taken off" for i in sorted(before.keys() - after.keys())]
+    come = [f"node {i} joins with rank {after[i].rank}" for i in sorted(after.keys() - before.keys())]
+    other = [
+        f"node {i} gets rank {after[i].rank}, before {before[i].rank}"
+        for i in sorted(before.keys() & after.keys())
+        if before[i].rank != after[i].rank
+    ]
+    return "; ".join([*gone, *come, *other]) or "a node has another address"
 
 
 def sum_in_words(status: ReplicaStatus) -> str:

@@ -95,6 +95,14 @@ class NodeCalls:
         """Go on from what this node has; says what may be lost."""
         return str(self._node.force_go_on())
 
+    def remove_node(self, node_id: int) -> None:
+        """Take a member off the list that will not come back."""
+        self._node.remove_node(node_id)
+
+    def set_rank(self, node_id: int, rank: int) -> None:
+        """Give a member another rank."""
+        self._node.set_rank(node_id, rank)
+
     def cluster_state(self) -> ClusterState:
         """What the node is doing in its cluster."""
         state: ClusterState = self._node.cluster_state()

@@ -303,6 +303,25 @@ class Connection:
         """
         return self._cluster.force_recovery()
 
+    def remove_node(self, node_id: int) -> None:
+        """An operator's word that a member will not come back: take it off the member list. Returns when that is decided.
+
+        Raises:
+            ClusterError: no such member (42704); it is connected, or is this node (55000).
+            NoQuorumError: there is no quorum to decide it.
+        """
+        self._cluster.remove_node(node_id)
+
+    def set_rank(self, node_id: int, rank: int) -> None:
+        """Give a member another rank, for all to count by from now on. Returns when that is decided.
+
+        Raises:
+            InvalidParameterError: the rank is out of range.
+            ClusterError: no such member (42704); with the new rank the nodes that are there would be no quorum (55000).
+            NoQuorumError: there is no quorum to decide it.
+        """
+        self._cluster.set_rank(node_id, rank)
+
     def info(self) -> ClusterInfo:
         """The node's counters."""
         return self._cluster.info()

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from exdbsql.cluster.information import ClusterInfo, ExchangeReport, NodeInfo
 from exdbsql.cluster.parameters import ClusterParams, ClusterWindow
+from exdbsql.copy.stream import CopyInput, CopyOutput
 from exdbsql.result import Answer, Parameters, Result
 
 IDLE = "idle"
@@ -42,6 +43,14 @@ class ClusterCalls(Protocol):
 
     def force_recovery(self) -> str:
         """Go on from what this node has, the others being gone for good; says what may be lost."""
+        ...
+
+    def remove_node(self, node_id: int) -> None:
+        """Take a member off the list that will not come back."""
+        ...
+
+    def set_rank(self, node_id: int, rank: int) -> None:
+        """Give a member another rank."""
         ...
 
     def info(self) -> ClusterInfo:
@@ -109,6 +118,14 @@ class SessionInterface(Protocol):
 
     def run_many(self, sql: str, rows: Sequence[Any]) -> Answer:
         """Run one statement for each row of parameters, as one statement: all or nothing."""
+        ...
+
+    def copy_in(self, sql: str) -> CopyInput:
+        """Begin a COPY FROM STDIN."""
+        ...
+
+    def copy_out(self, sql: str) -> CopyOutput:
+        """Begin a COPY TO STDOUT."""
         ...
 
     def execute(self, sql: str, params: Parameters = None) -> Result:

@@ -42,6 +42,13 @@ OPERATIONS: Final[dict[str, tuple[type, ...]]] = {
     "executemany": (str, bytes),  # text, parameter rows as of codec.pack_rows
     "executenamed": (str, list),  # text, parameter mappings
     "next": (int, int),  # result id, rows
+    "copyin": (str,),  # text of a COPY FROM STDIN
+    "copydata": (object,),  # text, or bytes in the encoding of the statement
+    "copyrows": (bytes,),  # rows as of codec.pack_rows
+    "copydone": (),
+    "copyfail": (str,),  # the reason
+    "copyout": (str,),  # text of a COPY TO STDOUT
+    "copynext": (),
     "close": (int,),  # result id
     "autocommit": (bool,),
     "commit": (),
@@ -59,6 +66,8 @@ CALLS: Final = frozenset(
         "attach",
         "detach",
         "force_recovery",
+        "remove_node",
+        "set_rank",
         "info",
         "active_nodes",
         "window",
@@ -228,7 +237,18 @@ def check_reply(message: list[Any], request_id: int) -> Reply:
 
 # --- errors ----------------------------------------------------------------------------------------------------------
 
-_TEXT_FIELDS = ("sqlstate", "detail", "hint", "statement", "file", "table", "constraint", "key", "transaction_id")
+_TEXT_FIELDS = (
+    "sqlstate",
+    "detail",
+    "hint",
+    "context",
+    "statement",
+    "file",
+    "table",
+    "constraint",
+    "key",
+    "transaction_id",
+)
 _FIELDS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(_TEXT_FIELDS, (str,)),
     "retryable": (bool,),
@@ -279,11 +299,23 @@ def error_from_wire(value: Any) -> Error:
 
 def shape_to_wire(shape: Shape) -> list[Any]:
     """Kind and columns of a result."""
-    columns = shape.columns
-    return [
-        shape.kind,
-        None if columns is None else [[c.name, c.type_name, c.size, c.precision, c.scale] for c in columns],
-    ]
+    return [shape.kind, None if shape.columns is None else columns_to_wire(shape.columns)]
+
+
+def columns_to_wire(columns: tuple[ColumnInfo, ...]) -> list[Any]:
+    """The columns of a result."""
+    return [[c.name, c.type_name, c.size, c.precision, c.scale] for c in columns]
+
+
+def columns_from_wire(value: Any) -> tuple[ColumnInfo, ...]:
+    """Inverse of :func:`columns_to_wire`.
+
+    Raises:
+        ProtocolError: no columns.
+    """
+    if not isinstance(value, list):
+        raise ProtocolError("the columns of the result cannot be read")
+    return tuple(map(_column_from_wire, value))
 
 
 def shape_from_wire(value: Any) -> Shape:
@@ -296,7 +328,7 @@ def shape_from_wire(value: Any) -> Shape:
         case [str(kind), None]:
             return Shape(kind)
         case [str(kind), [*columns]]:
-            return Shape(kind, tuple(map(_column_from_wire, columns)))
+            return Shape(kind, columns_from_wire(columns))
     raise ProtocolError("the shape of the result cannot be read")
 
 

@@ -31,6 +31,10 @@ def serve_call(calls: ClusterCalls, name: str, arguments: list[Any]) -> Any:
             return calls.detach()
         case "force_recovery", []:
             return calls.force_recovery()
+        case "remove_node", [int(node_id)]:
+            return calls.remove_node(node_id)
+        case "set_rank", [int(node_id), int(rank)]:
+            return calls.set_rank(node_id, rank)
         case "info", []:
             return list(astuple(calls.info()))
         case "active_nodes", []:
@@ -107,6 +111,14 @@ class RemoteCalls:
     def force_recovery(self) -> str:
         """Have the node go on from what it has."""
         return str(self._call("force_recovery", []))
+
+    def remove_node(self, node_id: int) -> None:
+        """Have the node take a member off the list."""
+        self._call("remove_node", [node_id])
+
+    def set_rank(self, node_id: int, rank: int) -> None:
+        """Have the node give a member another rank."""
+        self._call("set_rank", [node_id, rank])
 
     def info(self) -> ClusterInfo:
         """The node's counters."""

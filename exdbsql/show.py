@@ -220,6 +220,8 @@ def _cluster(session: "Session") -> Answer:
         "bytes sent": info.bytes_sent,
         "bytes received": info.bytes_recv,
     }
+    if state.change:
+        facts["change of members"] = state.change
     if state.reasons:
         facts["other nodes say"] = "\n".join(state.reasons)
     return _answer(_CLUSTER, [(name, str(value)) for name, value in facts.items()])

@@ -50,6 +50,8 @@ def question_before(sql: str) -> str | None:
         return "TRUNCATE removes every row."
     if [word.upper for word in tokens[:4]] == ["ALTER", "CLUSTER", "FORCE", "RECOVERY"]:
         return "FORCE RECOVERY goes on without the other nodes: commits that only they have are lost."
+    if [word.upper for word in tokens[:4]] == ["ALTER", "CLUSTER", "REMOVE", "NODE"] and len(tokens) > 4:
+        return f"Node {tokens[4].text} is taken off the member list: only if it will not come back."
     if first in ("UPDATE", "DELETE") and not _has_where(tokens):
         what = "changes" if first == "UPDATE" else "removes"
         return f"{first} without WHERE {what} every row of {_table_named(tokens)}."

@@ -57,8 +57,10 @@ or  START TRANSACTION ...""",
         "GATHER [TABLE] {table, ... | ALL} FROM {[NODE] id, ... | ALL} [ON CONFLICT KEEP {SOURCE | TARGET}]",
     ),
     "ALTER CLUSTER": (
-        "leave the cluster, join it again, end it; or go on alone when the other nodes are gone for good",
-        "ALTER CLUSTER {DETACH | ATTACH [DISCARD LOCAL CHANGES] | STOP | FORCE RECOVERY}",
+        "leave the cluster, join it again, end it; change its members; or go on alone when the others are gone for good",
+        """ALTER CLUSTER {DETACH | ATTACH [DISCARD LOCAL CHANGES] | STOP | FORCE RECOVERY}
+ALTER CLUSTER REMOVE NODE id
+ALTER CLUSTER NODE id RANK rank""",
     ),
     "SHOW": (
         "ask about the database, the cluster, or a setting",

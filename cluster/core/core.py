@@ -508,6 +508,11 @@ class Core:
             self._had_quorum = has
             self.events.append(QuorumChanged(has))
 
+    @property
+    def is_changing(self) -> bool:
+        """Whether a change of members is under way: the newest list is joint, or not known to be committed."""
+        return self.configuration.is_joint or self.configuration.log_index > self.commit
+
     def has_quorum(self) -> bool:
         """In a cluster, and connected (itself included) to nodes that are a quorum, and could elect a leader if there is none
         for some time."""

@@ -51,6 +51,7 @@ def test_writing_is_refused(sql):
             "FORCE RECOVERY goes on without the other nodes: commits that only they have are lost.",
         ),
         ("ALTER CLUSTER DETACH", None),
+        ("alter cluster remove node 2", "Node 2 is taken off the member list: only if it will not come back."),
         ("DROP TABLE IF EXISTS a, b", "DROP TABLE a, b: this cannot be undone."),
         ("delete from t", "DELETE without WHERE removes every row of t."),
         ('UPDATE "T x" SET a = (SELECT 1 FROM u WHERE b)', "UPDATE without WHERE changes every row of T x."),
