@@ -18,8 +18,7 @@ from exdbsql.engine.versions import Row
 from exdbsql.schema.ddl_actions import AddColumn, SetType
 from exdbsql.schema.ddl_statements import AlterTable, DdlStatement
 from exdbsql.schema.dictionary import Dictionary
-from exdbsql.schema.errors import NotSupportedError, ProgrammingError
-from exdbsql.schema.sqlstate import INVALID_OBJECT_DEFINITION
+from exdbsql.schema.errors import NotSupportedError
 from exdbsql.schema.table import Table
 from exdbsql.schema.types import SqlType
 
@@ -92,38 +91,23 @@ def _first_value(default: str | None) -> str:
 
 
 def check_expressions(before: Dictionary, made: Dictionary) -> None:
-    """Refuse a new generated column or index whose values would be others each time, and views that cannot be bound.
+    """Refuse expressions and views that cannot be bound, and a generated column or index whose values would be others each time.
 
     Raises:
-        ProgrammingError: 42P17; what binding a view finds.
-        NotSupportedError: a view of what exdbsql lacks.
+        ProgrammingError: 42P17; what binding finds.
+        NotSupportedError: what exdbsql lacks.
     """
     if made.views and (made.views != before.views or made.tables != before.tables):
         from exdbsql.engine.query.view_checks import check_views
 
         check_views(made)
-    for name, table in made.tables.items():
-        if before.tables.get(name) is not table:
-            for column in table.columns:
-                if column.generated is not None:
-                    _require_stable(column.generated, "generation expression")
-    for name, index in made.indexes.items():
-        if before.indexes.get(name) is not index:
-            for part in index.columns:
-                if part.expression is not None:
-                    _require_stable(part.expression, "expression of an index")
-            if index.where is not None:
-                _require_stable(index.where, "condition of an index")
+    if made.tables != before.tables or made.indexes != before.indexes:
+        from exdbsql.engine.query.definition_checks import check_definitions
+
+        check_definitions(before, made)
 
 
-def _require_stable(text: str, what: str) -> None:
-    from exdbsql.engine.query.row_functions import is_volatile
-
-    if is_volatile(text):
-        raise ProgrammingError(f"{what} is not immutable: {text}", sqlstate=INVALID_OBJECT_DEFINITION)
-
-
-def refuse_volatile(statement: DdlStatement, new: Table) -> None:
+def refuse_volatile(statement: DdlStatement, made: Dictionary, new: Table) -> None:
     """Refuse a new column whose values would be others each time; asked where there are rows.
 
     Raises:
@@ -131,12 +115,12 @@ def refuse_volatile(statement: DdlStatement, new: Table) -> None:
     """
     if not isinstance(statement, AlterTable):
         return
-    from exdbsql.engine.query.row_functions import is_volatile
+    from exdbsql.engine.query.definition_checks import default_is_volatile
 
     for action in statement.actions:
         if isinstance(action, AddColumn) and new.has_column(action.column.name):
             column = new.column(action.column.name)
-            if column.identity is not None or (column.default is not None and is_volatile(column.default)):
+            if default_is_volatile(made, new, new.column_index(column.name)):
                 raise NotSupportedError(
                     f'adding column "{column.name}" with a default that gives another value each time to a table with rows '
                     "is not supported",

@@ -15,8 +15,10 @@ from exdbsql.engine.keys import same
 from exdbsql.engine.overlay import Overlay
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
-from exdbsql.schema.errors import ConflictError, IntegrityError
+from exdbsql.schema.errors import ConflictError, Error, IntegrityError
+from exdbsql.schema.expressions import called_function
 from exdbsql.schema.sqlstate import UNIQUE_VIOLATION
+from exdbsql.schema.table import IndexColumn
 
 
 def key_text(store: TableStore, key: Key) -> str:
@@ -29,7 +31,18 @@ def key_text(store: TableStore, key: Key) -> str:
 def index_value_text(index: Index, value: Any) -> str:
     """A value of an index as messages show it: ``(a, b)=(1, 2)``."""
     parts = (value,) if index.width == 1 else value
-    return f"({', '.join(index.columns)})=({', '.join(map(str, parts))})"
+    return f"({', '.join(map(_part_text, index.definition))})=({', '.join(map(_value_text, parts))})"
+
+
+def _part_text(part: IndexColumn) -> str:
+    """A part of an index as messages show it; only the call of a function stands without parentheses."""
+    if part.expression is None:
+        return part.name
+    return part.expression if called_function(part.expression) else f"({part.expression})"
+
+
+def _value_text(value: Any) -> str:
+    return "null" if value is None else str(value)
 
 
 def unique_violation(store: TableStore, index: Index, value: Any) -> IntegrityError:
@@ -94,15 +107,18 @@ def replaced_state_conflict() -> ConflictError:
 
 
 def check_statement(overlay: Overlay, keys: list[Key], snapshot: int) -> None:
-    """The unique constraints (not the primary key) for the rows that a statement wrote under `keys`.
+    """The unique constraints (not the primary key) for the rows that a statement wrote under `keys`, and expressions that may fail.
 
     Raises:
         IntegrityError: another row that the transaction sees has the value.
+        DataError: the expression of an index fails for a row.
     """
     store = overlay.store
     written = [(key, row) for key in keys if (row := overlay.writes.get(key)) is not None]
-    for index in store.unique_indexes:
-        values = [index.value_of(row) for _, row in written]
+    for index in store.checked_indexes:
+        values = [index.verify(row) for _, row in written]
+        if not index.unique:
+            continue
         if store.changed_at <= snapshot and _surely_unique(overlay, index, values, len(keys)):
             continue
         for (key, _), value in zip(written, values, strict=True):
@@ -112,7 +128,11 @@ def check_statement(overlay: Overlay, keys: list[Key], snapshot: int) -> None:
 
 def _surely_unique(overlay: Overlay, index: Index, values: list[Any], keys: int) -> bool:
     """The quick way: all own rows are of this statement, with distinct values that no committed row has."""
-    return keys == len(overlay.writes) and len(set(values)) == len(values) and index.buckets.keys().isdisjoint(values)
+    if keys != len(overlay.writes):
+        return False
+    if index.is_computed:
+        values = list(filter(index.holds, values))
+    return len(set(values)) == len(values) and index.buckets.keys().isdisjoint(values)
 
 
 def _seen_elsewhere(overlay: Overlay, index: Index, value: Any, key: Key, snapshot: int) -> bool:
@@ -129,15 +149,27 @@ def _seen_elsewhere(overlay: Overlay, index: Index, value: Any, key: Key, snapsh
     return False
 
 
-def newest_violation(store: TableStore, writes: Mapping[Key, Row | None]) -> IntegrityError | None:
-    """The first unique constraint that `writes` would break among the newest rows; the primary key is not asked."""
-    for index in store.unique_indexes:
-        claimed: dict[Any, Key] = {}
-        for key, row in writes.items():
-            if row is None:
-                continue
-            value = index.value_of(row)
-            if index.is_null(value):
+def newest_violation(store: TableStore, writes: Mapping[Key, Row | None]) -> Error | None:
+    """The first unique constraint that `writes` would break among the newest rows, or what the expression of an index raises.
+
+    The primary key is not asked.
+    """
+    try:
+        for index in store.checked_indexes:
+            violation = _violation_of(store, index, writes)
+            if violation is not None:
+                return violation
+    except Error as error:
+        return error
+    return None
+
+
+def _violation_of(store: TableStore, index: Index, writes: Mapping[Key, Row | None]) -> IntegrityError | None:
+    claimed: dict[Any, Key] = {}
+    for key, row in writes.items():
+        if row is not None:
+            value = index.verify(row)
+            if not index.unique or index.is_null(value):
                 continue
             if value in claimed or any(other not in writes for other in index.keys(value)):
                 return unique_violation(store, index, value)

@@ -50,5 +50,5 @@ def refuse_by_rows(
         raise DdlNotSupportedError(
             f"{what} on {after.kind.value} table {after.name} cannot be made in a cluster: "
             "its rows may break it on one node and not on another",
-            hint="Declare it in CREATE TABLE.",
+            hint="Declare it in CREATE TABLE, or in the transaction that creates the table.",
         )

@@ -83,14 +83,14 @@ def adopt(database: Definable, made: Dictionary, *, replacing: bool = False) -> 
     if made is database.dictionary:
         return
     adoption = Adoption(made, {})
-    for name, table in made.tables.items():
+    for table in made.tables.values():
         store = database.tables_by_id.get(table.id)
         if replacing:
             store = _reusable(database, store, table, made)
         if store is None or store.definition != table:
             store = _new_store(database, table)
         adoption.stores[table.id] = store
-        adoption.indexes[store] = _indexes_for(store, table, made.indexes_of(name), {})
+        adoption.indexes[store] = _indexes_for(store, table, made, {})
     put_in_force(database, adoption)
 
 
@@ -160,25 +160,26 @@ def _single_step(
         store = stores.get(table.id)
         if store is None:
             store = stores[table.id] = _new_store(database, table)
-            adoption.indexes[store] = _indexes_for(store, table, made.indexes_of(table.name), {})
+            adoption.indexes[store] = _indexes_for(store, table, made, {})
             continue
         old = before.table_by_id(table.id)
         assert old is not None
         indexes = made.indexes_of(table.name)
         if old == table and indexes == before.indexes_of(old.name):
             continue
-        if in_log and table.kind is not TableKind.REPLICATED:
+        rows_differ = in_log and table.kind is not TableKind.REPLICATED and table.id in database.tables_by_id
+        if rows_differ:
             refuse_by_rows(old, table, before.indexes_of(old.name), indexes)
         if table.id in written or needs_rebuild(old, table):
             adoption.indexes.pop(store, None)
             if store.rows:
-                refuse_volatile(statement, table)
+                refuse_volatile(statement, made, table)
             change = row_change(statement, before, old, made, table) if needs_rebuild(old, table) else None
             rows = _not_written(store, written.get(table.id, ()), same_key(old, table))
-            stores[table.id] = rebuilt(store, table, indexes, rows, database.head[0] + 1, change)
+            stores[table.id] = rebuilt(store, table, made, rows, database.head[0] + 1, change, may_fail=not rows_differ)
         else:
             known = adoption.indexes.get(store, store.indexes)
-            adoption.indexes[store] = _indexes_for(store, table, indexes, known)
+            adoption.indexes[store] = _indexes_for(store, table, made, known, may_fail=not rows_differ)
     adoption.stores = {table.id: stores[table.id] for table in made.tables.values()}
     adoption.made = made
 
@@ -234,8 +235,8 @@ def _redefine(store: TableStore, table: Table) -> None:
 
 
 def _adopt_indexes(database: Definable, store: TableStore, indexes: dict[str, Index], version: int) -> None:
-    unique = {index for index in indexes.values() if index.unique}
-    if not unique <= set(store.unique_indexes):
+    checked = {index for index in indexes.values() if index.unique or index.is_computed}
+    if not checked <= set(store.checked_indexes):
         # A transaction that wrote before did not check the new index: have its commit look at the newest rows.
         store.changed_at = version
         database.unpruned[store] = None
@@ -255,21 +256,27 @@ def _reusable(database: Definable, store: TableStore | None, table: Table, made:
 
 
 def _indexes_for(
-    store: TableStore, table: Table, definitions: Iterable[IndexDef], known: Mapping[str, Index]
+    store: TableStore, table: Table, made: Dictionary, known: Mapping[str, Index], *, may_fail: bool = True
 ) -> dict[str, Index]:
-    """The indexes of constraints, and those that the dictionary lists; made where they are not there yet."""
+    """The indexes of constraints, and those that the dictionary lists; made where they are not there yet.
+
+    Where other nodes have other rows, none may fail by its rows (R2): one for which an expression fails stays out of the index.
+    """
     there = {**store.indexes, **known}
     indexes: dict[str, Index] = {}
-    for definition in [*unique_definitions(table), *definitions]:
+    for definition in [*unique_definitions(table), *made.indexes_of(table.name)]:
         found = there.get(definition.name)
         indexes[definition.name] = (
-            found if found is not None and _is(found, definition) else build_index(store, definition)
+            found
+            if found is not None and _is(found, definition)
+            else build_index(store, definition, made, may_fail=may_fail)
         )
     return indexes
 
 
 def _is(index: Index, definition: IndexDef) -> bool:
-    return index.unique == definition.unique and index.definition == definition.columns
+    mine = (index.unique, index.definition, index.where, index.nulls_equal)
+    return mine == (definition.unique, definition.columns, definition.where, definition.nulls_not_distinct)
 
 
 def _drop(database: Definable, store: TableStore) -> None:

@@ -71,9 +71,9 @@ def _guard(store: TableStore, read: TableReads) -> TableGuard:
 
 
 def _columns(index: Index) -> Columns | None:
-    """The columns of an index; None where it is over something else, which other nodes could not name."""
+    """The columns of an index; None where its values are something else, which other nodes could not name."""
     named = {column.name for column in index.store.definition.columns}
-    if not named.issuperset(index.columns):
+    if index.is_computed or not named.issuperset(index.columns):
         return None
     return tuple(
         (position, column.descending) for position, column in zip(index.positions, index.definition, strict=True)

@@ -80,8 +80,12 @@ class Index:
         positions: of its columns in a row.
         unique: whether no two rows may share a value without NULL.
         order: how its values are ordered.
-        value_of: reads the value from a row.
+        value_of: reads the value from a row; never fails.
+        verify: the same, and raises the error of an expression that fails.
+        where: the condition of a partial index, or None.
         finds_all: whether every row has an entry, under the values of its columns.
+        is_computed: whether its values are more than the values of columns (:mod:`exdbsql.engine.computed_index`).
+        nulls_equal: whether NULL is a value like any other for uniqueness.
         buckets, gone: see the module.
         sorted_part: the ordered part, or None until somebody asks for a range.
     """
@@ -94,6 +98,7 @@ class Index:
         "finds_all",
         "gone",
         "name",
+        "nulls_equal",
         "one_key_each",
         "order",
         "positions",
@@ -101,30 +106,64 @@ class Index:
         "store",
         "unique",
         "value_of",
+        "verify",
+        "where",
         "width",
     )
 
     is_primary: ClassVar[bool] = False
+    is_computed: ClassVar[bool] = False
 
-    def __init__(self, store: "TableStore", name: str, columns: Sequence[IndexColumn], unique: bool) -> None:
+    def __init__(
+        self,
+        store: "TableStore",
+        name: str,
+        columns: Sequence[IndexColumn],
+        unique: bool,
+        *,
+        nulls_equal: bool = False,
+    ) -> None:
         table = store.definition
+        names = tuple(column.name for column in columns)
+        positions = table.column_positions(names)
+        parts = [column_part(table, column) for column in columns]
+        value_of = value_reader(positions, any(part.may_be_nan for part in parts))
+        self._fill(store, name, columns, unique, nulls_equal, positions, parts, value_of)
+
+    def _fill(
+        self,
+        store: "TableStore",
+        name: str,
+        columns: Sequence[IndexColumn],
+        unique: bool,
+        nulls_equal: bool,
+        positions: tuple[int, ...],
+        parts: Sequence[KeyPart],
+        value_of: Callable[[Row], Any],
+    ) -> None:
         self.store = store
         self.name = name
         self.definition = tuple(columns)
         self.unique = unique
+        self.nulls_equal = nulls_equal
         self.columns = tuple(column.name for column in columns)
-        self.positions = table.column_positions(self.columns)
+        self.positions = positions
         self.width = len(columns)
-        parts = [_part(table, column) for column in columns]
         self.order = KeyOrder(parts)
         self.one_key_each = unique and not any(part.may_be_null for part in parts)
-        self.value_of: Callable[[Row], Any] = value_reader(self.positions, any(part.may_be_nan for part in parts))
+        self.value_of = value_of
+        self.verify = value_of
+        self.where: str | None = None
         self.finds_all = True
         self.buckets: Buckets = {}
         self.gone: dict[Any, dict[Key, int]] = {}
         self.sorted_part: SortedBlocks | None = None
 
     # What readers ask
+
+    def holds(self, value: Any) -> bool:
+        """Whether rows with this value are in the index."""
+        return True
 
     def keys(self, value: Any) -> list[Key]:
         """Keys of the newest rows with this value."""
@@ -141,7 +180,11 @@ class Index:
 
     def is_null(self, value: Any) -> bool:
         """Whether a value holds a NULL, and so is equal to none."""
-        return has_null(value, self.width)
+        return not self.nulls_equal and has_null(value, self.width)
+
+    def has_no_null(self, row: Row, width: int) -> bool:
+        """Whether the first `width` parts of the row's value are not NULL."""
+        return all(row[position] is not None for position in self.positions[:width])
 
     def ordered(self, commit_lock: threading.Lock) -> SortedBlocks:
         """The ordered part, made now where there is none."""
@@ -202,14 +245,15 @@ class Index:
             self._add(self.value_of(after), key)
 
     def _add(self, value: Any, key: Key) -> None:
-        if add_to_bucket(self.buckets, value, key) and self.sorted_part is not None and self._is_ordered(value):
+        if add_to_bucket(self.buckets, value, key) and self.sorted_part is not None and self.is_ordered(value):
             self.sorted_part.add(self.order.entry(value))
 
     def _remove(self, value: Any, key: Key) -> None:
-        if remove_from_bucket(self.buckets, value, key) and self.sorted_part is not None and self._is_ordered(value):
+        if remove_from_bucket(self.buckets, value, key) and self.sorted_part is not None and self.is_ordered(value):
             self.sorted_part.remove(self.order.entry(value))
 
-    def _is_ordered(self, value: Any) -> bool:
+    def is_ordered(self, value: Any) -> bool:
+        """Whether the value has a place in the order; the NULLs of an index of one column are kept apart."""
         return value is not None or self.width > 1
 
     def add_many(self, rows: Mapping[Key, Row]) -> None:
@@ -314,13 +358,15 @@ class PrimaryIndex(Index):
         """Nothing to forget: the chains are the table's."""
 
 
-def _part(table: Table, column: IndexColumn) -> KeyPart:
+def column_part(table: Table, column: IndexColumn) -> KeyPart:
+    """What the order of an index must know of one of its columns."""
     definition = table.column(column.name)
     in_key = table.primary_key is not None and column.name in table.primary_key.columns
     return KeyPart(
         may_be_null=not (definition.not_null or in_key),
         may_be_nan=definition.type.is_float or definition.type.name == "numeric",
         descending=column.descending,
+        nulls_swapped=column.nulls_swapped,
     )
 
 

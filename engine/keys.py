@@ -2,7 +2,7 @@
 
 The value of an index over one column is that column's bare value; over several, a tuple. Two peculiarities of SQL need care:
 
-- NULLs sort last (first where descending), and are never equal in a unique key. Python cannot compare None at all. An index of one
+- NULLs sort last (first where descending) unless the index says otherwise, and are never equal in a unique key. Python cannot compare None at all. An index of one
   column keeps NULLs out of its order (:mod:`exdbsql.engine.index` lists them apart); one of several wraps them.
 - NaN equals NaN and sorts after every number. A NaN read from a row becomes the canonical object of its class, since dictionaries find
   an object that is not equal to itself only by identity.
@@ -27,6 +27,7 @@ class KeyPart(NamedTuple):
     may_be_null: bool
     may_be_nan: bool
     descending: bool
+    nulls_swapped: bool = False
 
 
 class _Top:
@@ -93,14 +94,16 @@ class KeyOrder:
     """How the values of one index are ordered.
 
     Entries are kept ascending; `flipped` says that every column is descending, so that the index reads them backwards.
+    `nulls_low` says of an index of one column that its NULLs come before all that is kept.
     """
 
-    __slots__ = ("_mixed", "_parts", "flipped", "plain", "width")
+    __slots__ = ("_mixed", "_parts", "flipped", "nulls_low", "plain", "width")
 
     def __init__(self, parts: Sequence[KeyPart]) -> None:
         self._parts = tuple(parts)
         self.width = len(parts)
         self.flipped = all(part.descending for part in parts)
+        self.nulls_low = self.width == 1 and parts[0].nulls_swapped
         self._mixed = not self.flipped and any(part.descending for part in parts)
         wrapped = any(part.may_be_nan or (part.may_be_null and self.width > 1) for part in parts)
         self.plain = not (self._mixed or wrapped)
@@ -120,7 +123,7 @@ class KeyOrder:
         comparable: Any
         value = canonical(value)
         if value is None:
-            comparable = (2,)
+            comparable = (-1,) if part.nulls_swapped else (2,)
         elif value is NAN or value is DECIMAL_NAN:
             comparable = (1,)
         else:

@@ -88,7 +88,6 @@ class Overlay:
         """Entries of the order of `index` for own rows, sorted, between two bounds."""
         entries = self._sorted.get(index)
         if entries is None:
-            values = [value for value in self.own_index(index) if value is not None or index.width > 1]
-            entries = sorted(map(index.order.entry, values))
+            entries = sorted(map(index.order.entry, filter(index.is_ordered, self.own_index(index))))
             self._sorted[index] = entries
         return cut(entries, start, stop)

@@ -139,7 +139,7 @@ def _copy(
     overlay = transaction.by_table.get(store)
     own = {} if overlay is None else overlay.writes
     if rows or own:
-        refuse_volatile(statement, table)
+        refuse_volatile(statement, made, table)
     if own and not same_key(old, table):
         raise NotSupportedError(
             f"another primary key for table {table.name}, whose rows the same transaction has changed, is not supported",
@@ -147,7 +147,7 @@ def _copy(
         )
     change = row_change(statement, before, old, made, table) if needs_rebuild(old, table) else None
     others = {key: row for key, row in rows.items() if key not in own} if own else rows
-    private = rebuilt(store, table, made.indexes_of(table.name), others, 0, change)
+    private = rebuilt(store, table, made, others, 0, change)
     if own:
         _move_writes(transaction, private, own, change)
     return private

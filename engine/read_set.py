@@ -77,7 +77,7 @@ class TableReads:
 def lies_in(index: Index, row: Row, ranges: Iterable[Range]) -> bool:
     """Whether a row lies in one of several ranges of an index; in doubt (NULLs in keys of several columns) it does."""
     value = index.value_of(row)
-    if value is None:
+    if not index.is_ordered(value):
         return False
     entry = index.order.entry(value)
     return any(within(entry, *index.order.bounds(*one)) for one in ranges)

@@ -207,19 +207,19 @@ class Reads:
         reverse = reverse is not order.flipped
         start, stop = order.bounds(low, high, low_inclusive, high_inclusive)
         unbounded = low is None and high is None
-        # An index of one column has its NULLs apart: behind the order, so first when it is read backwards.
+        # An index of one column has its NULLs apart: behind the order, so first when it is read backwards; or before it.
         nulls_apart = unbounded and index.width == 1 and not index.is_primary
         bounded_columns = 0 if index.width == 1 else order.bounded_columns(low, high)
-        if nulls_apart and reverse:
+        if nulls_apart and reverse is not order.nulls_low:
             yield self._piece(self._sought(index, None), with_keys)
         entries_pieces = self._visible_pieces(index, start, stop, reverse, with_keys)
         if bounded_columns and not index.one_key_each:
-            positions = index.positions[:bounded_columns]
+            has_no_null = index.has_no_null
             for piece in entries_pieces:
-                yield [item for item in piece if _no_null(item[1] if with_keys else item, positions)]
+                yield [item for item in piece if has_no_null(item[1] if with_keys else item, bounded_columns)]
         else:
             yield from entries_pieces
-        if nulls_apart and not reverse:
+        if nulls_apart and reverse is order.nulls_low:
             yield self._piece(self._sought(index, None), with_keys)
 
     def _visible_pieces(

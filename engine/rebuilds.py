@@ -13,6 +13,7 @@ from exdbsql.engine.constraints import index_value_text
 from exdbsql.engine.index import Index
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
+from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import IntegrityError
 from exdbsql.schema.sqlstate import UNIQUE_VIOLATION
 from exdbsql.schema.table import IndexColumn, IndexDef, Table
@@ -20,13 +21,23 @@ from exdbsql.schema.table import IndexColumn, IndexDef, Table
 RowChange = Callable[[Row], Row]
 
 
-def build_index(store: TableStore, definition: IndexDef) -> Index:
+def build_index(store: TableStore, definition: IndexDef, dictionary: Dictionary, *, may_fail: bool = True) -> Index:
     """A new index over the rows of a table, not part of it yet.
+
+    Args:
+        store: the table.
+        definition: of the index.
+        dictionary: where its expressions stand.
+        may_fail: whether an expression that fails for a row is an error.
 
     Raises:
         IntegrityError: it is unique and rows share a value.
+        DataError: its expression fails for a row.
     """
-    index = store.build_index(definition)
+    index = store.build_index(definition, dictionary)
+    if index.is_computed and may_fail:
+        for row in store.rows.values():
+            index.verify(row)
     duplicate = store.first_duplicate(index) if definition.unique else None
     if duplicate is not None:
         raise IntegrityError(
@@ -50,12 +61,16 @@ def same_key(before: Table, after: Table) -> bool:
 def rebuilt(
     old: TableStore,
     definition: Table,
-    indexes: Iterable[IndexDef],
+    dictionary: Dictionary,
     rows: Mapping[Key, Row],
     version: int,
     change: RowChange | None = None,
+    *,
+    may_fail: bool = True,
 ) -> TableStore:
-    """A table of `definition` with `rows`, those of `old` that count, as `change` makes them.
+    """A table of `definition`, which stands in `dictionary`, with `rows`, those of `old` that count, as `change` makes them.
+
+    `may_fail` is that of `build_index`.
 
     Raises:
         IntegrityError: two rows would share a key or a unique value.
@@ -66,8 +81,8 @@ def rebuilt(
         store.touched = old.touched
         store.distributed = old.distributed
         store.reserved = old.reserved
-    wanted = [*unique_definitions(definition), *indexes]
-    store.adopt_indexes({index.name: build_index(store, index) for index in wanted})
+    wanted = [*unique_definitions(definition), *dictionary.indexes_of(definition.name)]
+    store.adopt_indexes({index.name: build_index(store, index, dictionary, may_fail=may_fail) for index in wanted})
     return store
 
 

@@ -22,11 +22,13 @@ from itertools import pairwise
 from typing import Any, Final
 
 from exdbsql.engine.collector import BULK, untrack, untrack_each
+from exdbsql.engine.computed_index import make_index
 from exdbsql.engine.dots import Dots
 from exdbsql.engine.index import Index, PrimaryIndex
 from exdbsql.engine.memory import row_size_function
 from exdbsql.engine.reservations import Reservations
 from exdbsql.engine.versions import THIN_AT_DEPTH, Chain, Key, Row, longer, row_at, thinned, trimmed, wants_thinning
+from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import InternalError
 from exdbsql.schema.table import IndexColumn, IndexDef, Table, TableKind
 
@@ -48,6 +50,7 @@ class TableStore:
         primary: the primary key as an index; None where there is none.
         indexes: the other indexes by name, those of unique constraints among them.
         unique_indexes: those that claim uniqueness, the primary key not among them.
+        checked_indexes: those that a row may be refused by: the unique ones, and those with expressions, which may fail.
         retired: dropped indexes that somebody may still hold.
         dropped: whether the table is gone.
         row_functions: what the definition says of rows, compiled when first wanted (:mod:`exdbsql.engine.row_rules`).
@@ -61,6 +64,7 @@ class TableStore:
     __slots__ = (
         "chains",
         "changed_at",
+        "checked_indexes",
         "commit_row",
         "credit",
         "deep",
@@ -115,6 +119,7 @@ class TableStore:
             for key in definition.uniques
         }
         self.unique_indexes: tuple[Index, ...] = tuple(self.indexes.values())
+        self.checked_indexes = self.unique_indexes
 
     def __repr__(self) -> str:
         return f"<table {self.name} ({self.kind.value}), {len(self.rows)} rows, changed at {self.changed_at}>"
@@ -285,12 +290,12 @@ class TableStore:
 
     # Indexes
 
-    def build_index(self, definition: IndexDef) -> Index:
+    def build_index(self, definition: IndexDef, dictionary: Dictionary) -> Index:
         """A new index over the newest rows and the values that older snapshots see; not yet part of the table.
 
-        Raises whatever the check of uniqueness raises, through :meth:`first_duplicate`; the caller asks.
+        Whether it may be (:meth:`first_duplicate`, ``Index.verify``) the caller asks.
         """
-        index = Index(self, definition.name, definition.columns, definition.unique)
+        index = make_index(self, definition, dictionary)
         for key, chain in self.chains.items():
             link: Chain | None = chain
             while link is not None:
@@ -326,6 +331,7 @@ class TableStore:
         self.indexes = dict(indexes)
         self.commit_row = None
         self.unique_indexes = tuple(index for index in indexes.values() if index.unique)
+        self.checked_indexes = tuple(index for index in indexes.values() if index.unique or index.is_computed)
 
     # Invariants, for databases opened with is_debug
 
@@ -334,10 +340,12 @@ class TableStore:
         for index in self.indexes.values():
             expected: dict[Any, set[Key]] = {}
             for key, row in self.rows.items():
-                expected.setdefault(index.value_of(row), set()).add(key)
+                value = index.value_of(row)
+                if index.holds(value):
+                    expected.setdefault(value, set()).add(key)
             if {value: set(index.keys(value)) for value in index.buckets} != expected:
                 raise InternalError(f"index {index.name} of table {self.name} differs from the rows")
-            self._check_order(index, sum(not (index.width == 1 and value is None) for value in expected))
+            self._check_order(index, sum(map(index.is_ordered, expected)))
         if self.primary is not None:
             self._check_order(self.primary, len(self.rows))
 

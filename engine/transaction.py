@@ -56,12 +56,12 @@ class Transaction(Reads):
     """
 
     __slots__ = (
+        "_checks_wanted",
         "_deferral",
         "_moved",
         "_moves",
         "_statement_start",
         "_undo",
-        "_unique_written",
         "bytes_bound",
         "catalog",
         "given_values",
@@ -83,7 +83,7 @@ class Transaction(Reads):
         self._moved: dict[tuple[TableStore, Key], Key] = {}
         self._deferral: dict[str | None, bool] = {}
         self._statement_start = 0
-        self._unique_written = False
+        self._checks_wanted = False
         self.bytes_bound = 0
 
     def __repr__(self) -> str:
@@ -126,7 +126,7 @@ class Transaction(Reads):
                 return
         self._undo.append((overlay, fresh, ABSENT))
         overlay.put_many(fresh)
-        self._unique_written |= bool(store.unique_indexes)
+        self._checks_wanted |= bool(store.checked_indexes)
 
     def _all_free(self, store: TableStore, overlay: Overlay, fresh: dict[Key, Row]) -> bool:
         free = not store.rows or store.rows.keys().isdisjoint(fresh)
@@ -152,8 +152,8 @@ class Transaction(Reads):
         # One entry per write: the key, alone in a tuple so that no kind of key is mistaken for a batch.
         self._undo.append((overlay, (key,), overlay.writes.get(key, ABSENT)))
         overlay.put(key, row)
-        if overlay.store.unique_indexes:
-            self._unique_written = True
+        if overlay.store.checked_indexes:
+            self._checks_wanted = True
 
     def _writable(self, store: TableStore) -> Overlay:
         if not self.is_open:
@@ -174,6 +174,7 @@ class Transaction(Reads):
 
         Raises:
             IntegrityError: 23505, a unique constraint or the primary key would be broken.
+            DataError: the expression of an index fails for a row.
             OperationalError: 53200, the transaction would pass the database's memory limit.
         """
         if len(self._undo) == self._statement_start:
@@ -185,16 +186,16 @@ class Transaction(Reads):
             if links:
                 settle_statement(self, links, self._undo, self._statement_start)
                 self._moved.clear()
-            if self._unique_written:
+            if self._checks_wanted:
                 for overlay, keys in self._statement_keys().items():
-                    if overlay.store.unique_indexes:
+                    if overlay.store.checked_indexes:
                         constraints.check_statement(overlay, list(keys), self.snapshot)
             if self._database.memory_limit is not None:
                 self._check_memory()
         except BaseException:
             self.abort_statement()
             raise
-        self._unique_written = False
+        self._checks_wanted = False
         self._statement_start = len(self._undo)
 
     def _check_memory(self) -> None:
@@ -239,7 +240,7 @@ class Transaction(Reads):
     def _undo_to(self, length: int) -> None:
         self._moves.clear()
         self._moved.clear()
-        self._unique_written = False
+        self._checks_wanted = False
         undo = self._undo
         while len(undo) > length:
             overlay, keys, previous = undo.pop()

@@ -119,7 +119,9 @@ def _renamed_in_index(index: IndexDef, old: str, new: str) -> IndexDef:
         replace(part, name=new if part.name == old else part.name, expression=_text(part.expression, old, new))
         for part in index.columns
     )
-    return replace(index, columns=columns, where=_text(index.where, old, new))
+    return replace(
+        index, columns=columns, where=_text(index.where, old, new), include=_swapped(index.include, old, new)
+    )
 
 
 def rename_constraint(dictionary: "Dictionary", table: Table, action: RenameConstraint) -> "Dictionary":

@@ -54,7 +54,7 @@ def indexes_using(dictionary: "Dictionary", table: str, column: str) -> set[str]
 
 def columns_of_index(index: IndexDef) -> set[str]:
     """All columns that an index needs."""
-    found = {part.name for part in index.columns if part.expression is None}
+    found = {part.name for part in index.columns if part.expression is None} | set(index.include)
     return found.union(*(referenced_columns(text) for text, _ in index_expressions(index)))
 
 

@@ -6,7 +6,7 @@ command, it drops positions), and a schema must be taken exactly or refused with
 kinds of tables in both spellings, ``CREATE DISTRIBUTED TABLE t (...)`` and ``CREATE TABLE t (...) DISTRIBUTED``.
 
 Each kind of statement has a module of its own (``ddl_table``, ``ddl_alter``, ``ddl_indexes`` ...). The rest of PostgreSQL's
-DDL is refused by name, and so is what :mod:`exdbsql.schema.features` lists.
+DDL is refused by name.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,6 @@ from exdbsql.schema.ddl_table import read_create_table
 from exdbsql.schema.ddl_types import read_create_type
 from exdbsql.schema.ddl_views import read_create_view
 from exdbsql.schema.errors import ProgrammingError
-from exdbsql.schema.features import Feature, require_feature
 from exdbsql.schema.statements import split_tokens
 from exdbsql.schema.token_reader import TokenReader
 from exdbsql.schema.tokens import Token, tokenize
@@ -132,15 +131,12 @@ def _read_create(reader: TokenReader, start: Token) -> DdlStatement | None:
         return read_create_index(reader)
     or_replace = reader.next_is("or", "replace", "view")
     if or_replace or reader.next_is("view"):
-        require_feature(Feature.VIEW, reader, called="CREATE VIEW", at=start)
         reader.accept("or", "replace")
         reader.take()
         return read_create_view(reader, or_replace=or_replace)
     if reader.accept("type"):
-        require_feature(Feature.ENUM_TYPE, reader, at=start)
         return read_create_type(reader)
     if reader.accept("sequence"):
-        require_feature(Feature.SEQUENCE, reader, called="CREATE SEQUENCE", at=start)
         name, if_not_exists = read_sequence_name(reader, new=True)
         return CreateSequence(name, read_sequence_options(reader), if_not_exists)
     return read_create_table(reader)
@@ -148,11 +144,9 @@ def _read_create(reader: TokenReader, start: Token) -> DdlStatement | None:
 
 def _read_alter(reader: TokenReader, start: Token) -> DdlStatement | None:
     if reader.next_is("table"):
-        require_feature(Feature.ALTER_TABLE, reader, at=start)
         reader.take()
         return read_alter_table(reader)
     if reader.next_is("sequence"):
-        require_feature(Feature.SEQUENCE, reader, called="ALTER SEQUENCE", at=start)
         reader.take()
         name, if_exists = read_sequence_name(reader, new=False)
         return AlterSequence(name, read_sequence_options(reader, altering=True), if_exists)
@@ -160,7 +154,6 @@ def _read_alter(reader: TokenReader, start: Token) -> DdlStatement | None:
 
 
 def _read_comment(reader: TokenReader, start: Token) -> DdlStatement:
-    require_feature(Feature.COMMENT, reader, at=start)
     return read_comment(reader)
 
 
@@ -172,16 +165,13 @@ def _read_drop(reader: TokenReader, start: Token) -> DdlStatement | None:
         names, if_exists, _ = _read_dropped(reader)  # nothing depends on an index
         return DropIndex(names, if_exists)
     if reader.accept("type"):
-        require_feature(Feature.ENUM_TYPE, reader, called="DROP TYPE", at=start)
         names, if_exists, _ = _read_dropped(reader, may_cascade=False)
         return DropType(names, if_exists)
     if reader.next_is("sequence"):
-        require_feature(Feature.SEQUENCE, reader, called="DROP SEQUENCE", at=start)
         reader.take()
         names, if_exists, _ = _read_dropped(reader, may_cascade=False)
         return DropSequence(names, if_exists)
     if reader.next_is("view"):
-        require_feature(Feature.VIEW, reader, called="DROP VIEW", at=start)
         reader.take()
         return DropView(*_read_dropped(reader))
     return None

@@ -13,7 +13,6 @@ from exdbsql.schema.ddl_names import read_column_names
 from exdbsql.schema.ddl_sequences import read_sequence_options
 from exdbsql.schema.errors import Error, ProgrammingError
 from exdbsql.schema.expressions import default_expression
-from exdbsql.schema.features import Feature, require_feature
 from exdbsql.schema.sequences import SequenceOptions
 from exdbsql.schema.table import Column, ForeignKey, Identity, UniqueKey
 from exdbsql.schema.table_rules import require_new_constraint, require_single_primary_key
@@ -86,7 +85,6 @@ def read_table_constraint(reader: TokenReader, draft: TableDraft) -> bool:
     name = _read_constraint_name(reader, draft)
     token = reader.peek()
     if reader.accept("foreign", "key"):
-        require_feature(Feature.FOREIGN_KEY, reader, at=token)
         columns = tuple(column for column, _ in read_column_names(reader))
         reader.expect("references")
         draft.foreign_keys.append(read_references(reader, name, columns))
@@ -154,10 +152,8 @@ def read_column_constraint(reader: TokenReader, draft: TableDraft, seen: set[str
         draft.checks.append((name, *reader.inside_parentheses()))
         _refuse_no_inherit(reader)
     elif reader.accept("references"):
-        require_feature(Feature.FOREIGN_KEY, reader, at=token)
         draft.foreign_keys.append(read_references(reader, name, (column.name,)))
     elif reader.accept("generated"):
-        require_feature(Feature.GENERATED_COLUMN, reader, at=token)
         with reader.at(token):
             _refuse_second_value(column, draft)
         _read_generated(reader, draft)

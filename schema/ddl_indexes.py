@@ -1,13 +1,12 @@
-"""CREATE INDEX: columns and expressions, directions, the condition of a partial index.
+"""CREATE INDEX: columns and expressions, directions, INCLUDE, NULLS NOT DISTINCT, the condition of a partial index.
 
-Refused by name: covering indexes (INCLUDE), collations and operator classes, NULLs at the other end, storage options.
+Refused by name: collations and operator classes, storage options.
 """
 
 from exdbsql.schema.ddl_constraints import within
-from exdbsql.schema.ddl_names import read_if_not_exists, read_relation_name
+from exdbsql.schema.ddl_names import read_column_names, read_if_not_exists, read_relation_name
 from exdbsql.schema.ddl_statements import CreateIndex
 from exdbsql.schema.expressions import check_expression
-from exdbsql.schema.features import Feature, require_feature
 from exdbsql.schema.table import IndexColumn, IndexDef
 from exdbsql.schema.table_rules import require_key_column
 from exdbsql.schema.token_reader import TokenReader
@@ -29,8 +28,12 @@ def read_create_index(reader: TokenReader) -> CreateIndex:
     if reader.accept("using") and not reader.accept_one_of("btree", "hash"):
         raise reader.not_supported("this index method", hint="Leave USING out: an index serves equality and ranges.")
     columns = _read_columns(reader, table)
+    include = tuple(name for name, _ in read_column_names(reader)) if reader.accept("include") else ()
+    nulls_equal = reader.accept("nulls", "not", "distinct")
+    reader.accept("nulls", "distinct")
     _refuse_options(reader)
-    return CreateIndex(IndexDef(name, table, columns, unique, _read_condition(reader, table)), if_not_exists)
+    condition = _read_condition(reader, table)
+    return CreateIndex(IndexDef(name, table, columns, unique, condition, include, nulls_equal), if_not_exists)
 
 
 def _read_columns(reader: TokenReader, table: str) -> tuple[IndexColumn, ...]:
@@ -53,13 +56,12 @@ def _read_column(reader: TokenReader, table: str, before: list[IndexColumn]) -> 
         with reader.at(token):
             # Whether the column exists is for the dictionary to say; that it comes once is seen here.
             require_key_column(name, (name,), [column.name for column in before])
-    return IndexColumn(name, _read_direction(reader), expression)
+    descending, nulls_swapped = _read_direction(reader)
+    return IndexColumn(name, descending, expression, nulls_swapped)
 
 
 def _read_expression(reader: TokenReader, table: str, token: Token) -> str:
     """An expression in parentheses, or a call of a function."""
-    hint = "Only columns can be indexed."
-    require_feature(Feature.EXPRESSION_INDEX, reader, hint=hint)
     start = token.start
     if not token.is_symbol("("):
         reader.take()
@@ -68,26 +70,25 @@ def _read_expression(reader: TokenReader, table: str, token: Token) -> str:
         return check_expression(reader.slice(start, reader.previous_end()), table, None, "index expressions")
 
 
-def _read_direction(reader: TokenReader) -> bool:
-    """Whether DESC is said."""
+def _read_direction(reader: TokenReader) -> tuple[bool, bool]:
+    """Whether DESC is said, and whether NULLs are to sort at the other end than that brings."""
     direction = reader.accept_one_of("asc", "desc")
     descending = direction is not None and direction.value == "desc"
-    if reader.next_is("nulls"):
-        default = ("nulls", "first") if descending else ("nulls", "last")
-        if not reader.accept(*default):
-            raise reader.not_supported("an index with NULLs at the other end", hint="Leave NULLS FIRST or LAST out.")
-    elif (option := reader.peek()) is not None and not option.is_symbol(",", ")"):
+    if reader.accept("nulls"):
+        end = reader.accept_one_of("first", "last")
+        if end is None:
+            raise reader.syntax_error(expected="FIRST or LAST")
+        return descending, (end.value == "first") is not descending
+    if (option := reader.peek()) is not None and not option.is_symbol(",", ")"):
         if direction is None:
             raise reader.not_supported("a collation or operator class in an index")
         raise reader.syntax_error()
-    return descending
+    return descending, False
 
 
 def _refuse_options(reader: TokenReader) -> None:
     """Raises for what may follow the columns in PostgreSQL."""
     for words, what in (
-        (("include",), "INCLUDE"),
-        (("nulls", "not", "distinct"), "NULLS NOT DISTINCT"),
         (("with",), "WITH (...)"),
         (("tablespace",), "TABLESPACE"),
     ):
@@ -98,7 +99,6 @@ def _refuse_options(reader: TokenReader) -> None:
 def _read_condition(reader: TokenReader, table: str) -> str | None:
     if not reader.next_is("where"):
         return None
-    require_feature(Feature.PARTIAL_INDEX, reader)
     reader.take()
     start = reader.offset
     while reader.peek() is not None:

@@ -1,7 +1,6 @@
 """CREATE TABLE: kinds, columns, options; the constraints are in :mod:`exdbsql.schema.ddl_constraints`.
 
-Refused by name: collations, deferrable keys, temporary and partitioned tables, inheritance, storage options, CREATE TABLE AS,
-and what :mod:`exdbsql.schema.features` lists.
+Refused by name: collations, deferrable keys, temporary and partitioned tables, inheritance, storage options, CREATE TABLE AS.
 """
 
 from dataclasses import replace
@@ -13,7 +12,6 @@ from exdbsql.schema.ddl_names import read_if_not_exists, read_relation_name
 from exdbsql.schema.ddl_statements import CreateTable
 from exdbsql.schema.errors import ProgrammingError
 from exdbsql.schema.expressions import check_expression, generated_expression
-from exdbsql.schema.features import Feature, require_feature
 from exdbsql.schema.sequences import SequenceOptions
 from exdbsql.schema.table import Check, Column, Table, TableKind
 from exdbsql.schema.table_rules import (
@@ -120,8 +118,6 @@ def _read_column_type(reader: TokenReader, draft: TableDraft, name: str) -> SqlT
     serial = _SERIAL.get(token.value) if token is not None and token.kind is TokenKind.WORD else None
     if token is None or serial is None:
         return read_type(reader)
-    hint = f"Use {serial}, and give the values from your program."
-    require_feature(Feature.SERIAL, reader, called=f"the type {token.value}", hint=hint)
     reader.take()
     draft.sequences.append((name, SequenceOptions(type=serial, serial=True)))
     return serial

@@ -44,11 +44,15 @@ def create_type_sql(enum: SqlType) -> str:
 
 
 def create_index_sql(index: IndexDef) -> str:
-    """``CREATE [UNIQUE] INDEX name ON table (columns)``, without a semicolon."""
+    """``CREATE [UNIQUE] INDEX name ON table (columns) ...``, without a semicolon."""
     unique = "UNIQUE " if index.unique else ""
     columns = ", ".join(map(_index_column_sql, index.columns))
-    where = f" WHERE {index.where}" if index.where is not None else ""
-    return f"CREATE {unique}INDEX {quote_name(index.name)} ON {quote_name(index.table)} ({columns}){where}"
+    rest = f" INCLUDE ({quote_names(index.include)})" if index.include else ""
+    if index.nulls_not_distinct:
+        rest += " NULLS NOT DISTINCT"
+    if index.where is not None:
+        rest += f" WHERE {index.where}"
+    return f"CREATE {unique}INDEX {quote_name(index.name)} ON {quote_name(index.table)} ({columns}){rest}"
 
 
 def create_view_sql(view: View) -> str:
@@ -125,7 +129,8 @@ def _options(sequence: Sequence, *, with_type: bool, name: str = "") -> str:
 
 def _index_column_sql(column: IndexColumn) -> str:
     part = quote_name(column.name) if column.expression is None else f"({column.expression})"
-    return part + (" DESC" if column.descending else "")
+    nulls = "" if not column.nulls_swapped else " NULLS LAST" if column.descending else " NULLS FIRST"
+    return part + (" DESC" if column.descending else "") + nulls
 
 
 def _identity_sql(column: Column, table: Table, sequence: Sequence | None) -> str:

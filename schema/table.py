@@ -100,19 +100,25 @@ class ForeignKey:
 class IndexColumn:
     """A part of an index's key and its direction; NULLs sort last, or first where descending (PostgreSQL's defaults).
 
-    `name` is a column, or "" where the part is the value of `expression`.
+    Attributes:
+        name: a column, or "" where the part is the value of `expression`.
+        nulls_swapped: NULLs sort at the other end than that.
     """
 
     name: str
     descending: bool = False
     expression: str | None = None
+    nulls_swapped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class IndexDef:
     """An index made by CREATE INDEX; the indexes of constraints are not listed, they are the constraints.
 
-    `where`: text of the condition of the rows that a partial index holds, or None.
+    Attributes:
+        where: text of the condition of the rows that a partial index holds, or None.
+        include: columns after INCLUDE: not part of the key; rows are in memory, so they change nothing.
+        nulls_not_distinct: a unique index takes NULLs for equal.
     """
 
     name: str
@@ -120,6 +126,13 @@ class IndexDef:
     columns: tuple[IndexColumn, ...]
     unique: bool = False
     where: str | None = None
+    include: tuple[str, ...] = ()
+    nulls_not_distinct: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has every row, by the values of its columns."""
+        return self.where is None and all(column.expression is None for column in self.columns)
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -93,6 +93,10 @@ def complete_index(index: IndexDef, table: Table, taken: Collection[str]) -> Ind
     if not index.columns:
         _check_key((), types)
     _check_key(tuple(column.name for column in index.columns if column.expression is None), types, may_be_empty=True)
+    for name in index.include:
+        if name not in types:
+            message = f'column "{name}" does not exist'
+            raise ProgrammingError(message, sqlstate=sqlstate.UNDEFINED_COLUMN, hint=did_you_mean(name, types))
     for text, place in index_expressions(index):
         check_expression(text, table.name, table.column_names, place)
     if not index.name:

@@ -66,16 +66,21 @@ def table_from_wire(packed: Any, types: Mapping[str, SqlType]) -> Table:
 
 
 def index_to_wire(index: IndexDef) -> list[Any]:
-    """name, table, columns with their directions and expressions, unique, condition."""
-    columns = [[c.name, c.descending, c.expression] for c in index.columns]
-    return [index.name, index.table, columns, index.unique, index.where]
+    """name, table, columns with directions, expressions and ends of NULLs, unique, condition, INCLUDE, NULLS NOT DISTINCT."""
+    columns = [[c.name, c.descending, c.expression, c.nulls_swapped] for c in index.columns]
+    rest = [list(index.include), index.nulls_not_distinct]
+    return [index.name, index.table, columns, index.unique, index.where, *rest]
 
 
 def index_from_wire(packed: Any) -> IndexDef:
     """The index that `index_to_wire` gave."""
-    name, table, columns, unique, where = packed
-    parts = tuple(IndexColumn(_text(column), bool(descending), _or_none(text)) for column, descending, text in columns)
-    return IndexDef(_text(name), _text(table), parts, bool(unique), _or_none(where))
+    name, table, columns, unique, where, include, nulls_not_distinct = packed
+    parts = tuple(
+        IndexColumn(_text(column), bool(descending), _or_none(text), bool(swapped))
+        for column, descending, text, swapped in columns
+    )
+    included = tuple(map(_text, include))
+    return IndexDef(_text(name), _text(table), parts, bool(unique), _or_none(where), included, bool(nulls_not_distinct))
 
 
 def sequence_to_wire(made: Sequence) -> list[Any]:

@@ -10,6 +10,7 @@ from exdbsql.engine.query import bind_rows, operators
 from exdbsql.engine.query.bind_expressions import ExpressionBinder
 from exdbsql.engine.query.bind_from import FromBinder
 from exdbsql.engine.query.bind_query import QueryBinder
+from exdbsql.engine.query.conflict_targets import arbiters
 from exdbsql.engine.query.context import StatementContext, name_of
 from exdbsql.engine.query.expressions import Call, Column, Expr
 from exdbsql.engine.query.library.array_values import assigned_element
@@ -22,7 +23,7 @@ from exdbsql.engine.query.statements import Change, CheckedRow, Delete, Insert, 
 from exdbsql.engine.query.tokens import SUBSCRIPT
 from exdbsql.schema import sqlstate
 from exdbsql.schema.identifiers import did_you_mean
-from exdbsql.schema.table import Identity, Table, UniqueKey
+from exdbsql.schema.table import Identity, Table
 from exdbsql.schema.types import BIGINT, INTEGER, TEXT
 
 
@@ -165,11 +166,13 @@ class ChangeBinder:
     def _conflict(self, node: exp.OnConflict | None, table: Table, alias: str) -> OnConflict | None:
         if node is None:
             return None
-        self.context.only(node, ("expressions", "action", "conflict_keys", "constraint", "where"), "ON CONFLICT")
-        arbiters = self._arbiters(node, table)
+        self.context.only(
+            node, ("expressions", "action", "conflict_keys", "constraint", "index_predicate", "where"), "ON CONFLICT"
+        )
+        keys = arbiters(self.context, node, table)
         if str(node.args["action"].this).upper() == "DO NOTHING":
-            return OnConflict(arbiters)
-        if not arbiters:
+            return OnConflict(keys)
+        if not keys:
             raise self.context.error(
                 node, "ON CONFLICT DO UPDATE requires inference specification or constraint name", sqlstate.SYNTAX_ERROR
             )
@@ -185,44 +188,7 @@ class ChangeBinder:
         new_row = self.new_row(node.expressions, table, old, binder)
         where = node.args.get("where")
         condition = binder.condition(where.this) if where is not None else None
-        return OnConflict(arbiters, old.rel, excluded.rel, tuple(new_row), condition)
-
-    def _arbiters(self, node: exp.OnConflict, table: Table) -> tuple[UniqueKey, ...]:
-        keys = self._unique_keys(table)
-        constraint = node.args.get("constraint")
-        if constraint is not None:
-            found = [k for k in keys if k.name == name_of(constraint)]
-            if not found:
-                raise self.context.error(
-                    constraint,
-                    f'constraint "{name_of(constraint)}" for table "{table.name}" does not exist',
-                    sqlstate.UNDEFINED_OBJECT,
-                )
-            return (found[0],)
-        targets = node.args.get("conflict_keys")
-        if not targets:
-            return ()
-        names = set()
-        for target in targets:
-            inner = target.this if isinstance(target, exp.Ordered) else target
-            if not isinstance(inner, (exp.Column, exp.Identifier)):
-                raise self.context.unsupported(target, "an expression as the target of ON CONFLICT")
-            names.add(table.columns[self.position(table, inner)].name)
-        found = [k for k in keys if set(k.columns) == names]
-        if not found:
-            raise self.context.error(
-                node,
-                "there is no unique or exclusion constraint matching the ON CONFLICT specification",
-                sqlstate.INVALID_COLUMN_REFERENCE,
-            )
-        return tuple(found)
-
-    def _unique_keys(self, table: Table) -> list[UniqueKey]:
-        keys = list(table.unique_keys)
-        for index in self.context.dictionary.indexes.values():
-            if index.table == table.name and index.unique:
-                keys.append(UniqueKey(index.name, index.column_names))
-        return keys
+        return OnConflict(keys, old.rel, excluded.rel, tuple(new_row), condition)
 
     # UPDATE and DELETE
 

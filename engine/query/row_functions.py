@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlglot import exp
 
@@ -115,7 +115,7 @@ def _accepted(table: Table, catalog: Catalog) -> Callable[[Row], Row]:
     module = Module(catalog)
     rows = RowsCompiler(module)
     frame = Frame(module, module.root.lines, {_ROW: "row"})
-    checks = tuple((check.name, _condition(check.expression, catalog.dictionary, table)) for check in table.checks)
+    checks = tuple((check.name, bound_check(catalog.dictionary, table, check.expression)) for check in table.checks)
     checked = CheckedRow(table, _ROW, checks, generated_columns(table, catalog.dictionary, _ROW))
     compiler = ChangeCompiler(module, rows)
     if checked.generated:
@@ -124,7 +124,8 @@ def _accepted(table: Table, catalog: Catalog) -> Callable[[Row], Row]:
     return compile_function(module, ["row"], "row")
 
 
-def _condition(text: str, dictionary: Dictionary, table: Table) -> Expr:
+def bound_check(dictionary: Dictionary, table: Table, text: str) -> Expr:
+    """The condition of a CHECK over a row of `table`."""
     context, node, value = own_expression(text, dictionary, table, _ROW, "CHECK")
     return operators.boolean(context, node, value, "CHECK")
 
@@ -149,7 +150,7 @@ def condition_function(text: str, catalog: Catalog, table: Table) -> Callable[[R
     """A function that says whether a condition is true for a row of `table`."""
     module = Module(catalog)
     frame = Frame(module, module.root.lines, {_ROW: "row"})
-    condition = _condition(text, catalog.dictionary, table)
+    condition = bound_check(catalog.dictionary, table, text)
     return compile_function(module, ["row"], RowsCompiler(module).streams.expressions(frame).true(condition))
 
 
@@ -181,34 +182,3 @@ def change_function(
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-_VOLATILE: Final = frozenset(
-    ("now", "random", "clock_timestamp", "statement_timestamp", "transaction_timestamp", "gen_random_uuid", "nextval")
-    + ("currval", "setval", "lastval", "uuid", "rand", "timeofday", "current_user", "session_user", "txid_current")
-)
-_VOLATILE_NODES: Final = tuple(
-    getattr(exp, name)
-    for name in (
-        *(
-            "CurrentDate",
-            "CurrentTime",
-            "CurrentTimestamp",
-            "CurrentUser",
-            "Localtime",
-            "Localtimestamp",
-            "Rand",
-            "Uuid",
-        ),
-        *("NextValueFor", "CurrentDatetime", "SessionUser"),
-    )
-    if hasattr(exp, name)
-)
-
-
-def is_volatile(text: str) -> bool:
-    """Whether an expression may give another value each time, or on each node."""
-    for node in parse_statement(f"SELECT {text}").tree.walk():
-        if isinstance(node, _VOLATILE_NODES) or (isinstance(node, exp.Anonymous) and node.name.lower() in _VOLATILE):
-            return True
-    return False

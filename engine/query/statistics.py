@@ -53,7 +53,7 @@ class DatabaseStatistics:
     def indexes(self, name: str) -> list[IndexDef]:
         """The indexes of a table, unique constraints among them, the primary key not."""
         dictionary = self.database.dictionary
-        found = [i for i in dictionary.indexes.values() if i.table == name]
+        found = [i for i in dictionary.indexes.values() if i.table == name and i.is_plain]
         for key in dictionary.tables[name].uniques:
             found.append(IndexDef(key.name, name, tuple(IndexColumn(c) for c in key.columns), unique=True))
         return found

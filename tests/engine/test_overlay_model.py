@@ -21,6 +21,9 @@ DDL = """
 create table t (id integer primary key, tag text, code integer unique, a integer);
 create index t_tag on t (tag);
 create index t_a_tag on t (a, tag desc);
+create index t_modulo on t ((a % 3) nulls first) where code > 1;
+create unique index t_together on t ((a + id % 4)) where tag is not null;
+create index t_swapped on t (tag desc nulls last, (code - 2) nulls first);
 """
 KEYS = st.integers(0, 7)
 TAGS = st.sampled_from(["x", "y", None])
@@ -34,6 +37,10 @@ def descending_text(text: str | None) -> tuple[int, int]:
 
 def by_a_and_tag(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return ((1, 0) if row[3] is None else (0, row[3]), descending_text(row[1]))
+
+
+def by_tag_and_code(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return ((1, 0) if row[1] is None else (0, -ord(row[1])), (0, 0) if row[2] is None else (1, row[2]))
 
 
 class Overlays(RuleBasedStateMachine):
@@ -72,7 +79,8 @@ class Overlays(RuleBasedStateMachine):
 
     def violates(self, model: Rows) -> bool:
         codes = [row[2] for row in model.values() if row[2] is not None]
-        return len(codes) != len(set(codes))
+        together = [row[3] + row[0] % 4 for row in model.values() if row[1] is not None and row[3] is not None]
+        return len(codes) != len(set(codes)) or len(together) != len(set(together))
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), key=KEYS, tag=TAGS, code=CODES, a=CODES, action=st.sampled_from(["put", "delete", "move"]))
@@ -177,6 +185,29 @@ class Overlays(RuleBasedStateMachine):
         assert list(map(by_a_and_tag, in_order)) == sorted(map(by_a_and_tag, rows))
         assert {row[0] for row in txn.range(t.indexes["t_a_tag"], (2,), (4,))} == {
             row[0] for row in rows if row[3] is not None and 2 <= row[3] <= 4
+        }
+
+        self.agree_on_computed_indexes(txn, rows)
+
+    def agree_on_computed_indexes(self, txn: Transaction, rows: list[tuple[Any, ...]]) -> None:
+        """A partial index has the rows that its condition is true for, by the values of its expression."""
+        modulo, together, swapped = (self.t.indexes[name] for name in ("t_modulo", "t_together", "t_swapped"))
+        held = [row for row in rows if row[2] is not None and row[2] > 1]
+        for value in (0, 1, 2, None):
+            found = [row for row in held if (row[3] if row[3] is None else row[3] % 3) == value]
+            assert sorted(txn.seek(modulo, value)) == found
+        values = [None if row[3] is None else row[3] % 3 for row in txn.range(modulo)]
+        assert values == sorted(values, key=lambda value: -1 if value is None else value)
+        assert len(values) == len(held)
+        known = [row for row in held if row[3] is not None]
+        assert sorted(txn.range(modulo, 1, 2)) == [row for row in known if row[3] % 3 >= 1]
+        sums = {row[3] + row[0] % 4: row for row in rows if row[1] is not None and row[3] is not None}
+        assert list(txn.range(together, 2, reverse=True)) == [
+            sums[one] for one in sorted(sums, reverse=True) if one >= 2
+        ]
+        assert list(map(by_tag_and_code, txn.range(swapped))) == sorted(map(by_tag_and_code, rows))
+        assert {row[0] for row in txn.range(swapped, ("x", -1), ("x", 1))} == {
+            row[0] for row in rows if row[1] == "x" and row[2] is not None and 1 <= row[2] <= 3
         }
 
     @precondition(lambda self: not self.open)

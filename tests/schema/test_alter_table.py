@@ -17,8 +17,6 @@ from exdbsql.schema.errors import DatabaseError, NotSupportedError
 from exdbsql.schema.table import Identity
 from exdbsql.schema.types import BIGINT, INTEGER, TEXT
 
-pytestmark = pytest.mark.usefixtures("all_features")
-
 DDL = """
     create type mood as enum ('sad', 'ok');
     create sequence odd as smallint start 5 increment by -2 minvalue -100 maxvalue 50 cache 3 cycle;
@@ -49,7 +47,7 @@ def after(sql: str, start: Dictionary | None = None) -> Dictionary:
 
 
 @pytest.fixture
-def made(all_features: None) -> Dictionary:
+def made() -> Dictionary:
     """A dictionary with some of everything but views."""
     return after(DDL)
 

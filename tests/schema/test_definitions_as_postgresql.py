@@ -6,8 +6,6 @@ from exdbsql.schema.ddl import parse_ddl
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import Error
 
-pytestmark = pytest.mark.usefixtures("all_features")
-
 BASE = """
     create table p (id int primary key, code text unique, n int, big bigint, constraint pair unique (n, big));
     create table c (id int primary key, p int references p, a int check (a > 0), g int generated always as (a * 2) stored, i int generated always as identity, s serial);

@@ -12,8 +12,6 @@ from exdbsql.schema.errors import DatabaseError, DataError, NotSupportedError, P
 from exdbsql.schema.type_names import parse_type
 from exdbsql.schema.types import TEXT, array_of, enum_type
 
-pytestmark = pytest.mark.usefixtures("all_features")
-
 MOOD = enum_type("mood", ["sad", "ok", "happy"])
 DDL = """
     create type mood as enum ('sad', 'ok', 'it''s fine');

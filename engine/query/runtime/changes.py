@@ -60,8 +60,8 @@ def find_conflict(
     for index in store.indexes.values():
         if not index.unique or (arbiters and index.name not in arbiters):
             continue
-        value = index.value_of(row)
-        if value is None or (isinstance(value, tuple) and index.width > 1 and None in value):
+        value = index.verify(row)
+        if index.is_null(value):
             continue
         for item in txn.seek_items(index, value):
             return item
