@@ -32,15 +32,18 @@ class ColumnScan:
     positions: tuple[int, ...]
 
 
-def column_scan(plan: Plan, wanted: Sequence[Any]) -> ColumnScan | None:
-    """The scan by columns for a stream of which `wanted` (expressions, or what holds them) is asked; None where it does not pay."""
+def column_scan(plan: Plan, wanted: Sequence[Any], most: int = MOST_COLUMNS) -> ColumnScan | None:
+    """The scan by columns for a stream of which `wanted` (expressions, or what holds them) is asked; None where it does not pay.
+
+    That is, with more than `most` columns.
+    """
     if not isinstance(plan, Scan) or plan.access is not None or plan.keyed:
         return None
     parts = [*walk(plan.filters), *walk(tuple(wanted))]
     if any(isinstance(part, Plan) for part in parts):
         return None
     positions = sorted({p.index for p in parts if isinstance(p, Column) and p.rel == plan.rel})
-    return ColumnScan(plan, tuple(positions)) if 0 < len(positions) <= MOST_COLUMNS else None
+    return ColumnScan(plan, tuple(positions)) if 0 < len(positions) <= most else None
 
 
 def column_lists(found: ColumnScan, frame: Frame) -> list[str]:

@@ -9,6 +9,7 @@ from exdbsql.engine.query.codegen.column_scan import ColumnScan, bare_columns, c
 from exdbsql.engine.query.codegen.module import Frame, Module, indented
 from exdbsql.engine.query.codegen.streams import StreamCompiler
 from exdbsql.engine.query.codegen.subqueries import SubqueryCompiler
+from exdbsql.engine.query.codegen.windows import WindowColumns
 from exdbsql.engine.query.expressions import Column, Expr
 from exdbsql.engine.query.plan import (
     Cut,
@@ -22,6 +23,7 @@ from exdbsql.engine.query.plan import (
     SetOperation,
     Sort,
     Values,
+    Window,
     With,
     provided_rels,
 )
@@ -71,6 +73,10 @@ class RowsCompiler:
         bare = self._bare_columns(plan)
         if bare is not None:
             return f"list(zip({', '.join(column_lists(bare, frame))}))"
+        if isinstance(plan.child, Window):
+            columns = self.streams.windows.over_columns(plan.child, plan.exprs, frame)
+            if columns is not None:
+                return self._over_window(plan, columns, frame)
         clauses = self.streams.stream(plan.child, frame)
         element = self._element(plan, frame)
         if len(clauses) == 1 and clauses[0].startswith(f"for {element} in "):
@@ -80,6 +86,14 @@ class RowsCompiler:
         if not clauses:
             return f"[{element}]"
         return f"[{element} {self.streams.joined(clauses)}]"
+
+    def _over_window(self, plan: Project, columns: WindowColumns, frame: Frame) -> str:
+        lists = columns.bare(plan.exprs)
+        if lists is not None:
+            return f"list(zip({', '.join(lists)}))"
+        inner = Frame(self.module, frame.lines, dict(frame.env), dict(frame.columns))
+        clauses = columns.enter(inner)
+        return f"[{self.tuple_of(plan.exprs, inner)} {self.streams.joined(clauses)}]"
 
     def _bare_columns(self, plan: Project) -> ColumnScan | None:
         """The columns of a whole table, in their order, where they are the output."""

@@ -1,28 +1,38 @@
-"""Source of window functions: rows in a list, sorted numbers of rows for each partition and order, one column of values for each call."""
+"""Source of window functions: one object for each partition and order (:mod:`exdbsql.engine.query.runtime.windows`), one list for each call.
+
+Over a table as it is, everything is lists of columns; over other streams the rows are gathered first.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exdbsql.engine.query.aggregates import find_aggregate
+from exdbsql.engine.query.codegen.column_scan import MOST_COLUMNS, ColumnScan, column_lists, column_scan, enter
 from exdbsql.engine.query.codegen.module import Frame, Module
-from exdbsql.engine.query.expressions import Expr
+from exdbsql.engine.query.expressions import Call, Column, Const, Expr, Param
 from exdbsql.engine.query.plan import (
     AggregateCall,
     FrameBound,
+    Plan,
+    Scan,
     SortKey,
     Window,
     WindowCall,
-    WindowFrame,
     WindowSpec,
+    walk,
 )
 from exdbsql.schema.types import NUMERIC
 
 if TYPE_CHECKING:
+    from exdbsql.engine.query.codegen.expressions import ExpressionCompiler
     from exdbsql.engine.query.codegen.streams import StreamCompiler
 
-_WITHOUT_PEERS = ("row_number", "ntile", "lag", "lead")
-_OF_FRAMES = {"first_value": (False, False), "last_value": (False, True), "nth_value": (True, False)}
+_OF_FRAMES = ("first_value", "last_value", "nth_value")
+_OF_OTHER_ROWS = ("lag", "lead")
 
 
 class WindowCompiler:
@@ -34,93 +44,191 @@ class WindowCompiler:
 
     def stream(self, plan: Window, frame: Frame) -> list[str]:
         """Clauses that walk over the rows of the child, and one tuple of the functions' values for each."""
-        clauses = self.streams.stream(plan.child, frame)
-        pattern = self.streams.pattern(plan.child, frame) or "_"
-        row = f"({pattern})" if "," in pattern else pattern
-        rows = frame.assign("window_rows", f"[{row if pattern != '_' else 'None'} {self.streams.joined(clauses)}]")
+        source = _Rows.of(self, plan.child, frame)
+        columns = self._columns(plan, source)
+        target = self.streams.variable(plan.rel, "window", frame)
+        return [f"for {source.row}, {target} in zip({source.rows}, zip({', '.join(columns)}))"]
+
+    def over_columns(self, plan: Window, wanted: Sequence[Expr], frame: Frame) -> WindowColumns | None:
+        """The rows as columns, where `wanted` needs nothing but columns of a whole table and values of the functions."""
+        found = column_scan(plan.child, (*wanted, plan.calls), MOST_COLUMNS + len(plan.calls))
+        if found is None or found.scan.filters:
+            return None
+        source = _Columns(self, found, frame)
+        used = {(e.rel, e.index) for e in walk(tuple(wanted)) if isinstance(e, Column)}
+        lists = {key: name for key, name in source.lists_by_column().items() if key in used}
+        for i, name in enumerate(self._columns(plan, source)):
+            if (plan.rel, i) in used or not used:
+                lists[plan.rel, i] = name
+        return WindowColumns(lists)
+
+    def _columns(self, plan: Window, source: _Source) -> list[str]:
+        """The variables of the lists of the functions' values."""
         made: dict[tuple[tuple[Expr, ...], tuple[SortKey, ...]], _Ordering] = {}
         columns = []
         for call in plan.calls:
             key = (call.spec.partition, call.spec.order)
             if key not in made:
-                made[key] = _Ordering(self, call.spec, rows, row, frame)
+                made[key] = _Ordering(self, call.spec, source, plan.child)
             columns.append(made[key].column(call))
-        target = self.streams.variable(plan.rel, "window", frame)
-        values = f"zip({', '.join(columns)})"
-        return [f"for {row}, {target} in zip({rows}, {values})"]
+        return columns
+
+
+@dataclass(frozen=True, slots=True)
+class WindowColumns:
+    """The variables of lists, by relation and position of their column."""
+
+    lists: dict[tuple[int, int], str]
+
+    def bare(self, wanted: Sequence[Expr]) -> list[str] | None:
+        """The lists of `wanted`, where that is columns alone."""
+        columns = [e for e in wanted if isinstance(e, Column) and (e.rel, e.index) in self.lists]
+        return [self.lists[e.rel, e.index] for e in columns] if len(columns) == len(wanted) else None
+
+    def enter(self, frame: Frame) -> list[str]:
+        """The clause that walks over the rows; `frame` knows the variables from now on."""
+        variables = {key: frame.module.name("value") for key in self.lists}
+        frame.columns.update(variables)
+        return [f"for {', '.join(variables.values())}, in zip({', '.join(self.lists.values())})"]
+
+
+class _Source(ABC):
+    """The rows below a window, and how to get lists of values over them; `size` is source of their number."""
+
+    def __init__(self, compiler: WindowCompiler, frame: Frame) -> None:
+        self.streams = compiler.streams
+        self.frame = frame
+        self.size = ""
+        self._lists: dict[str, str] = {}
+
+    @abstractmethod
+    def loop(self) -> str:
+        """The clause that walks over the rows."""
+
+    def values(self, expr: Expr) -> str:
+        """The variable of the list of an expression's values."""
+        if isinstance(expr, (Param, Const)):
+            return self.made(self.expressions.value(expr), "arguments")
+        return self.made(self.expressions.value(expr), expr.name if isinstance(expr, Column) else "values")
+
+    def made(self, code: str, wish: str) -> str:
+        """The variable of the list of what source of an expression gives for each row."""
+        if code not in self._lists:
+            self._lists[code] = self.frame.assign(wish, f"[{code} {self.loop()}]")
+        return self._lists[code]
+
+    @property
+    def expressions(self) -> ExpressionCompiler:
+        """A compiler of expressions over a row."""
+        return self.streams.expressions(self.frame)
+
+
+class _Rows(_Source):
+    """Rows in a list."""
+
+    rows: str
+    row: str
+
+    @classmethod
+    def of(cls, compiler: WindowCompiler, child: Plan, frame: Frame) -> _Rows:
+        """The rows of a stream, gathered."""
+        found = cls(compiler, frame)
+        clauses = compiler.streams.stream(child, frame)
+        pattern = compiler.streams.pattern(child, frame) or "_"
+        found.row = f"({pattern})" if "," in pattern else pattern
+        source = clauses[0].removeprefix(f"for {pattern} in ") if len(clauses) == 1 else ""
+        if source.isidentifier():
+            found.rows = source
+        else:
+            row = found.row if pattern != "_" else "None"
+            found.rows = frame.assign("window_rows", f"[{row} {compiler.streams.joined(clauses)}]")
+        found.size = f"len({found.rows})"
+        return found
+
+    def loop(self) -> str:
+        """The clause that walks over the rows."""
+        return f"for {self.row} in {self.rows}"
+
+
+class _Columns(_Source):
+    """All rows of a table, as the lists of some of its columns."""
+
+    def __init__(self, compiler: WindowCompiler, found: ColumnScan, frame: Frame) -> None:
+        super().__init__(compiler, Frame(frame.module, frame.lines, dict(frame.env), dict(frame.columns)))
+        clauses, variables = enter(found, self.frame)
+        self._loop = clauses[0]
+        lists = column_lists(found, self.frame)
+        self._lists = dict(zip(variables, lists, strict=True))
+        self._positions = {(found.scan.rel, i): name for i, name in zip(found.positions, lists, strict=True)}
+        self.size = f"len({lists[0]})"
+
+    def loop(self) -> str:
+        """The clause that walks over the rows."""
+        return self._loop
+
+    def lists_by_column(self) -> dict[tuple[int, int], str]:
+        """The variables of the lists, by relation and position of their column."""
+        return self._positions
 
 
 class _Ordering:
     """The partitions of one PARTITION BY and ORDER BY."""
 
-    def __init__(self, compiler: WindowCompiler, spec: WindowSpec, rows: str, row: str, frame: Frame) -> None:
+    def __init__(self, compiler: WindowCompiler, spec: WindowSpec, source: _Source, child: Plan) -> None:
         self.module = compiler.module
-        self.streams = compiler.streams
-        self.frame = frame
-        self.rows = rows
-        self.row = row
-        self.spec = spec
-        self.expressions = self.streams.expressions(frame)
-        self.sort_keys = self._tuples("sort_keys", [k.expr for k in spec.order]) if spec.order else "None"
-        keys = self._tuples("partition_keys", list(spec.partition)) if spec.partition else "None"
-        self.parts = frame.assign("parts", f"window_partitions(len({rows}), {keys})")
-        for number, key in reversed(list(enumerate(spec.order))):
-            column = self.sort_keys
-            if len(spec.order) > 1:
-                column = frame.assign("sort_column", f"list(map(itemgetter({number}), {self.sort_keys}))")
-            frame.add(f"window_sort_by({self.parts}, {column}, {key.descending}, {key.nulls_first})")
-        self._groups = ""
+        self.source = source
+        self.frame = source.frame
+        self.expressions = source.expressions
+        keys = [f"SortColumn({source.values(k.expr)}, {_flags(k)})" for k in spec.order]
+        arguments = [source.size, self._partition(spec.partition)]
+        if keys:
+            arguments.append(f"({', '.join(keys)},)")
+        if self._is_distinct(spec, child):
+            arguments.append("distinct=True")
+        self.name = self.frame.assign("windowed", f"Windowed({', '.join(arguments)})")
 
-    @property
-    def groups(self) -> str:
-        """The variable of where groups of equal rows begin in each partition; it is made when first asked for."""
-        if not self._groups:
-            code = f"[window_peer_groups(part, {self.sort_keys}) for part in {self.parts}]"
-            self._groups = self.frame.assign("peers", code)
-        return self._groups
+    def _partition(self, partition: tuple[Expr, ...]) -> str:
+        if not partition:
+            return "None"
+        if len(partition) == 1:
+            return self.source.values(partition[0])
+        return self.source.made(f"({', '.join(self.expressions.value(e) for e in partition)})", "partition")
 
-    def _tuples(self, wish: str, exprs: list[Expr]) -> str:
-        codes = [self.expressions.value(e) for e in exprs]
-        code = codes[0] if len(codes) == 1 else f"({', '.join(codes)})"
-        return self.frame.assign(wish, f"[{code} for {self.row} in {self.rows}]")
+    def _is_distinct(self, spec: WindowSpec, child: Plan) -> bool:
+        """Whether what the rows are parted and ordered by has a key of the table whose rows they are."""
+        if not isinstance(child, Scan):
+            return False
+        keys = (*spec.partition, *(k.expr for k in spec.order))
+        columns = {e.index for e in keys if isinstance(e, Column) and e.rel == child.rel}
+        primary = self.module.database.table(child.table).definition.key_positions
+        return bool(primary) and columns.issuperset(primary)
 
     def column(self, call: WindowCall) -> str:
         """The variable of the list of values of one call."""
-        out = self.frame.assign(call.name, f"[None] * len({self.rows})")
+        return self.frame.assign(call.name, f"{self.name}.{self._call(call)}")
+
+    def _call(self, call: WindowCall) -> str:
         if call.aggregate is not None:
-            body = self._aggregate(call, call.aggregate, out)
-        elif call.name in _OF_FRAMES:
-            body = self._value_of_frame(call, out)
-        else:
-            arguments = "".join(f", {self._list(a)}" for a in call.args)
-            groups = "None" if call.name in _WITHOUT_PEERS else "groups"
-            body = f"window_{call.name}(part, {groups}, {out}{arguments})"
-        if "groups" in body:
-            self.frame.add(f"for part, groups in zip({self.parts}, {self.groups}):")
-        else:
-            self.frame.add(f"for part in {self.parts}:")
-        self.frame.add(f"    {body}")
-        return out
+            return self._aggregate(call, call.aggregate)
+        if call.name in _OF_OTHER_ROWS and all(map(_is_fixed, call.args[1:])):
+            return self._shifted(call)
+        arguments = [self.source.values(a) for a in call.args]
+        if call.name in _OF_FRAMES:
+            arguments.append(self._frame(call.spec))
+        return f"{call.name}({', '.join(arguments)})"
 
-    def _list(self, arg: Expr) -> str:
-        return self.frame.assign("arguments", f"[{self.expressions.value(arg)} for {self.row} in {self.rows}]")
-
-    def _value_of_frame(self, call: WindowCall, out: str) -> str:
-        counted, from_end = _OF_FRAMES[call.name]
-        values = self._list(call.args[0])
-        counts = self._list(call.args[1]) if counted else "None"
-        ties = self._ties(call.spec.frame)
-        return f"window_frame_value(part, {self._frames(call.spec)}, {out}, {values}, {counts}, {from_end}, {ties})"
-
-    def _ties(self, frame: WindowFrame | None) -> bool:
-        return frame is not None and frame.exclude == "ties"
+    def _shifted(self, call: WindowCall) -> str:
+        value, *rest = call.args
+        distance, *default = [self.expressions.value(a) for a in rest] or ["1"]
+        if call.name == "lead":
+            distance = f"None if {distance} is None else -{distance}" if rest and rest[0].nullable else f"-{distance}"
+        return f"shifted({', '.join([self.source.values(value), distance, *default])})"
 
     # aggregates
 
-    def _aggregate(self, call: WindowCall, aggregate: AggregateCall, out: str) -> str:
+    def _aggregate(self, call: WindowCall, aggregate: AggregateCall) -> str:
         if any(a.type == NUMERIC for a in aggregate.args):
             self.module.numeric = True
-        values = self.frame.assign("values", f"[{self._value(aggregate)} for {self.row} in {self.rows}]")
         template = aggregate.template
         if not template:
             function = find_aggregate(aggregate.name, aggregate.args[0].type if aggregate.args else None)
@@ -128,15 +236,19 @@ class _Ordering:
             template = function.template
         self.module.names.update(aggregate.names)
         direct = [self.expressions.value(d) for d in aggregate.direct]
-        code = f"lambda values: {template.format('values', *direct)}"
         kind = "count" if aggregate.name == "count" else template.partition("(")[0]
         if ", True)" in template:
             kind += "_population"
-        keeps = aggregate.nulls == "keep"
-        return (
-            f"window_frame_aggregate(part, {self._frames(call.spec)}, {out}, {values}, {kind!r}, {code}, "
-            f"{keeps}, {self._ties(call.spec.frame)})"
-        )
+        holes = aggregate.condition is not None or any(a.nullable for a in aggregate.args)
+        arguments = [
+            self.source.made(self._value(aggregate), "values"),
+            self._frame(call.spec),
+            repr(kind),
+            f"lambda values: {template.format('values', *direct)}",
+            str(aggregate.nulls == "keep"),
+            str(holes),
+        ]
+        return f"aggregate({', '.join(arguments)})"
 
     def _value(self, call: AggregateCall) -> str:
         if not call.args:
@@ -156,24 +268,15 @@ class _Ordering:
 
     # frames
 
-    def _frames(self, spec: WindowSpec) -> str:
+    def _frame(self, spec: WindowSpec) -> str:
         frame = spec.frame
         if frame is None:
-            return f"window_whole_frames(part, {'groups' if spec.order else None}, {bool(spec.order)})"
-        code = self._frames_of(frame, spec)
-        if frame.exclude == "no others":
-            return code
-        return f"window_with_holes({code}, groups, {frame.exclude!r})"
-
-    def _frames_of(self, frame: WindowFrame, spec: WindowSpec) -> str:
+            return "RUNNING_FRAME" if spec.order else "WHOLE_PARTITION"
         if frame.mode == "range" and "offset" in (frame.start.kind, frame.end.kind):
             start, end = self._range_bound(frame.start, "starting"), self._range_bound(frame.end, "ending")
-            (key,) = spec.order
-            return f"window_range_frames(part, groups, {self.sort_keys}, {start}, {end}, {key.descending}, {key.nulls_first})"
-        start, end = self._distance(frame.start, "starting"), self._distance(frame.end, "ending")
-        if frame.mode == "rows":
-            return f"window_rows_frames(len(part), {start}, {end})"
-        return f"window_groups_frames(groups, {start}, {end})"
+        else:
+            start, end = self._distance(frame.start, "starting"), self._distance(frame.end, "ending")
+        return f"WindowFrame({frame.mode!r}, {start}, {end}, {frame.exclude!r})"
 
     def _distance(self, bound: FrameBound, which: str) -> str:
         if bound.kind == "unbounded":
@@ -187,3 +290,12 @@ class _Ordering:
         assert bound.offset is not None
         value = f"window_offset_of({self.expressions.value(bound.offset)}, {which!r})"
         return self.frame.assign("distance", f"-{value}" if bound.before else value)
+
+
+def _flags(key: SortKey) -> str:
+    return f"{key.descending}, {key.nulls_first}, {key.expr.nullable}"
+
+
+def _is_fixed(expr: Expr) -> bool:
+    """Whether an expression has one value for the whole statement."""
+    return all(isinstance(p, (Param, Const)) or (isinstance(p, Call) and p.name == "cast") for p in walk(expr))

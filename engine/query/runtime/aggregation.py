@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from decimal import Decimal, localcontext
+from operator import ne
 from statistics import fmean
 from typing import Any, Final
 
@@ -37,7 +38,10 @@ def sum_numeric(values: Sequence[int | Decimal]) -> Decimal | None:
 
 def sum_float(values: Sequence[float]) -> float | None:
     """Sum of floats."""
-    return check_float(sum(values), *values[:1]) if values else None
+    if not values:
+        return None
+    total = sum(values)
+    return total if math.isfinite(total) else check_float(total, *values)
 
 
 def avg_numeric(values: Sequence[int | Decimal]) -> Decimal | None:
@@ -63,13 +67,29 @@ def avg_interval(values: Sequence[Interval]) -> Interval | None:
     return sum(values, Interval()) / len(values) if values else None
 
 
+def has_nan(values: Sequence[Any]) -> bool:
+    """Whether a NaN is among the values: Python does not compare it as SQL does, which has it above all numbers."""
+    first = next((v for v in values if v is not None), None)
+    if isinstance(first, float):
+        try:
+            if not math.isnan(sum(values)):
+                return False
+        except TypeError:  # a NULL
+            pass
+    return isinstance(first, (float, Decimal)) and any(map(ne, values, values))
+
+
 def min_value(values: Sequence[Any]) -> Any:
     """The smallest."""
+    if has_nan(values):
+        values = [v for v in values if v == v] or values[:1]  # noqa: PLR0124  numbers, if there are any
     return min(values) if values else None
 
 
 def max_value(values: Sequence[Any]) -> Any:
     """The largest."""
+    if has_nan(values):
+        return next(v for v in values if v != v)  # noqa: PLR0124  NaN alone
     return max(values) if values else None
 
 

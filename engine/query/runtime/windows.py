@@ -1,618 +1,359 @@
-"""Window functions over the rows of one partition at a time, in linear time or n log n, whatever the frames.
+"""Window functions: rows parted and put in order once, then one column of values for each call.
 
-A partition is a list of row numbers in window order. Frames are half-open ranges of places in it, with a hole where EXCLUDE
-says so; both ends only ever move forward or are found by bisection. Sums and counts of exact numbers come from prefix sums,
-running aggregates are accumulated, what has no inverse (min, max, sums of floats) comes from a tree of partial results.
+A partition is a list of row numbers in window order. A function works on the values of one partition in that order and gives as many
+results, which go back to the places of their rows; where there is one partition and the rows are in order already, nothing
+moves. All loops over rows run in C, except where results go to their places.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date
-from decimal import Decimal, localcontext
-from fractions import Fraction
-from itertools import accumulate, pairwise, repeat
-from operator import add
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import chain, compress, count, islice, pairwise, repeat
+from operator import itemgetter, le, ne, or_
+from typing import Any, Final, NamedTuple
 
-from exdbsql.engine.query.runtime.arithmetic import (
-    INT_LIMITS,
-    NUMERIC_CONTEXT,
-    numeric_divide,
-    numeric_square_root,
-    out_of_range,
-)
+from exdbsql.engine.query.runtime.aggregation import has_nan
+from exdbsql.engine.query.runtime.window_aggregates import Aggregation, ends_repeated, over_frames, running, sliding
+from exdbsql.engine.query.runtime.window_frames import RUNNING, WHOLE, WindowFrame, frames_of, offset_of, places_of
+from exdbsql.engine.query.runtime.window_ranges import SKIPPED
 from exdbsql.schema.errors import DataError
-from exdbsql.schema.interval import Interval
-from exdbsql.schema.interval_arithmetic import add_interval
 
-Frames = Sequence[tuple[int, int, int, int]]
-"""For each row of a partition: start, end, and start and end of the hole in it."""
+Part = Sequence[int]
+"""Row numbers; all of them, in their order, as a range."""
 
 
-class Skipped:
-    """Stands where FILTER has left a row out."""
+class SortColumn(NamedTuple):
+    """One key of the ORDER BY of a window, with the values of all rows."""
+
+    values: Sequence[Any]
+    descending: bool
+    nulls_first: bool
+    nullable: bool
 
 
-SKIPPED: Final = Skipped()
+class Windowed:
+    """The rows of one PARTITION BY and ORDER BY.
 
-
-def partitions(count: int, keys: Sequence[Any] | None) -> list[list[int]]:
-    """The row numbers, parted by their keys."""
-    if keys is None:
-        return [list(range(count))] if count else []
-    parts: dict[Any, list[int]] = defaultdict(list)
-    for i, key in enumerate(keys):
-        parts[key].append(i)
-    return list(parts.values())
-
-
-def sort_by(parts: Iterable[list[int]], keys: Sequence[Any], descending: bool, nulls_first: bool) -> None:
-    """Sort every partition by one key; what is equal stays in order."""
-    if None not in keys:
-        for part in parts:
-            part.sort(key=keys.__getitem__, reverse=descending)
-        return
-    first = nulls_first != descending
-    marked = [(key is not None if first else key is None, key) for key in keys]
-    for part in parts:
-        part.sort(key=marked.__getitem__, reverse=descending)
-
-
-def peer_groups(part: Sequence[int], sort_keys: Sequence[Any] | None) -> list[int]:
-    """Where each group of equal rows of a partition starts; and its length at the end."""
-    if sort_keys is None:
-        return [0, len(part)]
-    keys = [sort_keys[i] for i in part]
-    borders = [place for place, (key, other) in enumerate(pairwise(keys), 1) if key != other]
-    return [0, *borders, len(part)]
-
-
-def row_number(part: Sequence[int], groups: Sequence[int] | None, out: list[Any]) -> None:
-    """``row_number()``."""
-    for n, i in enumerate(part, 1):
-        out[i] = n
-
-
-def rank(part: Sequence[int], groups: Sequence[int], out: list[Any]) -> None:
-    """``rank()``."""
-    if len(groups) > len(part):  # no two rows are equal
-        row_number(part, groups, out)
-        return
-    for start, end in pairwise(groups):
-        for i in part[start:end]:
-            out[i] = start + 1
-
-
-def dense_rank(part: Sequence[int], groups: Sequence[int], out: list[Any]) -> None:
-    """``dense_rank()``."""
-    if len(groups) > len(part):
-        row_number(part, groups, out)
-        return
-    for n, (start, end) in enumerate(pairwise(groups), 1):
-        for i in part[start:end]:
-            out[i] = n
-
-
-def percent_rank(part: Sequence[int], groups: Sequence[int], out: list[Any]) -> None:
-    """``percent_rank()``."""
-    count = len(part) - 1
-    for start, end in pairwise(groups):
-        for i in part[start:end]:
-            out[i] = start / count if count else 0.0
-
-
-def cume_dist(part: Sequence[int], groups: Sequence[int], out: list[Any]) -> None:
-    """``cume_dist()``."""
-    for start, end in pairwise(groups):
-        for i in part[start:end]:
-            out[i] = end / len(part)
-
-
-def ntile(part: Sequence[int], groups: Sequence[int] | None, out: list[Any], buckets: Sequence[int | None]) -> None:
-    """``ntile(buckets)``."""
-    count = buckets[part[0]]
-    if count is None:
-        return
-    if count <= 0:
-        raise DataError("argument of ntile must be greater than zero", sqlstate="22014")
-    size, larger = divmod(len(part), count)
-    border = larger * (size + 1)
-    for place, i in enumerate(part):
-        out[i] = place // (size + 1) + 1 if place < border else larger + (place - border) // size + 1
-
-
-def lag(
-    part: Sequence[int],
-    groups: Sequence[int] | None,
-    out: list[Any],
-    values: Sequence[Any],
-    offsets: Sequence[int | None] | None = None,
-    defaults: Sequence[Any] | None = None,
-    sign: int = -1,
-) -> None:
-    """``lag(value, offset, default)``."""
-    for place, i in enumerate(part):
-        offset = 1 if offsets is None else offsets[i]
-        if offset is None:
-            continue
-        other = place + sign * offset
-        if 0 <= other < len(part):
-            out[i] = values[part[other]]
-        elif defaults is not None:
-            out[i] = defaults[i]
-
-
-def lead(
-    part: Sequence[int],
-    groups: Sequence[int] | None,
-    out: list[Any],
-    values: Sequence[Any],
-    offsets: Sequence[int | None] | None = None,
-    defaults: Sequence[Any] | None = None,
-) -> None:
-    """``lead(value, offset, default)``."""
-    lag(part, groups, out, values, offsets, defaults, 1)
-
-
-# frames
-
-
-def offset_of(value: Any, which: str) -> Any:
-    """A checked offset of a frame; `which` is starting or ending."""
-    if value is None:
-        raise DataError(f"frame {which} offset must not be null", sqlstate="22004")
-    negative = value.span < 0 if isinstance(value, Interval) else value < 0
-    if negative:
-        raise DataError(f"frame {which} offset must not be negative", sqlstate="22013")
-    return value
-
-
-def whole_frames(part: Sequence[int], groups: Sequence[int] | None, is_ordered: bool) -> list[tuple[int, int]]:
-    """The default frame: from the start to the last row equal to the current one; all where there is no order."""
-    if not is_ordered or groups is None:
-        return [(0, len(part))] * len(part)
-    if len(groups) > len(part):  # no two rows are equal
-        return list(zip(repeat(0), groups[1:]))
-    return [(0, end) for start, end in pairwise(groups) for _ in range(end - start)]
-
-
-def rows_frames(count: int, start: int | None, end: int | None) -> list[tuple[int, int]]:
-    """ROWS: distances of the ends from the current row; None is unbounded."""
-    lows = [0] * count if start is None else _places_at(count, start)
-    highs = [count] * count if end is None else _places_at(count, end + 1)
-    if start is not None and end is not None and start > end:
-        highs = list(map(max, lows, highs))
-    return list(zip(lows, highs, strict=True))
-
-
-def _places_at(count: int, distance: int) -> list[int]:
-    """The place so far from each row, or the nearest end."""
-    if distance <= 0:
-        before = min(count, -distance)
-        return [0] * before + list(range(count - before))
-    beyond = min(count, distance)
-    return [*range(beyond, count), *[count] * beyond]
-
-
-def groups_frames(groups: Sequence[int], start: int | None, end: int | None) -> list[tuple[int, int]]:
-    """GROUPS: the same, counting groups of equal rows."""
-    last = len(groups) - 1
-    frames: list[tuple[int, int]] = []
-    for n in range(last):
-        low = 0 if start is None else groups[min(max(0, n + start), last)]
-        high = groups[last] if end is None else groups[max(0, min(last, n + end + 1))]
-        frames += [(low, max(low, high))] * (groups[n + 1] - groups[n])
-    return frames
-
-
-def range_frames(
-    part: Sequence[int],
-    groups: Sequence[int],
-    keys: Sequence[Any],
-    start: tuple[str, Any],
-    end: tuple[str, Any],
-    descending: bool,
-    nulls_first: bool,
-) -> list[tuple[int, int]]:
-    """RANGE with distances in the value of the only sort key; a NULL is near NULLs only.
-
-    `start` and `end` are ("unbounded" | "current" | "offset", signed distance or None).
+    Args:
+        size: how many rows there are.
+        partition: the values that they are parted by; None where they are not.
+        keys: what each partition is ordered by.
+        distinct: whether no two rows of a partition are equal in these, as far as is known beforehand.
     """
-    values = [keys[i] for i in part]
-    count = len(values)
-    nulls = sum(1 for v in values if v is None)
-    first, last = (nulls, count) if nulls_first else (0, count - nulls)
-    ordered = values[first:last]
-    ascending = [_negated(v) for v in ordered] if descending else ordered
-    frames: list[tuple[int, int]] = []
-    for n in range(len(groups) - 1):
-        low_peer, high_peer = groups[n], groups[n + 1]
-        value = values[low_peer]
-        if value is None:
-            low = 0 if start[0] == "unbounded" else low_peer
-            high = count if end[0] == "unbounded" else high_peer
-        else:
-            key = _negated(value) if descending else value
-            low = _bound(start, key, ascending, first, bisect_left, 0, low_peer)
-            high = _bound(end, key, ascending, first, bisect_right, count, high_peer)
-        frames += [(low, max(low, high))] * (high_peer - low_peer)
-    return frames
 
+    def __init__(
+        self, size: int, partition: Sequence[Any] | None, keys: Sequence[SortColumn] = (), distinct: bool = False
+    ) -> None:
+        self.size = size
+        self.partition = partition
+        self.keys = keys
+        self.distinct = distinct
 
-def _bound(
-    side: tuple[str, Any], key: Any, ordered: Sequence[Any], first: int, search: Any, unbounded: int, current: int
-) -> int:
-    if side[0] == "unbounded":
-        return unbounded
-    if side[0] == "current":
-        return current
-    return first + int(search(ordered, _moved(key, side[1])))
+    # the order
 
+    @cached_property
+    def comparable(self) -> list[Sequence[Any]]:
+        """The values of the sort keys, such that Python orders them as SQL does."""
+        return [_comparable(key) for key in self.keys]
 
-class _Descending:
-    """A moment whose order is turned around, for bisection."""
+    @cached_property
+    def parts(self) -> Sequence[Part]:
+        """The partitions."""
+        if not self.size:
+            return []
+        if self.partition is None:
+            return [self._one_part()]
+        found: dict[Any, list[int]] = defaultdict(list)
+        deque(map(list.append, map(found.__getitem__, self.partition), count()), 0)
+        parts = list(found.values())
+        for values, key in self._passes():
+            for part in parts:
+                part.sort(key=values.__getitem__, reverse=key.descending)
+        return parts
 
-    __slots__ = ("moment",)
+    def _one_part(self) -> Part:
+        part: Sequence[int] = range(self.size)
+        for values, key in self._passes():
+            part = sorted(part, key=values.__getitem__, reverse=key.descending)
+        return part
 
-    def __init__(self, moment: Any) -> None:
-        self.moment = moment
+    def _passes(self) -> Iterator[tuple[Sequence[Any], SortColumn]]:
+        """The sorts to do one after the other, which are stable; a first one that would change nothing is left out."""
+        passes = list(zip(self.comparable, self.keys, strict=True))[::-1]
+        if passes and not passes[0][1].descending and _is_sorted(passes[0][0]):
+            del passes[0]
+        return iter(passes)
 
-    def __lt__(self, other: _Descending) -> bool:
-        return bool(other.moment < self.moment)
+    @cached_property
+    def groups(self) -> list[Sequence[int]]:
+        """For each partition where its groups of equal rows begin, and its length at the end."""
+        return [self._groups_of(part) for part in self.parts]
 
+    def _groups_of(self, part: Part) -> Sequence[int]:
+        size = len(part)
+        if not self.keys:
+            return (0, size)
+        if self.distinct:
+            return range(size + 1)
+        changes: Iterable[bool] = ()
+        for n, values in enumerate(self.comparable):
+            mine = _gathered(values, part)
+            unequal = map(ne, mine, islice(mine, 1, None))
+            changes = map(or_, changes, unequal) if n else unequal
+        return [0, *compress(range(1, size), changes), size]
 
-def _negated(value: Any) -> Any:
-    return _Descending(value) if isinstance(value, (date, Interval)) else -value
+    # back to the rows
 
-
-def _moved(key: Any, distance: Any) -> Any:
-    if isinstance(key, _Descending):
-        return _Descending(_moved(key.moment, -distance))
-    return add_interval(key, distance) if isinstance(key, date) else key + distance
-
-
-def with_holes(frames: Sequence[tuple[int, int]], groups: Sequence[int], exclude: str) -> Frames:
-    """The frames without what EXCLUDE takes out of them; one row is left of a group by EXCLUDE TIES (see `ties`)."""
-    out = []
-    for n in range(len(groups) - 1):
-        for place in range(groups[n], groups[n + 1]):
-            low, high = frames[place]
-            hole = (place, place + 1) if exclude == "current row" else (groups[n], groups[n + 1])
-            start, stop = max(low, hole[0]), min(high, hole[1])
-            out.append((low, high, start, stop) if start < stop else (low, high, high, high))
-    return out
-
-
-# functions of frames
-
-
-def _places(frame: Sequence[int], place: int, keeps_self: bool) -> list[range]:
-    """The places of a frame in order; with `keeps_self` the hole has the current row in it."""
-    if len(frame) == 2:
-        return [range(frame[0], frame[1])]
-    low, high, start, stop = frame
-    if keeps_self and start <= place < stop:
-        return [range(low, start), range(place, place + 1), range(stop, high)]
-    return [range(low, start), range(stop, high)]
-
-
-def frame_value(
-    part: Sequence[int],
-    frames: Sequence[Sequence[int]],
-    out: list[Any],
-    values: Sequence[Any],
-    counts: Sequence[int | None] | None,
-    from_end: bool,
-    ties: bool,
-) -> None:
-    """``first_value``, ``last_value`` (`from_end`), ``nth_value`` (`counts`)."""
-    for place, i in enumerate(part):
-        n = 1 if counts is None else counts[i]
-        if n is None:
-            continue
-        if n < 1:
-            raise DataError("argument of nth_value must be greater than zero", sqlstate="22016")
-        ranges = _places(frames[place], place, ties)
-        for piece in reversed(ranges) if from_end else ranges:
-            if len(piece) >= n:
-                out[i] = values[part[piece[-n] if from_end else piece[n - 1]]]
-                break
-            n -= len(piece)
-
-
-def frame_aggregate(
-    part: Sequence[int],
-    frames: Sequence[Sequence[int]],
-    out: list[Any],
-    values: Sequence[Any],
-    kind: str,
-    function: Callable[[Sequence[Any]], Any],
-    keeps_nulls: bool,
-    ties: bool,
-) -> None:
-    """An aggregate over each frame. `values` has None or `SKIPPED` for rows that do not count.
-
-    `kind` names aggregates with a quick way: ``count``, ``sum_bigint``, ``min_value`` ...; others call `function` on lists.
-    """
-    mine = [values[i] for i in part]
-    first = frames[0]
-    if len(first) == 2 and first == (0, len(part)) and frames[-1] == first and all(f == first for f in frames):
-        result = _of_list(mine, function, keeps_nulls)
-        for i in part:
+    def _spread(self, results: Iterable[Iterable[Any]]) -> list[Any]:
+        """The results of all partitions, row by row."""
+        if self.size and type(self.parts[0]) is range:
+            return list(*results)
+        out = [None] * self.size
+        for i, result in zip(chain.from_iterable(self.parts), chain.from_iterable(results), strict=True):
             out[i] = result
-        return
-    make = _RUNNING.get(kind)
-    running = len(first) == 2 and make is not None and all(f[0] == 0 for f in frames)
-    if running and make is not None:
-        results = make(mine)
-        for i, frame in zip(part, frames, strict=True):
-            out[i] = results[frame[1]]
-        return
-    if len(first) == 2:
-        quick = _without_holes(mine, frames, kind, function, keeps_nulls)
-        if quick is not None:
-            for i, result in zip(part, quick, strict=True):
-                out[i] = result
-            return
-    over = _OVER_RANGES.get(kind)
-    reader = over(mine) if over is not None else _slices(mine, function, keeps_nulls)
-    last_frame, last = None, None
-    for place, i in enumerate(part):
-        frame = frames[place]
-        if frame != last_frame or ties:
-            last = reader([(r.start, r.stop) for r in _places(frame, place, ties)])
-            last_frame = frame
-        out[i] = last
+        return out
+
+    def _each(self, function: Callable[[Part], Iterable[Any]]) -> list[Any]:
+        return self._spread(map(function, self.parts))
+
+    def _by_groups(self, function: Callable[[Sequence[int]], Iterable[Any]]) -> list[Any]:
+        return self._spread(map(function, self.groups))
+
+    # ranks
+
+    def row_number(self) -> list[Any]:
+        """``row_number()``."""
+        return self._each(lambda part: range(1, len(part) + 1))
+
+    def rank(self) -> list[Any]:
+        """``rank()``."""
+        return self._by_groups(lambda groups: _repeated(groups, (start + 1 for start in groups)))
+
+    def dense_rank(self) -> list[Any]:
+        """``dense_rank()``."""
+        return self._by_groups(lambda groups: _repeated(groups, count(1)))
+
+    def percent_rank(self) -> list[Any]:
+        """``percent_rank()``."""
+
+        def of(groups: Sequence[int]) -> Iterable[float]:
+            others = groups[-1] - 1
+            return _repeated(groups, (start / others if others else 0.0 for start in groups))
+
+        return self._by_groups(of)
+
+    def cume_dist(self) -> list[Any]:
+        """``cume_dist()``."""
+        return self._by_groups(lambda groups: _repeated(groups, (end / groups[-1] for end in islice(groups, 1, None))))
+
+    def ntile(self, buckets: Sequence[int | None]) -> list[Any]:
+        """``ntile(buckets)``."""
+
+        def of(part: Part) -> Iterable[int | None]:
+            number = buckets[part[0]]
+            if number is None:
+                return repeat(None, len(part))
+            if number <= 0:
+                raise DataError("argument of ntile must be greater than zero", sqlstate="22014")
+            size, larger = divmod(len(part), number)
+            filled = min(number, len(part))
+            return chain.from_iterable(repeat(n + 1, size + (n < larger)) for n in range(filled))
+
+        return self._each(of)
+
+    # other rows
+
+    def shifted(self, values: Sequence[Any], distance: int | None, default: Any = None) -> list[Any]:
+        """``lag`` and, with a negative distance, ``lead``, where distance and default are the same for all rows."""
+        if distance is None:
+            return [None] * self.size
+
+        def of(part: Part) -> Iterable[Any]:
+            mine = _gathered(values, part)
+            by = max(-len(mine), min(len(mine), distance))
+            if by >= 0:
+                return chain(repeat(default, by), islice(mine, len(mine) - by))
+            return chain(islice(mine, -by, None), repeat(default, -by))
+
+        return self._each(of)
+
+    def lag(
+        self,
+        values: Sequence[Any],
+        offsets: Sequence[int | None],
+        defaults: Sequence[Any] | None = None,
+        sign: int = -1,
+    ) -> list[Any]:
+        """``lag(value, offset, default)``."""
+
+        def of(part: Part) -> Iterator[Any]:
+            for place, i in enumerate(part):
+                offset = offsets[i]
+                other = -1 if offset is None else place + sign * offset
+                if 0 <= other < len(part):
+                    yield values[part[other]]
+                else:
+                    yield None if offset is None or defaults is None else defaults[i]
+
+        return self._each(of)
+
+    def lead(
+        self, values: Sequence[Any], offsets: Sequence[int | None], defaults: Sequence[Any] | None = None
+    ) -> list[Any]:
+        """``lead(value, offset, default)``."""
+        return self.lag(values, offsets, defaults, 1)
+
+    # frames
+
+    def first_value(self, values: Sequence[Any], frame: WindowFrame) -> list[Any]:
+        """``first_value(value)``."""
+        if frame.start is None and frame.exclude == "no others":
+            return self._each(lambda part: repeat(values[part[0]], len(part)))
+        return self._value_of_frame(values, frame, None, from_end=False)
+
+    def last_value(self, values: Sequence[Any], frame: WindowFrame) -> list[Any]:
+        """``last_value(value)``."""
+        if frame.is_whole:
+            return self._each(lambda part: repeat(values[part[-1]], len(part)))
+        if frame.is_running and frame.mode != "rows":
+            return self._spread(
+                ends_repeated(_gathered(values, part), groups)
+                for part, groups in zip(self.parts, self.groups, strict=True)
+            )
+        if frame.exclude == "no others" and frame.mode == "rows" and frame.end == 0:
+            return list(values)  # the row itself is always in its frame
+        return self._value_of_frame(values, frame, None, from_end=True)
+
+    def nth_value(self, values: Sequence[Any], counts: Sequence[int | None], frame: WindowFrame) -> list[Any]:
+        """``nth_value(value, n)``."""
+        return self._value_of_frame(values, frame, counts, from_end=False)
+
+    def _value_of_frame(
+        self, values: Sequence[Any], frame: WindowFrame, counts: Sequence[int | None] | None, *, from_end: bool
+    ) -> list[Any]:
+        ties = frame.exclude == "ties"
+
+        def of(part: Part, groups: Sequence[int]) -> Iterator[Any]:
+            for place, found in enumerate(self._frames(frame, part, groups)):
+                n = 1 if counts is None else counts[part[place]]
+                if n is not None and n < 1:
+                    raise DataError("argument of nth_value must be greater than zero", sqlstate="22016")
+                ranges = places_of(found, place, ties)
+                at = None if n is None else _place_of_nth(reversed(ranges) if from_end else ranges, n, from_end)
+                yield None if at is None else values[part[at]]
+
+        return self._spread(map(of, self.parts, self.groups))
+
+    def _frames(self, frame: WindowFrame, part: Part, groups: Sequence[int]) -> Any:
+        values: Sequence[Any] = ()
+        key = (False, False)
+        if frame.has_values:
+            column = self.keys[0]
+            values, key = _gathered(column.values, part), (column.descending, column.nulls_first)
+        return frames_of(frame, groups, values, key)
+
+    # aggregates
+
+    def aggregate(self, values: Sequence[Any], frame: WindowFrame, *of: Any) -> list[Any]:
+        """An aggregate over each frame; `of` is what an `Aggregation` is made of."""
+        aggregation = Aggregation(*of)
+        if aggregation.kind in ("min_value", "max_value") and has_nan([v for v in values if v is not SKIPPED]):
+            marked = [v if v is None or v is SKIPPED else (1, 0) if v != v else (0, v) for v in values]  # noqa: PLR0124
+            found = self._aggregated(marked, frame, aggregation)
+            nan = next((v for v in values if v != v), None)  # noqa: PLR0124
+            return [v if v is None else nan if v[0] else v[1] for v in found]
+        return self._aggregated(values, frame, aggregation)
+
+    def _aggregated(self, values: Sequence[Any], frame: WindowFrame, aggregation: Aggregation) -> list[Any]:
+        if frame.is_whole or (frame.is_running and frame.mode != "rows" and not self.keys):
+            return self._of_partitions(values, aggregation)
+        if frame.is_running:
+            quick = self._running(values, aggregation, peers=frame.mode != "rows")
+            if quick is not None:
+                return quick
+        return self._spread(self._of_frames(values, frame, aggregation))
+
+    def _of_partitions(self, values: Sequence[Any], aggregation: Aggregation) -> list[Any]:
+        if self.keys or self.partition is None:
+            return self._each(lambda part: repeat(aggregation.of(_gathered(values, part)), len(part)))
+        found: dict[Any, list[Any]] = defaultdict(list)
+        deque(map(list.append, map(found.__getitem__, self.partition), values), 0)
+        results = {key: aggregation.of(mine) for key, mine in found.items()}
+        return list(map(results.__getitem__, self.partition))
+
+    def _running(self, values: Sequence[Any], aggregation: Aggregation, *, peers: bool) -> list[Any] | None:
+        results = []
+        for part in self.parts:
+            found = running(_gathered(values, part), aggregation)
+            if found is None:
+                return None
+            results.append(found)
+        if peers and not self.distinct:
+            return self._spread(map(ends_repeated, results, self.groups))
+        return self._spread(results)
+
+    def _of_frames(
+        self, values: Sequence[Any], frame: WindowFrame, aggregation: Aggregation
+    ) -> Iterator[Sequence[Any]]:
+        slides = frame.mode == "rows" and None not in (frame.start, frame.end) and frame.exclude == "no others"
+        for number, part in enumerate(self.parts):
+            mine = _gathered(values, part)
+            found = sliding(mine, frame.start, frame.end, aggregation) if slides else None
+            if found is None:
+                groups = (0, len(part)) if slides else self.groups[number]
+                frames = self._frames(frame, part, groups)
+                found = over_frames(mine, frames, aggregation, frame.exclude == "ties")
+            yield found
 
 
-_NARROW: Final = 24
-"""Up to how many rows on average a frame is read directly, which is quicker than any other way, and sums floats in order."""
+def _gathered(values: Sequence[Any], part: Part) -> Sequence[Any]:
+    """The values of a partition in window order."""
+    if type(part) is range:
+        return values
+    return itemgetter(*part)(values) if len(part) > 1 else (values[part[0]],)
 
 
-def _without_holes(
-    mine: Sequence[Any], frames: Any, kind: str, function: Callable[[Sequence[Any]], Any], keeps_nulls: bool
-) -> list[Any] | None:
-    """The results of plain frames by a quick way; None where there is none."""
-    if kind in ("count", "sum_bigint"):
-        counts = _counts(mine)
-        if kind == "count":
-            return [counts[b] - counts[a] for a, b in frames]
-        sums = _prefix(mine, 0)
-        results = [sums[b] - sums[a] if counts[b] > counts[a] else None for a, b in frames]
-        found = [r for r in results if r is not None]
-        if found and not (-INT_LIMITS["bigint"] - 1 <= min(found) and max(found) <= INT_LIMITS["bigint"]):
-            out_of_range("bigint")
-        return results
-    if sum([b - a for a, b in frames]) <= _NARROW * len(mine):
-        if SKIPPED not in mine and (keeps_nulls or None not in mine):
-            return [function(mine[a:b]) for a, b in frames]
-        return [_of_list(mine[a:b], function, keeps_nulls) for a, b in frames]
-    if kind in ("min_value", "max_value"):
-        return _sliding_extremes(mine, frames, kind == "max_value")
+def _repeated(groups: Sequence[int], values: Iterable[Any]) -> Iterable[Any]:
+    """The value of each group for all its rows."""
+    if len(groups) > groups[-1]:  # no two rows are equal
+        return islice(values, groups[-1])
+    sizes = (end - start for start, end in pairwise(groups))
+    return chain.from_iterable(map(repeat, values, sizes))
+
+
+def _place_of_nth(ranges: Iterable[range], n: int, from_end: bool) -> int | None:
+    for piece in ranges:
+        if len(piece) >= n:
+            return piece[-n] if from_end else piece[n - 1]
+        n -= len(piece)
     return None
 
 
-def _sliding_extremes(mine: Sequence[Any], frames: Any, largest: bool) -> list[Any] | None:
-    """The smallest or largest value of frames whose ends only move forward; None where they do not."""
-    results = []
-    candidates: deque[int] = deque()
-    taken = last_low = 0
-    for low, high in frames:
-        if low < last_low or high < taken:
-            return None
-        last_low = low
-        while taken < high:
-            value = mine[taken]
-            if value is not None and value is not SKIPPED:
-                while candidates and (mine[candidates[-1]] < value if largest else value < mine[candidates[-1]]):
-                    candidates.pop()
-                candidates.append(taken)
-            taken += 1
-        while candidates and candidates[0] < low:
-            candidates.popleft()
-        results.append(mine[candidates[0]] if candidates and candidates[0] < high else None)
-    return results
+def _is_sorted(values: Sequence[Any]) -> bool:
+    return all(map(le, values, islice(values, 1, None)))
 
 
-def _of_list(mine: Sequence[Any], function: Callable[[Sequence[Any]], Any], keeps_nulls: bool) -> Any:
-    return function([v for v in mine if v is not SKIPPED and (keeps_nulls or v is not None)])
+def _comparable(key: SortColumn) -> Sequence[Any]:
+    values = key.values
+    if not values or _is_plain(values, key.nullable):
+        return values
+    null = (-1, 0) if key.nulls_first is not key.descending else (2, 0)
+    return [null if v is None else (1, 0) if v != v else (0, v) for v in values]  # noqa: PLR0124  NaN alone
 
 
-Reader = Callable[[list[tuple[int, int]]], Any]
+def _is_plain(values: Sequence[Any], nullable: bool) -> bool:
+    """Whether there is neither NULL nor NaN among the values, which Python does not compare as SQL does."""
+    return not (nullable and None in values) and not has_nan(values)
 
-
-def _slices(mine: Sequence[Any], function: Callable[[Sequence[Any]], Any], keeps_nulls: bool) -> Reader:
-    return lambda ranges: _of_list([v for a, b in ranges for v in mine[a:b]], function, keeps_nulls)
-
-
-def _counts(mine: Sequence[Any]) -> list[int]:
-    return list(accumulate([v is not None and v is not SKIPPED for v in mine], initial=0))
-
-
-def _difference(prefix: Sequence[Any], ranges: list[tuple[int, int]]) -> Any:
-    total = prefix[0]
-    for a, b in ranges:
-        if a < b:
-            total += prefix[b] - prefix[a]
-    return total
-
-
-def _prefix(mine: Sequence[Any], zero: Any, change: Callable[[Any], Any] = lambda v: v) -> list[Any]:
-    return list(accumulate([zero if v is None or v is SKIPPED else change(v) for v in mine], initial=zero))
-
-
-def _count_reader(mine: Sequence[Any]) -> Reader:
-    counts = _counts(mine)
-    return lambda ranges: int(_difference(counts, ranges))
-
-
-def _sum_reader(kind: str) -> Callable[[Sequence[Any]], Reader]:
-    def make(mine: Sequence[Any]) -> Reader:
-        counts = _counts(mine)
-        with localcontext(NUMERIC_CONTEXT):
-            sums = _prefix(mine, 0 if kind == "sum_bigint" else Decimal(0))
-
-        def read(ranges: list[tuple[int, int]]) -> Any:
-            count = _difference(counts, ranges)
-            if not count:
-                return None
-            with localcontext(NUMERIC_CONTEXT):
-                total = _difference(sums, ranges)
-                return _finished(kind, total, count)
-
-        return read
-
-    return make
-
-
-def _finished(kind: str, total: Any, count: int) -> Any:
-    if kind == "avg_numeric":
-        return numeric_divide(total, count)
-    if kind == "sum_bigint" and not -INT_LIMITS["bigint"] - 1 <= total <= INT_LIMITS["bigint"]:
-        out_of_range("bigint")
-    return total
-
-
-def _tree_reader(
-    combine: Callable[[Any, Any], Any], finish: Callable[[Any, int], Any]
-) -> Callable[[Sequence[Any]], Reader]:
-    """Any range by partial results of the ranges of a binary tree."""
-
-    def make(mine: Sequence[Any]) -> Reader:
-        counts = _counts(mine)
-        size = len(mine)
-        tree: list[Any] = [None] * size + [None if v is SKIPPED else v for v in mine]
-
-        def joined(a: Any, b: Any) -> Any:
-            return b if a is None else a if b is None else combine(a, b)
-
-        for node in range(size - 1, 0, -1):
-            tree[node] = joined(tree[2 * node], tree[2 * node + 1])
-
-        def read(ranges: list[tuple[int, int]]) -> Any:
-            found = None
-            for a, b in ranges:
-                left, right = None, None
-                a, b = a + size, b + size
-                while a < b:
-                    if a & 1:
-                        left = joined(left, tree[a])
-                        a += 1
-                    if b & 1:
-                        b -= 1
-                        right = joined(tree[b], right)
-                    a, b = a >> 1, b >> 1
-                found = joined(found, joined(left, right))
-            return None if found is None else finish(found, _difference(counts, ranges))
-
-        return read
-
-    return make
-
-
-def _spread_reader(root: bool, population: bool, exact: bool) -> Callable[[Sequence[Any]], Reader]:
-    """Variance and standard deviation, from exact sums of the values and of their squares."""
-
-    def make(mine: Sequence[Any]) -> Reader:
-        counts = _counts(mine)
-        kind: Any = Decimal if exact else Fraction
-        with localcontext(NUMERIC_CONTEXT):
-            sums = _prefix(mine, kind(0), kind)
-            squares = _prefix(mine, kind(0), lambda v: kind(v) ** 2)
-
-        def read(ranges: list[tuple[int, int]]) -> Any:
-            n = _difference(counts, ranges)
-            if n < (1 if population else 2):
-                return None
-            with localcontext(NUMERIC_CONTEXT):
-                spread = n * _difference(squares, ranges) - _difference(sums, ranges) ** 2
-                below = n * n if population else n * (n - 1)
-                if exact:
-                    variance = numeric_divide(spread, below) if spread else Decimal(0)
-                    return numeric_square_root(variance) if root and variance else variance
-                return float(spread / below) ** (0.5 if root else 1)
-
-        return read
-
-    return make
-
-
-def _running_sum_float(mine: Sequence[Any]) -> list[Any]:
-    return _running(mine, add)
-
-
-def _running(mine: Sequence[Any], combine: Callable[[Any, Any], Any]) -> list[Any]:
-    """The aggregate of the first 0, 1, 2, ... values."""
-    results: list[Any] = [None]
-    current = None
-    for value in mine:
-        if value is not None and value is not SKIPPED:
-            current = value if current is None else combine(current, value)
-        results.append(current)
-    return results
-
-
-def _running_avg_float(mine: Sequence[Any]) -> list[Any]:
-    return [None if s is None else s / n for s, n in zip(_running(mine, add), _counts(mine), strict=True)]
-
-
-def _smaller(a: Any, b: Any) -> Any:
-    return min(a, b)  # the first of equal ones, as min() gives it
-
-
-def _larger(a: Any, b: Any) -> Any:
-    return max(a, b)
-
-
-_RUNNING: Final[dict[str, Callable[[Sequence[Any]], list[Any]]]] = {
-    "sum_float": _running_sum_float,
-    "avg_float": _running_avg_float,
-    "min_value": lambda mine: _running(mine, _smaller),
-    "max_value": lambda mine: _running(mine, _larger),
-    "count": _counts,
-}
-_OVER_RANGES: Final[dict[str, Callable[[Sequence[Any]], Reader]]] = {
-    "count": _count_reader,
-    "sum_bigint": _sum_reader("sum_bigint"),
-    "sum_numeric": _sum_reader("sum_numeric"),
-    "avg_numeric": _sum_reader("avg_numeric"),
-    "sum_float": _tree_reader(add, lambda total, n: total),
-    "avg_float": _tree_reader(add, lambda total, n: total / n),
-    "min_value": _tree_reader(_smaller, lambda found, n: found),
-    "max_value": _tree_reader(_larger, lambda found, n: found),
-    "bool_and": _tree_reader(lambda a, b: a and b, lambda found, n: found),
-    "bool_or": _tree_reader(lambda a, b: a or b, lambda found, n: found),
-    **{
-        f"{name}_{kind}{'_population' if population else ''}": _spread_reader(
-            name == "stddev", population, kind == "numeric"
-        )
-        for name in ("stddev", "variance")
-        for kind in ("numeric", "float")
-        for population in (False, True)
-    },
-}
 
 NAMES: Final[dict[str, object]] = {
-    f"window_{f.__name__}": f
-    for f in (
-        *(
-            partitions,
-            sort_by,
-            peer_groups,
-            row_number,
-            rank,
-            dense_rank,
-            percent_rank,
-            cume_dist,
-            ntile,
-            lag,
-            lead,
-            offset_of,
-        ),
-        *(whole_frames, rows_frames, groups_frames, range_frames, with_holes, frame_value, frame_aggregate),
-    )
+    "Windowed": Windowed,
+    "SortColumn": SortColumn,
+    "WindowFrame": WindowFrame,
+    "WHOLE_PARTITION": WHOLE,
+    "RUNNING_FRAME": RUNNING,
+    "window_offset_of": offset_of,
+    "SKIPPED": SKIPPED,
 }
-NAMES["SKIPPED"] = SKIPPED
