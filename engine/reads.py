@@ -5,13 +5,13 @@ versions (:mod:`exdbsql.engine.table` says why that suffices); the rest of each 
 snapshot or that the transaction has written to.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from exdbsql.engine.index import Index, merged_entries, within
 from exdbsql.engine.keys import same
-from exdbsql.engine.ordered import Bound, cut
+from exdbsql.engine.ordered import BLOCK_ENTRIES, Bound, cut
 from exdbsql.engine.overlay import ABSENT, Overlay
 from exdbsql.engine.scan_cache import ROWS, shared_columns, shared_rows
 from exdbsql.engine.table import TableStore
@@ -21,6 +21,10 @@ from exdbsql.schema.sqlstate import UNDEFINED_OBJECT
 
 if TYPE_CHECKING:
     from exdbsql.engine.database import Database
+
+
+_FIRST_PIECE: Final = 16
+"""So many values of an index are looked at first: who wants more than the first rows pays for one piece more."""
 
 
 class Reads:
@@ -51,6 +55,15 @@ class Reads:
         if store.changed_at > self.snapshot:
             return store.row_at(key, row, self.snapshot)
         return row
+
+    def get_many(self, store: TableStore, keys: Collection[Key]) -> list[Row]:
+        """The rows with these keys, which are distinct; those that are not there are left out."""
+        if store not in self.by_table:
+            rows = list(filter(None, map(store.rows.get, keys)))
+            if store.changed_at <= self.snapshot:
+                return rows
+        get = self.get
+        return [row for key in keys if (row := get(store, key)) is not None]
 
     def rows(self, store: TableStore) -> Sequence[Row]:
         """All rows, in no particular order."""
@@ -131,6 +144,25 @@ class Reads:
                 return rows  # type: ignore[return-value]  # a None could only come from a newer commit
         return [row for _, row in self._sought(index, value)]
 
+    def seek_many(self, index: Index, values: Collection[Any]) -> list[Row]:
+        """As `seek`, for several distinct values."""
+        store = index.store
+        if store not in self.by_table and not index.is_primary:
+            rows: list[Any] = []
+            get = store.rows.get
+            for bucket in map(index.buckets.get, values):
+                if type(bucket) is dict:
+                    rows += map(get, list(bucket))
+                elif bucket is not None:
+                    rows.append(get(bucket))
+            if store.changed_at <= self.snapshot:
+                return rows
+        return [row for value in values for row in self.seek(index, value)]
+
+    def seek_many_items(self, index: Index, values: Collection[Any]) -> list[tuple[Key, Row]]:
+        """As `seek_many`, with the keys."""
+        return [item for value in values for item in self.seek_items(index, value)]
+
     def seek_items(self, index: Index, value: Any) -> list[tuple[Key, Row]]:
         """As `seek`, with the keys."""
         store = index.store
@@ -168,14 +200,16 @@ class Reads:
         low_inclusive: bool = True,
         high_inclusive: bool = True,
         reverse: bool = False,
+        nulls: bool = True,
     ) -> Iterable[Row]:
         """Rows whose key in `index` (a table: its primary key) lies between `low` and `high`, lazily, in the index's order.
 
         Bounds speak of values, whatever the direction of the columns; None is no bound. For an index of several columns they
         are tuples: prefixes of its columns, equal except in their last part. A row with NULL in a column that a bound speaks of is
-        out; without bounds, NULLs sort last, or first where descending. `reverse` reads the index backwards.
+        out; without bounds, NULLs sort last, or first where descending. `reverse` reads the index backwards. Without `nulls`, rows with
+        NULL in the column behind the bounds are left out.
         """
-        pieces = self._range_pieces(index, low, high, low_inclusive, high_inclusive, reverse, False)
+        pieces = self._range_pieces(index, low, high, low_inclusive, high_inclusive, reverse, nulls, False)
         return (row for piece in pieces for row in piece)
 
     def range_items(
@@ -186,9 +220,10 @@ class Reads:
         low_inclusive: bool = True,
         high_inclusive: bool = True,
         reverse: bool = False,
+        nulls: bool = True,
     ) -> Iterable[tuple[Key, Row]]:
         """As `range`, with the keys."""
-        pieces = self._range_pieces(index, low, high, low_inclusive, high_inclusive, reverse, True)
+        pieces = self._range_pieces(index, low, high, low_inclusive, high_inclusive, reverse, nulls, True)
         return (item for piece in pieces for item in piece)
 
     def _range_pieces(
@@ -199,6 +234,7 @@ class Reads:
         low_inclusive: bool,
         high_inclusive: bool,
         reverse: bool,
+        nulls: bool,
         with_keys: bool,
     ) -> Iterator[list[Any]]:
         if isinstance(index, TableStore):
@@ -208,8 +244,8 @@ class Reads:
         start, stop = order.bounds(low, high, low_inclusive, high_inclusive)
         unbounded = low is None and high is None
         # An index of one column has its NULLs apart: behind the order, so first when it is read backwards; or before it.
-        nulls_apart = unbounded and index.width == 1 and not index.is_primary
-        bounded_columns = 0 if index.width == 1 else order.bounded_columns(low, high)
+        nulls_apart = nulls and unbounded and index.width == 1 and not index.is_primary
+        bounded_columns = 0 if index.width == 1 else order.bounded_columns(low, high) + (not nulls)
         if nulls_apart and reverse is not order.nulls_low:
             yield self._piece(self._sought(index, None), with_keys)
         entries_pieces = self._visible_pieces(index, start, stop, reverse, with_keys)
@@ -230,21 +266,28 @@ class Reads:
         blocks = index.ordered(self._database.commit_lock).between(start, stop)
         if reverse:
             blocks.reverse()
-        done = 0
+        done, size = 0, _FIRST_PIECE
         if store not in self.by_table:
             for block in blocks:
                 entries = cut(block, start, stop)
                 if reverse:
                     entries.reverse()
-                keys = index.keys_in_order(entries)
-                rows = list(map(store.rows.get, keys))
-                if store.changed_at > self.snapshot or store in self.by_table:
-                    break
-                if entries:
-                    after = (entries[-1], not reverse)
+                at = 0
+                while at < len(entries):
+                    piece = entries[at : at + size]
+                    keys = index.keys_in_order(piece)
+                    rows = list(map(store.rows.get, keys))
+                    if store.changed_at > self.snapshot or store in self.by_table:
+                        break
+                    at += size
+                    size = BLOCK_ENTRIES
+                    after = (piece[-1], not reverse)
                     start, stop = (start, after) if reverse else (after, stop)
-                done += 1
-                yield list(zip(keys, rows, strict=True)) if with_keys else rows
+                    yield list(zip(keys, rows, strict=True)) if with_keys else rows
+                else:
+                    done += 1
+                    continue
+                break
             if done == len(blocks) and store.changed_at <= self.snapshot:
                 return
         for entry in self._merged_entries(index, blocks[done:], start, stop, reverse):
@@ -274,7 +317,3 @@ def primary_of(store: TableStore) -> Index:
     if store.primary is None:
         raise ProgrammingError(f"table {store.name} has no primary key", sqlstate=UNDEFINED_OBJECT)
     return store.primary
-
-
-def _no_null(row: Row, positions: Sequence[int]) -> bool:
-    return all(row[position] is not None for position in positions)

@@ -11,7 +11,7 @@ listed (:class:`RecentChanges`) only while a transaction of this kind is open.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -120,6 +120,13 @@ class SerializableTransaction(Transaction):
             reads.keys.add(key)
         return super().get(store, key)
 
+    def get_many(self, store: TableStore, keys: Collection[Key]) -> list[Row]:
+        """The rows with these keys."""
+        reads = self._reads_of(store)
+        if not reads.whole:
+            reads.keys.update(keys)
+        return super().get_many(store, keys)
+
     def rows(self, store: TableStore) -> Sequence[Row]:
         """All rows, in no particular order."""
         self._reads_of(store).read_all()
@@ -154,6 +161,14 @@ class SerializableTransaction(Transaction):
         """Rows whose key in `index` equals `value`."""
         return [row for _, row in self.seek_items(index, value)]
 
+    def seek_many(self, index: Index, values: Collection[Any]) -> list[Row]:
+        """As `seek`, for several values."""
+        return [row for value in values for row in self.seek(index, value)]
+
+    def seek_many_items(self, index: Index, values: Collection[Any]) -> list[tuple[Key, Row]]:
+        """As `seek_items`, for several values."""
+        return [item for value in values for item in self.seek_items(index, value)]
+
     def seek_items(self, index: Index, value: Any) -> list[tuple[Key, Row]]:
         """As `seek`, with the keys."""
         reads = self._reads_of(index.store)
@@ -172,9 +187,10 @@ class SerializableTransaction(Transaction):
         low_inclusive: bool = True,
         high_inclusive: bool = True,
         reverse: bool = False,
+        nulls: bool = True,
     ) -> Iterable[Row]:
         """Rows whose key in `index` lies between `low` and `high`; all of the range counts as read."""
-        return (row for _, row in self.range_items(index, low, high, low_inclusive, high_inclusive, reverse))
+        return (row for _, row in self.range_items(index, low, high, low_inclusive, high_inclusive, reverse, nulls))
 
     def range_items(
         self,
@@ -184,6 +200,7 @@ class SerializableTransaction(Transaction):
         low_inclusive: bool = True,
         high_inclusive: bool = True,
         reverse: bool = False,
+        nulls: bool = True,
     ) -> Iterable[tuple[Key, Row]]:
         """As `range`, with the keys."""
         if isinstance(index, TableStore):
@@ -194,7 +211,8 @@ class SerializableTransaction(Transaction):
         elif not reads.whole:
             bounds: Range = (low, high, low_inclusive, high_inclusive)
             reads.ranges.setdefault(index, {})[bounds] = None
-        return self._noted(reads, super().range_items(index, low, high, low_inclusive, high_inclusive, reverse))
+        items = super().range_items(index, low, high, low_inclusive, high_inclusive, reverse, nulls)
+        return self._noted(reads, items)
 
     @staticmethod
     def _noted(reads: TableReads, items: Iterable[tuple[Key, Row]]) -> Iterable[tuple[Key, Row]]:

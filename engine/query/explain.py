@@ -1,7 +1,14 @@
-"""EXPLAIN: the plan as an indented tree, with expressions as SQL again; parameters are shown as ``$n``."""
+"""EXPLAIN: the plan as a tree with PostgreSQL's names for its nodes, and expressions as SQL again; parameters are shown as ``$n``.
+
+Two nodes have names of their own: ``Hash Scan`` (the rows that match an outer row come from a hash table which is made once for the
+statement), and ``Top-N Sort``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from exdbsql.engine.query.expressions import (
@@ -14,6 +21,7 @@ from exdbsql.engine.query.expressions import (
     Const,
     Exists,
     Expr,
+    InArray,
     InList,
     InSubquery,
     IsDistinct,
@@ -37,6 +45,7 @@ from exdbsql.engine.query.plan import (
     HashAccess,
     Join,
     Limit,
+    ListAccess,
     OneRow,
     Plan,
     PointAccess,
@@ -53,35 +62,170 @@ from exdbsql.engine.query.plan import (
     WindowCall,
     With,
     output_columns,
+    rewrite,
     walk,
 )
 from exdbsql.engine.query.statements import BoundStatement, Change, Delete, Insert, Merge, Update
+from exdbsql.schema.dictionary import Dictionary
 
 
-def plan_lines(bound: BoundStatement) -> list[str]:
+def plan_lines(bound: BoundStatement, dictionary: Dictionary) -> list[str]:
     """The lines of EXPLAIN."""
-    lines = [line for _, part in bound.tables for line in (_tree(part) if isinstance(part, Plan) else _change(part))]
-    if bound.query is not None:
-        return lines + _tree(bound.query)
-    assert bound.change is not None
-    return lines + _change(bound.change)
-
-
-def _change(change: Change) -> list[str]:
-    names = {Insert: "Insert on", Update: "Update on", Delete: "Delete from", Merge: "Merge on"}
-    lines = [f"{names[type(change)]} {change.row.table.name}"]
-    return lines + ["  " + line for line in _tree(change.source)]
-
-
-def _tree(plan: Plan) -> list[str]:
-    label, children = _node(plan)
-    lines = [label]
-    for inner in _subplans(plan, children):
-        lines.append("  Subquery")
-        lines += ["    " + line for line in _tree(inner)]
-    for child in children:
-        lines += ["  " + line for line in _tree(child)]
+    printer = _Printer(dictionary)
+    parts: list[Plan | Change] = [part for _, part in bound.tables]
+    parts += [part for part in (bound.query, bound.change) if part is not None]
+    lines: list[str] = []
+    for part in parts:
+        lines += printer.tree(_qualified(part)) if isinstance(part, Plan) else printer.change(part)
     return lines
+
+
+def _qualified(plan: Plan) -> Plan:
+    """The plan with the names of columns qualified by their relations', where there are several."""
+    aliases = {item.rel: item.alias for item in walk(plan) if isinstance(item, (Scan, Derived, CteScan, FunctionScan))}
+    if len(aliases) < 2:
+        return plan
+
+    def change(expr: Expr) -> Expr | None:
+        if isinstance(expr, Column) and expr.rel in aliases:
+            return replace(expr, name=f"{aliases[expr.rel]}.{expr.name}")
+        return None
+
+    qualified: Plan = rewrite(plan, change)
+    return qualified
+
+
+class _Printer:
+    """Prints plans with the names of `dictionary`."""
+
+    def __init__(self, dictionary: Dictionary) -> None:
+        self.dictionary = dictionary
+
+    def change(self, change: Change) -> list[str]:
+        names = {Insert: "Insert on", Update: "Update on", Delete: "Delete on", Merge: "Merge on"}
+        return [f"{names[type(change)]} {change.row.table.name}", *_below(self.tree(_qualified(change.source)))]
+
+    def tree(self, plan: Plan) -> list[str]:
+        """A node with its details, the subqueries in its expressions, and the nodes below it."""
+        if isinstance(plan, (Project, Cut, Filter)):
+            return self._onto_child(plan)
+        if isinstance(plan, With):
+            parts = [line for _, name, cte in plan.ctes for line in (f"  CTE {name}", *_below(self.tree(cte), 2))]
+            body = self.tree(plan.body)
+            return [body[0], *parts, *body[1:]]
+        label, details, children = self._node(plan)
+        lines = [label, *[f"  {detail}" for detail in details if detail]]
+        for inner in _subplans(plan, children):
+            lines += ["  SubPlan", *_below(self.tree(inner), 2)]
+        for child in children:
+            lines += _below(self.tree(child))
+        return lines
+
+    def _onto_child(self, plan: Project | Cut | Filter) -> list[str]:
+        """A node that PostgreSQL has as a part of the one below."""
+        lines = self.tree(plan.child)
+        extra = [f"  Filter: {_all(plan.conditions)}"] if isinstance(plan, Filter) else []
+        for inner in _subplans(plan, [plan.child]):
+            extra += ["  SubPlan", *_below(self.tree(inner), 2)]
+        details = next((i for i, line in enumerate(lines[1:], 1) if line.lstrip().startswith("->")), len(lines))
+        return [*lines[:details], *extra, *lines[details:]]
+
+    def _node(self, plan: Plan) -> tuple[str, list[str], list[Plan]]:
+        match plan:
+            case Scan():
+                return self._scan(plan)
+            case OneRow():
+                return "Result", [], []
+            case Derived():
+                return f"Subquery Scan on {plan.alias}", [], [plan.plan]
+            case CteScan():
+                return f"CTE Scan on {plan.alias}", [], []
+            case Join():
+                return self._join(plan)
+            case Aggregate():
+                if plan.scalar:
+                    return "Aggregate", [], [plan.child]
+                return "HashAggregate", [f"Group Key: {', '.join(map(show, plan.keys))}"], [plan.child]
+            case FunctionScan():
+                return f"Function Scan on {plan.alias}", [], []
+            case ProjectSet():
+                return "ProjectSet", [], [plan.child]
+            case GroupingSets():
+                sets = [f"({', '.join(show(plan.keys[i]) for i in places)})" for places in plan.sets]
+                return "MixedAggregate", [f"Grouping Sets: {', '.join(sets)}"], [plan.child]
+            case Window():
+                return "WindowAgg", [f"Window: {_window_call(c)}" for c in plan.calls], [plan.child]
+            case Recursive():
+                return "Recursive Union", [], [plan.base, plan.step]
+            case Values():
+                return "Values Scan", [f"Rows: {len(plan.rows)}"], []
+            case Distinct():
+                return "Unique", [], [plan.child]
+            case Sort():
+                return "Sort", [f"Sort Key: {_sort_keys(plan)}"], [plan.child]
+            case Limit(child=Sort() as sort) if plan.limit is not None:
+                keys = [f"Sort Key: {_sort_keys(sort)}", f"Top: {show(plan.limit)}"]
+                return "Top-N Sort", [*keys, _offset(plan)], [sort.child]
+            case Limit():
+                return (
+                    "Limit",
+                    [f"Rows: {show(plan.limit)}" if plan.limit is not None else "", _offset(plan)],
+                    [plan.child],
+                )
+            case SetOperation(op="UNION"):
+                return "Append" if plan.every else "HashSetOp Union", [], [plan.left, plan.right]
+            case SetOperation():
+                return f"HashSetOp {plan.op.capitalize()}{' All' if plan.every else ''}", [], [plan.left, plan.right]
+        return type(plan).__name__, [], []
+
+    def _scan(self, plan: Scan) -> tuple[str, list[str], list[Plan]]:
+        name = plan.table if plan.alias == plan.table else f"{plan.table} {plan.alias}"
+        filters = f"Filter: {_all(plan.filters)}" if plan.filters else ""
+        access = plan.access
+        match access:
+            case None:
+                return f"Seq Scan on {name}", [filters], []
+            case HashAccess():
+                columns = self.dictionary.tables[plan.table].columns
+                names = [columns[i].name for i in access.columns]
+                return f"Hash Scan on {name}", [f"Hash Cond: {_conditions(names, access.key, ())}", filters], []
+            case PointAccess():
+                index, columns_of_key = self._index(plan.table, None)
+                cond = _conditions(columns_of_key, access.key, ())
+            case SeekAccess() | ListAccess():
+                index, columns_of_key = self._index(plan.table, access.index)
+                lists = access.lists if isinstance(access, ListAccess) else ()
+                cond = _conditions(columns_of_key, access.key, lists)
+            case RangeAccess():
+                index, columns_of_key = self._index(plan.table, access.index)
+                cond = _range(columns_of_key, access)
+        backward = " Backward" if isinstance(access, RangeAccess) and access.reverse else ""
+        label = f"Index Scan{backward} using {index} on {name}"
+        return label, [f"Index Cond: {cond}" if cond else "", filters], []
+
+    def _index(self, table: str, index: str | None) -> tuple[str, list[str]]:
+        """An index's name, and what its key is made of."""
+        definition = self.dictionary.tables[table]
+        if index is None:
+            assert definition.primary_key is not None
+            return definition.primary_key.name, list(definition.primary_key.columns)
+        found = self.dictionary.indexes.get(index)
+        if found is not None and found.table == table:
+            return index, [f"({c.expression})" if c.expression is not None else c.name for c in found.columns]
+        return index, next(list(key.columns) for key in definition.uniques if key.name == index)
+
+    def _join(self, plan: Join) -> tuple[str, list[str], list[Plan]]:
+        kind = {"inner": "", "left": " Left", "full": " Full"}[plan.kind]
+        keys = _equal(plan.left_keys, plan.right_keys)
+        label = f"Hash{kind} Join" if keys else f"Nested Loop{kind} Join" if kind else "Nested Loop"
+        rest = f"Join Filter: {_all(plan.conditions)}" if plan.conditions else ""
+        return label, [f"Hash Cond: {keys}" if keys else "", rest], [plan.left, plan.right]
+
+
+def _below(lines: list[str], by: int = 1) -> list[str]:
+    """The lines of a node below another."""
+    lead = "  " * by
+    return [f"{lead}->  {lines[0]}", *[f"{lead}    {line}" for line in lines[1:]]]
 
 
 def _subplans(plan: Plan, children: list[Plan]) -> list[Plan]:
@@ -95,95 +239,75 @@ def _subplans(plan: Plan, children: list[Plan]) -> list[Plan]:
     return found
 
 
-def _node(plan: Plan) -> tuple[str, list[Plan]]:
-    match plan:
-        case Scan():
-            return _scan(plan), []
-        case OneRow():
-            return "One row", []
-        case Derived():
-            return f"Subquery {plan.alias}{' (lateral)' if plan.lateral else ''}", [plan.plan]
-        case CteScan():
-            return f"Rows of {plan.alias}", []
-        case Filter():
-            return f"Filter: {_all(plan.conditions)}", [plan.child]
-        case Join():
-            return _join(plan), [plan.left, plan.right]
-        case Aggregate():
-            keys = f" by {', '.join(map(show, plan.keys))}" if plan.keys else ""
-            calls = ", ".join(f"{c.name}({', '.join(map(show, c.args)) or '*'})" for c in plan.calls)
-            return f"Group{keys}: {calls}" if calls else f"Group{keys}", [plan.child]
-        case FunctionScan():
-            return f"Functions {', '.join(map(show, plan.calls))} as {plan.alias}", []
-        case ProjectSet():
-            return f"Rows of {', '.join(map(show, plan.calls))}", [plan.child]
-        case GroupingSets():
-            sets = ", ".join(f"({', '.join(show(plan.keys[i]) for i in places)})" for places in plan.sets)
-            return f"Group by sets {sets}", [plan.child]
-        case Window():
-            return f"Window: {', '.join(_window_call(c) for c in plan.calls)}", [plan.child]
-        case Recursive():
-            return f"Recursive union{'' if plan.distinct else ' all'}", [plan.base, plan.step]
-        case Project():
-            return f"Output: {', '.join(map(show, plan.exprs))}", [plan.child]
-        case Values():
-            return f"Values: {len(plan.rows)} rows", []
-        case Distinct():
-            return "Distinct", [plan.child]
-        case Sort():
-            names = output_columns(plan.child)
-            keys = ", ".join(f"{names[k.index].name}{' desc' if k.descending else ''}" for k in plan.keys)
-            return f"Sort by {keys}", [plan.child]
-        case Cut():
-            return f"First {plan.visible} columns", [plan.child]
-        case Limit():
-            parts = [f"{w} {show(e)}" for w, e in (("limit", plan.limit), ("offset", plan.offset)) if e is not None]
-            return f"Limit: {', '.join(parts)}", [plan.child]
-        case SetOperation():
-            return f"{plan.op}{' ALL' if plan.every else ''}", [plan.left, plan.right]
-        case With():
-            return f"With {', '.join(name for _, name, _ in plan.ctes)}", [*(c for _, _, c in plan.ctes), plan.body]
-    return type(plan).__name__, []
+def _equal(left: Sequence[Expr], right: Sequence[Expr]) -> str:
+    return " AND ".join(f"{show(a)} = {show(b)}" for a, b in zip(left, right, strict=True))
+
+
+def _conditions(columns: Sequence[str], key: Sequence[Expr], lists: Sequence[bool]) -> str:
+    flags = lists or (False,) * len(key)
+    parts = []
+    for column, value, is_list in zip(columns, key, flags, strict=False):
+        if is_list:
+            parts.append(show(value))
+        elif isinstance(value, Const) and value.value is None and not value.nullable:
+            parts.append(f"{column} IS NULL")
+        else:
+            parts.append(f"{column} = {show(value)}")
+    return " AND ".join(parts)
+
+
+def _range(columns: Sequence[str], access: RangeAccess) -> str:
+    parts = [_conditions(columns, access.prefix, access.lists)] if access.prefix else []
+    if len(access.prefix) < len(columns):
+        column = columns[len(access.prefix)]
+        if access.low is not None:
+            parts.append(f"{column} {'>=' if access.low_inclusive else '>'} {show(access.low)}")
+        if access.high is not None:
+            parts.append(f"{column} {'<=' if access.high_inclusive else '<'} {show(access.high)}")
+        if access.pattern is not None:
+            parts.append(f"{column} LIKE {show(access.pattern)}")
+        if not access.nulls:
+            parts.append(f"{column} IS NOT NULL")
+    return " AND ".join(parts)
+
+
+def _sort_keys(plan: Sort) -> str:
+    names = output_columns(plan.child)
+    parts = []
+    for key in plan.keys:
+        direction = " DESC" if key.descending else ""
+        nulls = "" if key.nulls_first is key.descending else f" NULLS {'FIRST' if key.nulls_first else 'LAST'}"
+        name = show(plan.child.exprs[key.index]) if isinstance(plan.child, Project) else names[key.index].name
+        parts.append(f"{name}{direction}{nulls}")
+    return ", ".join(parts)
+
+
+def _offset(plan: Limit) -> str:
+    return "" if plan.offset is None else f"Offset: {show(plan.offset)}"
 
 
 def _window_call(call: WindowCall) -> str:
     args = call.aggregate.args if call.aggregate is not None else call.args
     parts = []
     if call.spec.partition:
-        parts.append(f"partition by {', '.join(map(show, call.spec.partition))}")
+        parts.append(f"PARTITION BY {', '.join(map(show, call.spec.partition))}")
     if call.spec.order:
-        parts.append("order by " + ", ".join(show(k.expr) + (" desc" if k.descending else "") for k in call.spec.order))
-    return f"{call.name}({', '.join(map(show, args))}) over ({' '.join(parts)})"
-
-
-def _scan(plan: Scan) -> str:
-    name = plan.table if plan.alias == plan.table else f"{plan.table} as {plan.alias}"
-    filters = f", filter: {_all(plan.filters)}" if plan.filters else ""
-    access = plan.access
-    match access:
-        case PointAccess():
-            return f"Point look-up of {name} by {', '.join(map(show, access.key))}{filters}"
-        case SeekAccess():
-            return f"Index look-up of {name} in {access.index} by {', '.join(map(show, access.key))}{filters}"
-        case HashAccess():
-            return f"Hash look-up of {name} by {', '.join(map(show, access.key))}{filters}"
-        case RangeAccess():
-            low = f"{'from' if access.low_inclusive else 'above'} {show(access.low)}" if access.low else ""
-            high = f"{'to' if access.high_inclusive else 'below'} {show(access.high)}" if access.high else ""
-            where = access.index or "the primary key"
-            return f"Range of {name} in {where} {' '.join(x for x in (low, high) if x)}{filters}"
-    return f"Scan of {name}{filters}"
-
-
-def _join(plan: Join) -> str:
-    keys = ", ".join(f"{show(a)} = {show(b)}" for a, b in zip(plan.left_keys, plan.right_keys, strict=True))
-    method = "Hash" if keys else "Nested loop"
-    rest = f", if {_all(plan.conditions)}" if plan.conditions else ""
-    return f"{method} join ({plan.kind}){': ' + keys if keys else ''}{rest}"
+        parts.append("ORDER BY " + ", ".join(show(k.expr) + (" DESC" if k.descending else "") for k in call.spec.order))
+    return f"{call.name}({', '.join(map(show, args))}) OVER ({' '.join(parts)})"
 
 
 def _all(conditions: tuple[Expr, ...]) -> str:
     return " AND ".join(map(show, conditions))
+
+
+def _constant(expr: Const) -> str:
+    """A constant as SQL."""
+    if expr.value is None:
+        return "NULL"
+    text = expr.type.format(expr.value) if expr.type is not None else str(expr.value)
+    if isinstance(expr.value, (bool, int, float, Decimal)):
+        return {"t": "true", "f": "false"}[text] if isinstance(expr.value, bool) else text
+    return "'" + text.replace("'", "''") + "'"
 
 
 def show(expr: Any) -> str:
@@ -194,9 +318,13 @@ def show(expr: Any) -> str:
         case Param():
             return f"${expr.slot + 1}"
         case Const():
-            return "NULL" if expr.value is None else repr(expr.value)
+            return _constant(expr)
         case Call(args=()):
             return f"{expr.name}()"
+        case Call(name="cast", args=(arg,)):
+            return show(arg)
+        case Call(name="LIKE" | "ILIKE", args=(left, right)):
+            return f"{show(left)} {expr.name} {show(right)}"
         case Call():
             operator = not expr.name.isidentifier() and len(expr.args) == 2
             shown = [show(a) for a in expr.args]
@@ -216,6 +344,8 @@ def show(expr: Any) -> str:
             return f"{show(expr.left)} IS {'NOT ' if expr.negated else ''}DISTINCT FROM {show(expr.right)}"
         case InList():
             return f"{show(expr.arg)} IN ({', '.join(map(show, expr.items))})"
+        case InArray():
+            return f"{show(expr.arg)} = ANY ({show(expr.array)})"
         case Case():
             whens = " ".join(f"WHEN {show(w)} THEN {show(r)}" for w, r in expr.whens)
             return f"CASE {whens} ELSE {show(expr.default)} END"
@@ -228,7 +358,8 @@ def show(expr: Any) -> str:
         case Exists():
             return "EXISTS (subquery)"
         case InSubquery():
-            return f"({', '.join(map(show, expr.args))}) IN (subquery)"
+            args = ", ".join(map(show, expr.args))
+            return f"{args if len(expr.args) == 1 else f'({args})'} IN (subquery)"
         case Quantified():
             return f"{show(expr.arg)} {expr.op} {'ALL' if expr.every else 'ANY'} (subquery)"
     return str(expr)

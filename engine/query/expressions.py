@@ -135,6 +135,14 @@ class InList(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class InArray(Expr):
+    """``arg = ANY (array)`` of an array that is the same for all rows."""
+
+    arg: Expr
+    array: Expr
+
+
+@dataclass(frozen=True, slots=True)
 class Case(Expr):
     """Searched CASE; the simple form is bound to it."""
 

@@ -119,8 +119,10 @@ class ParsedStatement:
     placeholders: Placeholders
 
 
-def parse_statement(text: str, functions: Collection[str] = CALLED_PLAINLY) -> ParsedStatement:
-    """Parse one statement; `functions` are the names that sqlglot shall not know better.
+def parse_statement(
+    text: str, functions: Collection[str] = CALLED_PLAINLY, types: Collection[str] = ()
+) -> ParsedStatement:
+    """Parse one statement; `functions` are the names that sqlglot shall not know better, `types` those of the enum types.
 
     Raises ProgrammingError (42601) with position for a syntax error, NotSupportedError for a statement that sqlglot
     does not read, OperationalError (54001) for one that is nested too deeply.
@@ -137,7 +139,7 @@ def parse_statement(text: str, functions: Collection[str] = CALLED_PLAINLY) -> P
         raise syntax_error(text, 0, "the statement is empty")
     _refuse_what_only_sqlglot_takes(tokens, text)
     _require_verb(tokens[0], text)
-    tokens = rewritten(tokens, text, functions)
+    tokens = rewritten(tokens, text, functions, types)
     tokens, placeholders = _number_placeholders(tokens, text)
     try:
         trees = _POSTGRES.parser().parse(tokens, text)
@@ -235,11 +237,15 @@ def _number_placeholders(tokens: list[Token], text: str) -> tuple[list[Token], P
             out.append(Token(TokenType.DCOLON, "::", token.line, token.col, token.start + 1, token.end))
         elif kind == TokenType.PARAMETER and following is not None and following.start == token.end + 1:
             _set_style(found, "numeric", token, text)
+            if text[token.start] == "@":
+                raise NotSupportedError("the operator @ is not supported", position=token.start, statement=text)
             number = int(following.text) if following.text.isdigit() else 0
             if text[token.start] != "$" or not 1 <= number <= 65535:
                 raise syntax_error(text, token.start, f'syntax error at or near "{token.text}{following.text}"')
             found.count = max(found.count, number)
             out.append(token)
+        elif kind == TokenType.PARAMETER and text[token.start] == "@":
+            raise NotSupportedError("the operator @ is not supported", position=token.start, statement=text)
         elif kind == TokenType.COLON and following is not None and following.start == token.end + 1:
             name = text[following.start : following.end + 1]
             if not name.isidentifier():

@@ -48,8 +48,25 @@ class SeekAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class ListAccess:
+    """The rows whose whole key of an index (or primary key: `index` None) is one of several.
+
+    `key` has an expression for each column: its value, or where `lists` says so the condition (IN, = ANY) that lists its values.
+    """
+
+    index: str | None
+    key: tuple[Expr, ...]
+    lists: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RangeAccess:
-    """The rows between two bounds of an index of one column (or the primary key: `index` None)."""
+    """The rows of a range of an index (or the primary key: `index` None), in its order, or against it.
+
+    The columns of `prefix` are equal to its values, the next column lies between the bounds, or begins as the LIKE pattern
+    `pattern` does. Where `lists` says so, a part of the prefix is a condition that lists values; then there is no order over all.
+    Without `nulls`, rows with NULL in the column behind the prefix are left out.
+    """
 
     index: str | None
     low: Expr | None
@@ -57,6 +74,10 @@ class RangeAccess:
     low_inclusive: bool
     high_inclusive: bool
     reverse: bool = False
+    prefix: tuple[Expr, ...] = ()
+    lists: tuple[bool, ...] = ()
+    pattern: Expr | None = None
+    nulls: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +88,7 @@ class HashAccess:
     key: tuple[Expr, ...]
 
 
-Access = PointAccess | SeekAccess | RangeAccess | HashAccess
+Access = PointAccess | SeekAccess | ListAccess | RangeAccess | HashAccess
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +179,8 @@ class Join(Plan):
     """A join; `kind` is inner, left or full (right joins are turned around by the binder).
 
     `left_keys` and `right_keys` are filled in by the rules: equal expressions, for a hash join. `conditions` is the rest.
-    `right_unique`: no two rows of the right side have the same keys.
+    `right_unique`: no two rows of the right side have the same keys. `left_rows`: how many rows of the left side are wanted at most,
+    about, where a LIMIT says that; 0 is all.
     """
 
     kind: str
@@ -168,6 +190,7 @@ class Join(Plan):
     left_keys: tuple[Expr, ...] = ()
     right_keys: tuple[Expr, ...] = ()
     right_unique: bool = False
+    left_rows: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -500,7 +523,7 @@ CHILD_FIELDS: Final[dict[type, tuple[str, ...]]] = {
     for cls in [
         *_all_classes(Plan),
         *_all_classes(Expr),
-        *(PointAccess, SeekAccess, RangeAccess, HashAccess, SortKey, AggregateCall),
+        *(PointAccess, SeekAccess, ListAccess, RangeAccess, HashAccess, SortKey, AggregateCall),
         *(WindowCall, WindowSpec, WindowFrame, FrameBound),
     ]
 }

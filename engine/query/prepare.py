@@ -65,7 +65,7 @@ class PreparedStatement:
         columns: of the result; None where `run` gives a count of rows.
         parameters: the placeholders.
         source: the generated Python.
-        plan: the plan as text, one node on a line.
+        explanation: the plan as lines of text.
         writes: whether it changes a table.
         tables: names of the tables it touches.
         kinds: the kinds of these tables.
@@ -79,7 +79,7 @@ class PreparedStatement:
     columns: tuple[ResultColumn, ...] | None
     parameters: Placeholders
     source: str
-    plan: str
+    explanation: Lazy[list[str]] = field(repr=False)
     writes: bool
     tables: tuple[str, ...]
     kinds: frozenset[TableKind]
@@ -200,7 +200,7 @@ class Planner:
         return Bound(statement, _literal_values(statement, lifted.literals, sql))
 
     def _compile(self, sql: str, lifted: LiftedText) -> tuple[PreparedStatement, set[int]]:
-        parsed = parse_statement(sql, self._names())
+        parsed = parse_statement(sql, self._names(), self.database.dictionary.types)
         context = StatementContext.of(parsed, self.database.dictionary, lifted.literals)
         context.functions, context.aggregates = self.own.functions, self.own.aggregates
         bound = bind_statement(parsed.tree, context, self.database)
@@ -212,7 +212,7 @@ class Planner:
             columns=tuple(map(_result_column, bound.columns)) if returns_rows else None,
             parameters=parsed.placeholders,
             source=function.source,
-            plan="\n".join(plan_lines(bound)),
+            explanation=Lazy(partial(plan_lines, bound, self.database.dictionary)),
             writes=bool(bound.changes),
             tables=tuple(context.tables),
             kinds=frozenset(t.kind for t in context.tables.values()),
@@ -247,8 +247,9 @@ class Planner:
             return call
 
         def compile_again() -> Run:
-            parsed = parse_statement(sql)
+            parsed = parse_statement(sql, self._names(), self.database.dictionary.types)
             again = StatementContext.of(parsed, self.database.dictionary, lifted.literals)
+            again.functions, again.aggregates = self.own.functions, self.own.aggregates
             return compile_statement(bind_statement(parsed.tree, again, self.database), self.database).call
 
         return WatchedRun(call, context.tables, self.database, compile_again)
@@ -275,8 +276,8 @@ class Planner:
 
         def explained(txn: Any, parameters: tuple[Any, ...]) -> list[tuple[str]]:
             now, _ = self._compile(text, lift_literals(text))  # for the tables as they are now
-            shown = now.source if match.group(2) else now.plan
-            lines = [(line,) for line in shown.rstrip().split("\n")]
+            shown = now.source.rstrip().split("\n") if match.group(2) else now.explanation.get() or []
+            lines = [(line,) for line in shown]
             return lines + measured(now, txn, parameters) if analyze else lines
 
         name = "PYTHON" if match.group(2) else "QUERY PLAN"
@@ -285,7 +286,7 @@ class Planner:
             columns=(ResultColumn(name, TEXT),),
             parameters=inner.statement.parameters,
             source=inner.statement.source,
-            plan=inner.statement.plan,
+            explanation=inner.statement.explanation,
             writes=analyze and inner.statement.writes,
             tables=inner.statement.tables,
             kinds=inner.statement.kinds,

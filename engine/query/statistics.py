@@ -13,14 +13,15 @@ plan is good for most values, not for each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Final
 
 from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.query.codegen.filter_function import Unpredictable, compile_filters
 from exdbsql.engine.query.context import StatementContext
-from exdbsql.engine.query.expressions import Column, Compare, Expr, InList, Param
+from exdbsql.engine.query.expressions import Call, Column, Compare, Const, Expr, InList, Param
 from exdbsql.engine.query.plan import Scan, used_rels, walk
 from exdbsql.engine.scan_cache import ROWS
 from exdbsql.schema.errors import Error
@@ -28,6 +29,9 @@ from exdbsql.schema.table import IndexColumn, IndexDef, Table
 
 SAMPLE_ROWS: Final = 200
 _SMALL_TABLE: Final = 32
+_FEW_ROWS: Final = 1000
+_SHARE_OF_NARROW_RANGE: Final = 0.02
+_SHARE_OF_WIDE_RANGE: Final = 0.2
 _DEFAULT_SHARE: Final = 1 / 3
 """What a filter is taken to leave where nothing can be known."""
 
@@ -77,6 +81,38 @@ class DatabaseStatistics:
         if len(values) * 2 < len(sample):
             return len(values)  # it has shown what it has
         return len(store.rows) * len(values) / max(1, len(sample))
+
+    def distinct_together(self, name: str, positions: Sequence[int]) -> float:
+        """About how many different combinations of values some columns have; in a small table no fewer than it may have some day."""
+        store = self.database.tables[name]
+        wanted = sorted(positions)
+        if sorted(store.definition.key_positions) == wanted:
+            return max(1.0, len(store.rows), _FEW_ROWS)
+        exact = [len(i.buckets) for i in store.indexes.values() if sorted(i.positions) == wanted]
+        found = exact[0] if exact else max(self.distinct(name, i) for i in positions)
+        return max(float(found), 1.0 if len(store.rows) >= _FEW_ROWS else _FEW_ROWS / 10)
+
+    def share_of_range(self, scan: Scan, conditions: tuple[Expr, ...]) -> float:
+        """The share that passes bounds of one column, or a LIKE pattern."""
+        can_be_tried = all(self._is_testable(condition, scan.rel) for condition in conditions)
+        if can_be_tried and len(self._sample(scan.table)) >= _SMALL_TABLE:
+            return self.share(replace(scan, filters=conditions))
+        is_narrow = len(conditions) > 1 or not isinstance(conditions[0], Compare)
+        return _SHARE_OF_NARROW_RANGE if is_narrow else _SHARE_OF_WIDE_RANGE
+
+    def known_value(self, expr: Expr) -> Any:
+        """The value of a constant, or of a literal in the statement's first text; None of what is not known."""
+        if isinstance(expr, Call) and expr.name == "cast" and len(expr.args) == 1:
+            return self.known_value(expr.args[0])
+        if isinstance(expr, Const):
+            return expr.value
+        known = 0 if self.context is None else len(self.context.literals)
+        if isinstance(expr, Param) and expr.slot < known:
+            try:
+                return self._literals()[expr.slot]
+            except Error:
+                return None
+        return None
 
     def share(self, scan: Scan) -> float:
         """The share of a table's rows that pass the filters of a scan."""

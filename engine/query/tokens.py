@@ -85,8 +85,8 @@ _NOT_AN_OPERAND: Final = frozenset(
 _NOT_BEFORE_A_CALL: Final = frozenset({"into", "with", "recursive", "as", "table", "update", "join", "references"})
 
 
-def rewritten(tokens: list[Token], text: str, functions: Collection[str]) -> list[Token]:
-    """The tokens with the rewritings above; `functions` are the names, in lower case, to be marked."""
+def rewritten(tokens: list[Token], text: str, functions: Collection[str], types: Collection[str] = ()) -> list[Token]:
+    """The tokens with the rewritings above; `functions` are the names, in lower case, to be marked, `types` the enum types."""
     out: list[Token] = []
     brackets = _Brackets(text)
     skip = 0
@@ -108,6 +108,9 @@ def rewritten(tokens: list[Token], text: str, functions: Collection[str]) -> lis
             made = list(_interval_tokens(tokens, i))
             skip = _fields_after(tokens, i + 2) + 1
             out += made
+        elif (width := _typed_literal_width(tokens, i, out, types)) > 1:
+            out += _typed_literal(tokens[i : i + width])
+            skip = width - 1
         elif kind == TokenType.BYTE_STRING:
             out.append(
                 _like(token, TokenType.RAW_STRING, decode_escapes(text[token.start : token.end + 1], token.start, text))
@@ -126,6 +129,48 @@ def operator_tokens(operator: str, token: Token) -> list[Token]:
         _like(token, TokenType.AMP, "&"),
         _like(token, TokenType.VAR, MARK + operator),
         _like(token, TokenType.AMP, "&"),
+    ]
+
+
+_STRINGS: Final = frozenset({TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING})
+_TYPE_WORDS: Final = frozenset(
+    ["bool", "boolean", "int2", "int4", "int8", "int", "integer", "smallint", "bigint", "numeric", "decimal", "real"]
+    + ["float4", "float8", "text", "varchar", "bytea", "date", "time", "timestamp", "timestamptz", "uuid", "json"]
+    + ["jsonb"]
+)
+
+
+def _typed_literal_width(tokens: list[Token], i: int, before: list[Token], types: Collection[str]) -> int:
+    """How many tokens from `i` on are a typed literal: ``date '2024-01-01'``, ``mood 'ok'``; 0 where none begins here."""
+    token = tokens[i]
+    quoted = token.token_type == TokenType.IDENTIFIER
+    if token.token_type in _STRINGS:
+        return 0
+    name = token.text if quoted else token.text.lower()
+    if name not in types and (quoted or name not in _TYPE_WORDS):
+        return 0
+    if before and before[-1].text.upper() in _NOT_BEFORE_A_TYPED_LITERAL:
+        return 0
+    end = i + 1
+    if name in ("time", "timestamp") and [t.text.upper() for t in tokens[end + 1 : end + 3]] == ["TIME", "ZONE"]:
+        end += 3
+    return end - i + 1 if end < len(tokens) and tokens[end].token_type in _STRINGS else 0
+
+
+_NOT_BEFORE_A_TYPED_LITERAL: Final = frozenset({"::", "AS", ".", "TYPE", "IS"})
+
+
+def _typed_literal(tokens: list[Token]) -> list[Token]:
+    """As a cast in parentheses, which binds closer than what follows it."""
+    *name, string = tokens
+    if string.token_type == TokenType.BYTE_STRING:
+        string = _like(string, TokenType.RAW_STRING, string.text)
+    return [
+        _like(name[0], TokenType.L_PAREN, "("),
+        string,
+        _like(name[0], TokenType.DCOLON, "::"),
+        *name,
+        _like(string, TokenType.R_PAREN, ")"),
     ]
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from sqlgen.pairs import Disagreement
-from sqlgen.runs import run_changes, run_queries
+from sqlgen.runs import run_changes, run_indexed, run_queries
 
-QUERIES, CHANGES = 120, 40
+QUERIES, CHANGES, INDEXED = 120, 40, 200
 
 
 def main(arguments: list[str]) -> int:
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     skipped: Counter[str] = Counter()
     wrong = 0
     for seed in range(int(arguments[0]), int(arguments[-1]) + 1):
-        for run, count in ((run_queries, QUERIES), (run_changes, CHANGES)):
+        for run, count in ((run_queries, QUERIES), (run_changes, CHANGES), (run_indexed, INDEXED)):
             try:
                 skipped += run(seed, count)
             except Disagreement as found:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sqlgen.runs import run_changes, run_queries
+from sqlgen.runs import run_changes, run_indexed, run_queries
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -14,3 +14,8 @@ def test_queries(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_changes(seed: int) -> None:
     run_changes(seed, 25)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_indexed(seed: int) -> None:
+    run_indexed(seed, 100)

@@ -24,6 +24,7 @@ from exdbsql.engine.query.expressions import (
     Const,
     Exists,
     Expr,
+    InArray,
     InList,
     InSubquery,
     IsDistinct,
@@ -102,6 +103,8 @@ class ExpressionCompiler:
                 return f"({self.value(expr.left)} {'==' if expr.negated else '!='} {self.value(expr.right)})"
             case InSubquery():
                 return self.subqueries.membership(expr, self)
+            case InArray():
+                return f"{self._array_set(expr)}.contains({self.value(expr.arg)})"
             case Exists():
                 return self.subqueries.exists(expr, self.frame)
             case Quantified():
@@ -219,6 +222,8 @@ class ExpressionCompiler:
                 return self._in_true(expr)
             case InSubquery():
                 return self.subqueries.membership_true(expr, self)
+            case InArray():
+                return f"({self.value(expr.arg)} in {self.listed(expr)})"
         return self.value(expr)
 
     def false(self, expr: Expr) -> str:
@@ -279,6 +284,31 @@ class ExpressionCompiler:
                 self.module.root.add(f"{name}_has_null = None in {name}")
                 self.module.root.add(f"{name}.discard(None)")
         return name
+
+
+    def _array_set(self, expr: InArray) -> str:
+        """The values of an array, in a set made once before the loops."""
+        name = self.module.hoisted.get(expr.array)
+        if name is None:
+            name = self.module.root.assign("values", f"array_values({self.value(expr.array)})")
+            self.module.hoisted[expr.array] = name
+        return name
+
+    def listed(self, condition: Expr) -> str:
+        """Source of a set of the values that a condition lists, without NULL."""
+        match condition:
+            case InArray():
+                return f"{self._array_set(condition)}.values"
+            case InSubquery():
+                return f"{self.subqueries.value_set(condition, self)}.values"
+            case InList():
+                return self._item_set(condition) or self._own_items(condition)
+        raise AssertionError(condition)
+
+    def _own_items(self, expr: InList) -> str:
+        """A set of items that change with the rows of an outer relation."""
+        items = "{" + ", ".join(self.value(i) for i in expr.items) + "}"
+        return f"({items} - NO_VALUE)" if any(i.nullable for i in expr.items) else items
 
 
 def _is_fixed(expr: Expr) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from exdbsql.engine.query.codegen.expressions import ExpressionCompiler
 from exdbsql.engine.query.codegen.module import Frame, Module, indented
+from exdbsql.engine.query.codegen.scans import ScanCompiler, key_of
 from exdbsql.engine.query.codegen.sets import SetCompiler
 from exdbsql.engine.query.codegen.windows import WindowCompiler
 from exdbsql.engine.query.expressions import Expr
@@ -23,15 +24,11 @@ from exdbsql.engine.query.plan import (
     FunctionScan,
     Gathered,
     GroupingSets,
-    HashAccess,
     Join,
     OneRow,
     Plan,
-    PointAccess,
     ProjectSet,
-    RangeAccess,
     Scan,
-    SeekAccess,
     Window,
     provided_rels,
     relation_widths,
@@ -49,6 +46,7 @@ class StreamCompiler:
     def __init__(self, module: Module, rows: RowsCompiler) -> None:
         self.module = module
         self.rows = rows
+        self.scans = ScanCompiler(module, self)
         self.sets = SetCompiler(module, self)
         self.windows = WindowCompiler(module, self)
 
@@ -60,7 +58,7 @@ class StreamCompiler:
         """The clauses of a stream node."""
         match plan:
             case Scan():
-                return self._scan(plan, frame)
+                return self.scans.clauses(plan, frame)
             case OneRow():
                 return []
             case Filter():
@@ -115,100 +113,14 @@ class StreamCompiler:
         frame.define(name, arguments, Frame(self.module), code)
         return f"{name}({', '.join(arguments)})"
 
-    # scans
-
-    def _scan(self, plan: Scan, frame: Frame) -> list[str]:
-        store = self.module.store(plan.table)
-        compiler = self.expressions(frame)
-        access = plan.access
-        if plan.keyed:
-            return self._keyed_scan(plan, frame)
-        if access is None:
-            rows = self.all_rows(plan.table)
-            loop = [f"for {self.variable(plan.rel, plan.alias, frame)} in {rows}"]
-        elif isinstance(access, PointAccess):
-            key = self.iterable(self._key(access.key, compiler), access.key, frame)
-            name = self.variable(plan.rel, plan.alias, frame)
-            loop = [f"for {name} in (txn.get({store}, {key}),)", f"if {name} is not None"]
-        elif isinstance(access, SeekAccess):
-            key = self.iterable(self._key(access.key, compiler), access.key, frame)
-            index = self.module.index(plan.table, access.index)
-            found = f"txn.seek({index}, {key})"
-            if any(k.nullable for k in access.key):
-                tests = " and ".join(
-                    f"{self._simple(k, compiler, frame)} is not None" for k in access.key if k.nullable
-                )
-                found = f"({found} if {tests} else EMPTY)"
-            loop = [f"for {self.variable(plan.rel, plan.alias, frame)} in {found}"]
-        elif isinstance(access, RangeAccess):
-            found = self.iterable(self.range_call(plan, access, compiler, "range"), access, frame)
-            loop = [f"for {self.variable(plan.rel, plan.alias, frame)} in {found}"]
-        else:
-            return self._hash_scan(plan, access, frame)
-        return loop + self.conditions(plan.filters, frame)
-
-    def _keyed_scan(self, plan: Scan, frame: Frame) -> list[str]:
-        """Rows with their hidden keys behind them."""
-        compiler = self.expressions(frame)
-        access = plan.access
-        if isinstance(access, SeekAccess):
-            key = self._key(access.key, compiler)
-            items = f"txn.seek_items({self.module.index(plan.table, access.index)}, {key})"
-            if any(k.nullable for k in access.key):
-                tests = " and ".join(f"{compiler.value(k)} is not None" for k in access.key if k.nullable)
-                items = f"({items} if {tests} else EMPTY)"
-        elif isinstance(access, RangeAccess):
-            items = self.range_call(plan, access, compiler, "range_items")
-        else:
-            items = f"txn.items({self.module.store(plan.table)})"
-        rows = frame.assign(
-            f"rows_{plan.alias}", f"[(*row, key) for key, row in {self.iterable(items, access, frame)}]"
-        )
-        loop = [f"for {self.variable(plan.rel, plan.alias, frame)} in {rows}"]
-        return loop + self.conditions(plan.filters, frame)
-
     def all_rows(self, table: str) -> str:
         """The variable of a table's rows, a list that may be shared, made before the loops."""
-        key = ("rows", table)
-        if key not in self.module.hoisted:
-            store = self.module.store(table)
-            self.module.hoisted[key] = self.module.root.assign(f"rows_{table}", f"txn.scan({store})")
-        return self.module.hoisted[key]
-
-    def _simple(self, expr: Expr, compiler: ExpressionCompiler, frame: Frame) -> str:
-        return self.iterable(compiler.value(expr), expr, frame)
+        return self.scans.all_rows(table)
 
     def _key(self, key: Sequence[Expr], compiler: ExpressionCompiler) -> str:
-        codes = [compiler.value(k) for k in key]
-        return codes[0] if len(codes) == 1 else f"({', '.join(codes)})"
+        return key_of(key, compiler)
 
-    def range_call(self, plan: Scan, access: RangeAccess, compiler: ExpressionCompiler, method: str) -> str:
-        """The call that reads a range of an index; a NULL bound finds nothing."""
-        index = self.module.index(plan.table, access.index)
-        low = compiler.value(access.low) if access.low is not None else "None"
-        high = compiler.value(access.high) if access.high is not None else "None"
-        flags = f"{access.low_inclusive}, {access.high_inclusive}"
-        reverse = ", True" if access.reverse else ""
-        call = f"txn.{method}({index}, {low}, {high}, {flags}{reverse})"
-        tests = [f"{code} is not None" for code, e in ((low, access.low), (high, access.high)) if e and e.nullable]
-        return f"({call} if {' and '.join(tests)} else EMPTY)" if tests else call
-
-    def _hash_scan(self, plan: Scan, access: HashAccess, frame: Frame) -> list[str]:
-        inner = Frame(self.module, [], {})
-        name = self.variable(plan.rel, plan.alias, inner)
-        local = [f for f in plan.filters if used_rels(f) <= {plan.rel}]
-        outer = [f for f in plan.filters if f not in local]
-        table = self.module.name(f"hash_{plan.alias}")
-        loop = [f"for {name} in {self.all_rows(plan.table)}", *self.conditions(local, inner)]
-        key = ", ".join(f"{name}[{i}]" for i in access.columns)
-        self._fill(table, loop, key if len(access.columns) == 1 else f"({key})", name, self.module.root)
-        compiler = self.expressions(frame)
-        wanted = self.iterable(self._key(access.key, compiler), access.key, frame)
-        frame.env[plan.rel] = name
-        tests = [f"if {name}[{i}] is not None" for i, k in zip(access.columns, access.key, strict=True) if k.nullable]
-        return [f"for {name} in {table}.get({wanted}, EMPTY)", *tests, *self.conditions(outer, frame)]
-
-    def _fill(self, table: str, clauses: list[str], key: str, value: str, frame: Frame) -> None:
+    def fill(self, table: str, clauses: list[str], key: str, value: str, frame: Frame) -> None:
         """Lines that fill a hash table with lists of rows."""
         frame.add(f"{table} = defaultdict(list)")
         if sum(c.startswith("for ") for c in clauses) > 1:
@@ -308,7 +220,7 @@ class StreamCompiler:
             found = f"{table}.get({self.iterable(wanted, plan.left_keys, frame)})"
         else:
             table = self.module.name("hash_" + pattern.split(",")[0])
-            self._fill(table, clauses, self._key(plan.right_keys, compiler), _tuple(pattern), place)
+            self.fill(table, clauses, self._key(plan.right_keys, compiler), _tuple(pattern), place)
             if any(k.nullable for k in plan.right_keys):
                 self._drop_null_keys(table, len(plan.right_keys), place)
             key = self._key(plan.left_keys, self.expressions(frame))

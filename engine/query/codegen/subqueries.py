@@ -74,15 +74,16 @@ class SubqueryCompiler:
         if len(args) > 1:
             rows = self.call(expr.plan, compiler.frame, "in_query", "{0}")
             return f"row_in(({', '.join(args)}), {rows})"
-        return f"{self._value_set(expr, compiler)}.contains({args[0]})"
+        return f"{self.value_set(expr, compiler)}.contains({args[0]})"
 
     def membership_true(self, expr: InSubquery, compiler: ExpressionCompiler) -> str:
         """Whether IN is TRUE."""
         if len(expr.args) > 1:
             return self.membership(expr, compiler)
-        return f"({compiler.value(expr.args[0])} in {self._value_set(expr, compiler)}.values)"
+        return f"({compiler.value(expr.args[0])} in {self.value_set(expr, compiler)}.values)"
 
-    def _value_set(self, expr: InSubquery, compiler: ExpressionCompiler) -> str:
+    def value_set(self, expr: InSubquery, compiler: ExpressionCompiler) -> str:
+        """The set of a subquery's values, as a ValueSet."""
         return self.call(expr.plan, compiler.frame, "in_query", "ValueSet({0})")
 
     def quantified(self, expr: Quantified, compiler: ExpressionCompiler) -> str:

@@ -6,14 +6,25 @@
 from typing import Final
 
 from exdbsql.engine.query.plan import Plan
-from exdbsql.engine.query.rules import access_paths, common_conditions, in_subqueries, join_keys, join_order, pushdown
+from exdbsql.engine.query.rules import (
+    access_paths,
+    common_conditions,
+    in_subqueries,
+    index_order,
+    join_keys,
+    join_order,
+    pushdown,
+    value_lists,
+)
 from exdbsql.engine.query.rules.common import Rule, Statistics
 
 RULES: Final[tuple[Rule, ...]] = (
     common_conditions.apply,
+    value_lists.apply,
     in_subqueries.apply,
     pushdown.apply,
     join_order.apply,
+    index_order.apply,
     access_paths.apply,
     join_keys.apply,
 )

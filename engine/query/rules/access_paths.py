@@ -1,19 +1,24 @@
 """How a scan finds its rows: by key, by an index, over a range, by a hash table for a correlated subquery, or all of them.
 
-A condition that the access path itself ensures is dropped from the filters.
+Each index that may serve (`candidate_indexes`) is tried: its leading parts against equalities and lists of values (IN, = ANY), the part
+behind them against bounds and LIKE patterns. Of what is found the cheapest is taken. A condition that the access path itself
+ensures is dropped from the filters.
+
+An index is preferred to a scan of all rows unless it is known that it reads a good part of them: the plan serves other values, too.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
 
-from exdbsql.engine.query.expressions import Column, Compare, Expr
+from exdbsql.engine.query.expressions import Expr
 from exdbsql.engine.query.plan import (
     Access,
     Derived,
     HashAccess,
     Join,
+    ListAccess,
     Plan,
     PointAccess,
     RangeAccess,
@@ -24,27 +29,25 @@ from exdbsql.engine.query.plan import (
     walk,
 )
 from exdbsql.engine.query.rules import join_costs
+from exdbsql.engine.query.rules.candidate_indexes import Candidate, candidate_indexes
 from exdbsql.engine.query.rules.common import Statistics, map_plans
 from exdbsql.engine.query.rules.estimates import estimate
+from exdbsql.engine.query.rules.index_conditions import Conditions, OneOf, is_null_value
 from exdbsql.engine.query.rules.join_keys import split_equality
-from exdbsql.schema.table import IndexDef
 
-_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "=="}
+SOME_ROWS: Final = 1000
+"""A table is taken to have so many rows at least: it may be filled after the statement was planned."""
 
 
 def apply(plan: Plan, statistics: Statistics) -> Plan:
     """Choose the access path of every scan."""
     rows = _rows_of_join_sides(plan, statistics)
 
-    def change(node: Plan) -> Plan:
-        if isinstance(node, Scan) and node.access is None:
-            return choose(node, statistics)
-        if isinstance(node, Join):
-            return _index_join(node, rows, statistics)
-        return node
-
-    changed: Plan = map_plans(plan, change)
-    return changed
+    plan = map_plans(plan, lambda node: _index_join(node, rows, statistics) if isinstance(node, Join) else node)
+    found: Plan = map_plans(
+        plan, lambda node: choose(node, statistics) if isinstance(node, Scan) and node.access is None else node
+    )
+    return found
 
 
 Rows: TypeAlias = dict[frozenset[int], float]
@@ -56,144 +59,179 @@ def _rows_of_join_sides(plan: Plan, statistics: Statistics) -> Rows:
     return {provided_rels(side): estimate(side, statistics) for side in sides}
 
 
+@dataclass(frozen=True, slots=True)
+class Path:
+    """An access path by one index.
+
+    Attributes:
+        access: it.
+        ensured: the conditions that it makes true.
+        used: the conditions that it uses; more than `ensured` where it gives rows that must be looked at again.
+        rows: about how many rows it gives.
+        lookups: about how many places of the index it looks at.
+        candidate: the index.
+    """
+
+    access: Access
+    ensured: frozenset[Expr]
+    used: frozenset[Expr]
+    rows: float
+    lookups: float
+    candidate: Candidate
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether it looks for several values, of which there may be many."""
+        return isinstance(self.access, (ListAccess, RangeAccess)) and bool(self.access.lists)
+
+    @property
+    def cost(self) -> float:
+        """In units of `join_costs`, for one use."""
+        if isinstance(self.access, PointAccess):
+            return join_costs.GET
+        if isinstance(self.access, RangeAccess):
+            return self.lookups * join_costs.RANGE + self.rows * join_costs.SEEK_ROW
+        if self.candidate.name is None:
+            return self.lookups * join_costs.GET
+        return self.lookups * join_costs.SEEK + self.rows * join_costs.SEEK_ROW
+
+
 def choose(scan: Scan, statistics: Statistics) -> Scan:
     """The scan with the best access path that its filters allow."""
-    equalities = _equalities(scan)
-    found = _by_equality(scan, equalities, statistics)
-    if found is None:
-        found = _range(scan, statistics)
-    if found is None:
-        outer = {i: pair for i, pair in equalities.items() if used_rels(pair[1])}
-        if not outer:
-            return scan
-        access: Access = HashAccess(tuple(outer), tuple(value for _, value in outer.values()))
-        found = access, {condition for condition, _ in outer.values()}
-    access, ensured = found
+    conditions = Conditions.of(scan, statistics)
+    path = best_path(scan, conditions, statistics)
+    outer = {i: pair for i, pair in conditions.by_column().items() if used_rels(pair[1])}
+    if path is not None and outer and not used_rels(path.access) and not scan.keyed:
+        path = None  # the same rows again for each row outside: those of one hash table are fewer
+    if path is not None:
+        return with_path(scan, path)
+    if not outer or scan.keyed:
+        return scan
+    access = HashAccess(tuple(outer), tuple(value for _, value in outer.values()))
+    ensured = {condition for condition, _ in outer.values()}
     return replace(scan, access=access, filters=tuple(f for f in scan.filters if f not in ensured))
 
 
-def _equalities(scan: Scan) -> dict[int, tuple[Expr, Expr]]:
-    """For a column that must equal something from outside the scan: the condition, and the something."""
-    out: dict[int, tuple[Expr, Expr]] = {}
-    for condition in scan.filters:
-        if not isinstance(condition, Compare) or condition.op != "==":
-            continue
-        for column, value in ((condition.left, condition.right), (condition.right, condition.left)):
-            if isinstance(column, Column) and column.rel == scan.rel and scan.rel not in used_rels(value):
-                out.setdefault(column.index, (condition, value))
-                break
-    return out
+def with_path(scan: Scan, path: Path) -> Scan:
+    """The scan by an access path."""
+    return replace(scan, access=path.access, filters=tuple(f for f in scan.filters if f not in path.ensured))
 
 
-def _by_equality(
-    scan: Scan, equalities: dict[int, tuple[Expr, Expr]], statistics: Statistics
-) -> tuple[Access, set[Expr]] | None:
-    table = statistics.table(scan.table)
-    key = table.key_positions
-    if key and all(i in equalities for i in key):
-        pairs = [equalities[i] for i in key]
-        return PointAccess(tuple(v for _, v in pairs)), {c for c, _ in pairs}
-
-    def rank(index: IndexDef) -> tuple[bool, float, int]:
-        positions = table.column_positions(index.column_names)
-        if index.unique or not all(i in equalities for i in positions):
-            return not index.unique, 0.0, -len(positions)
-        return True, join_costs.rows_of_values(scan.table, positions, statistics), -len(positions)
-
-    for index in sorted(statistics.indexes(scan.table), key=rank):
-        positions = table.column_positions(index.column_names)
-        if all(i in equalities for i in positions):
-            pairs = [equalities[i] for i in positions]
-            return SeekAccess(index.name, tuple(v for _, v in pairs)), {c for c, _ in pairs}
-    return None
-
-
-def _range(scan: Scan, statistics: Statistics) -> tuple[Access, set[Expr]] | None:
-    table = statistics.table(scan.table)
-    candidates: list[tuple[str | None, int]] = []
-    if len(table.key_positions) == 1:
-        candidates.append((None, table.key_positions[0]))
-    for index in statistics.indexes(scan.table):
-        if len(index.columns) == 1 and not index.columns[0].descending:
-            candidates.append((index.name, table.column_index(index.columns[0].name)))
-    for name, position in candidates:
-        low, high, ensured = _bounds(scan, position)
-        if low is not None and high is not None:
-            return _range_access(name, low, high), ensured
-    for name, position in candidates:
-        low, high, ensured = _bounds(scan, position)
-        if (low is not None or high is not None) and scan.filters:
-            return _range_access(name, low, high), ensured
-    return None
-
-
-def _range_access(name: str | None, low: tuple[Expr, bool] | None, high: tuple[Expr, bool] | None) -> RangeAccess:
-    return RangeAccess(
-        name,
-        low[0] if low else None,
-        high[0] if high else None,
-        low[1] if low else True,
-        high[1] if high else True,
+def best_path(scan: Scan, conditions: Conditions, statistics: Statistics) -> Path | None:
+    """The cheapest path by an index; None where there is none, or a scan of all rows is known to be cheaper."""
+    paths = [
+        path
+        for candidate in candidate_indexes(scan, statistics, scan.filters)
+        if (path := path_by(candidate, scan, conditions, statistics)) is not None
+    ]
+    everything = max(SOME_ROWS, statistics.row_count(scan.table)) * (
+        join_costs.ROW + join_costs.FILTER * len(scan.filters)
     )
+    paths = [path for path in paths if not path.has_lists or used_rels(path.access) or path.cost < everything]
+    return min(paths, key=lambda path: (path.cost, -len(path.used)), default=None)
 
 
-def _bounds(scan: Scan, position: int) -> tuple[tuple[Expr, bool] | None, tuple[Expr, bool] | None, set[Expr]]:
-    low: tuple[Expr, bool] | None = None
-    high: tuple[Expr, bool] | None = None
-    ensured: set[Expr] = set()
-    for condition in scan.filters:
-        if not isinstance(condition, Compare) or condition.op not in ("<", "<=", ">", ">="):
-            continue
-        op, value = condition.op, condition.right
-        column = condition.left
-        if not (isinstance(column, Column) and column.rel == scan.rel):
-            op, value, column = _FLIPPED[op], condition.left, condition.right
-        if not (isinstance(column, Column) and (column.rel, column.index) == (scan.rel, position)):
-            continue
-        if used_rels(value):
-            continue
-        if op in (">", ">=") and low is None:
-            low = (value, op == ">=")
-            ensured.add(condition)
-        elif op in ("<", "<=") and high is None:
-            high = (value, op == "<=")
-            ensured.add(condition)
-    return low, high, ensured
+def path_by(candidate: Candidate, scan: Scan, conditions: Conditions, statistics: Statistics) -> Path | None:
+    """The rows that an index finds for some conditions; None where it is of no use for them."""
+    prefix: list[tuple[Expr, Expr, bool]] = []  # (condition, value, whether it is a list)
+    for part in candidate.keys:
+        found = conditions.equality(part)
+        if found is None:
+            break
+        prefix.append(found)
+    whole = len(prefix) == len(candidate.keys)
+    while prefix and not whole and is_null_value(prefix[-1][1]):
+        prefix.pop()  # a range has no rows with NULL
+    if not whole and any(is_null_value(value) for _, value, _ in prefix):
+        return None
+    used = [condition for condition, _, _ in prefix]
+    access: Access
+    if whole:
+        access = _whole_key(candidate, prefix)
+        return _estimated(access, candidate, scan, prefix, used, used, statistics)
+    bounds = conditions.bounds(candidate.keys[len(prefix)])
+    if not prefix and not bounds.used:
+        return None
+    access = RangeAccess(
+        candidate.name,
+        bounds.low,
+        bounds.high,
+        bounds.low_inclusive,
+        bounds.high_inclusive,
+        prefix=tuple(value for _, value, _ in prefix),
+        lists=_flags(prefix),
+        pattern=bounds.pattern,
+    )
+    used += bounds.used
+    ensured = [*(condition for condition, _, _ in prefix), *bounds.ensured]
+    return _estimated(access, candidate, scan, prefix, used, ensured, statistics)
 
 
-def _index_join(join: Join, rows: Rows, statistics: Statistics) -> Plan:
+def _whole_key(candidate: Candidate, prefix: list[tuple[Expr, Expr, bool]]) -> Access:
+    values = tuple(value for _, value, _ in prefix)
+    if any(is_list for _, _, is_list in prefix):
+        return ListAccess(candidate.name, values, tuple(is_list for _, _, is_list in prefix))
+    return PointAccess(values) if candidate.name is None else SeekAccess(candidate.name, values)
+
+
+def _flags(prefix: list[tuple[Expr, Expr, bool]]) -> tuple[bool, ...]:
+    flags = tuple(is_list for _, _, is_list in prefix)
+    return flags if any(flags) else ()
+
+
+def _estimated(
+    access: Access,
+    candidate: Candidate,
+    scan: Scan,
+    prefix: list[tuple[Expr, Expr, bool]],
+    used: list[Expr],
+    ensured: list[Expr],
+    statistics: Statistics,
+) -> Path:
+    lookups = 1.0
+    for _, value, is_list in prefix:
+        if is_list:
+            lookups *= OneOf(value).number(statistics)
+    if candidate.unique and isinstance(access, (PointAccess, SeekAccess, ListAccess)):
+        rows = lookups
+    else:
+        everything = float(max(SOME_ROWS, statistics.row_count(scan.table)))
+        rows = everything
+        positions = candidate.positions[: len(prefix)]
+        if positions:
+            rows = lookups * everything / statistics.distinct_together(scan.table, positions)
+        others = used[len(prefix) :]
+        if others:
+            rows *= statistics.share_of_range(scan, tuple(others))
+    return Path(access, frozenset(ensured), frozenset(used), min(rows, 1e15), lookups, candidate)
+
+
+# joins
+
+
+def _index_join(join: Join, rows: Rows, statistics: Statistics) -> Join:
     """A join whose right side is a table with an index on the join's columns: look up row by row, if the left is small."""
     right = join.right
-    if join.kind == "full" or not isinstance(right, Scan) or right.access is not None:
+    if join.kind == "full" or not isinstance(right, Scan) or right.access is not None or isinstance(join.left, Derived):
         return join
     left_rels = provided_rels(join.left)
-    if isinstance(join.left, Derived):
-        return join
     equal = [c for c in join.conditions if split_equality(c, left_rels, frozenset((right.rel,)))]
     if not equal:
         return join
     probe = replace(right, filters=(*right.filters, *equal))
-    found = _by_equality(probe, _equalities(probe), statistics)
-    if found is None:
+    path = best_path(probe, Conditions.of(probe, statistics), statistics)
+    if path is None or not path.used.intersection(equal) or not _is_cheaper(join, right, path, rows, statistics):
         return join
-    access, ensured = found
-    if not _is_cheaper(join, right, access, rows, statistics):
-        return join
-    scan = replace(right, access=access, filters=tuple(f for f in probe.filters if f not in ensured and f not in equal))
-    rest = tuple(c for c in join.conditions if c not in ensured)
-    return replace(join, right=scan, conditions=rest)
+    filters = tuple(f for f in right.filters if f not in path.ensured)
+    rest = tuple(c for c in join.conditions if c not in path.ensured)
+    return replace(join, right=replace(right, access=path.access, filters=filters), conditions=rest)
 
 
-def _is_cheaper(join: Join, right: Scan, access: Access, rows: Rows, statistics: Statistics) -> bool:
+def _is_cheaper(join: Join, right: Scan, path: Path, rows: Rows, statistics: Statistics) -> bool:
     """Whether looking up row by row costs less than a hash table of the right side."""
-    left_rows = rows.get(provided_rels(join.left), 1.0)
+    left_rows = join.left_rows or rows.get(provided_rels(join.left), 1.0)
     right_rows = rows.get(provided_rels(right), 1.0)
     right_cost = join_costs.stream(right, right_rows, statistics)
-    unique = isinstance(access, PointAccess)
-    found = 1.0
-    if isinstance(access, SeekAccess):
-        index = next(i for i in statistics.indexes(right.table) if i.name == access.index)
-        positions = statistics.table(right.table).column_positions(index.column_names)
-        found = 1.0 if index.unique else join_costs.rows_of_values(right.table, positions, statistics)
+    unique = path.candidate.unique and not isinstance(path.access, RangeAccess)
     by_hash = join_costs.by_hash(left_rows, right, right_rows, right_cost, unique=unique)
-    return join_costs.by_index(left_rows, right, found, unique=unique) < by_hash
+    return left_rows * (path.cost + path.rows * join_costs.FILTER * (1 + len(right.filters))) < by_hash

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
 
+from exdbsql.engine.query.expressions import Expr
 from exdbsql.engine.query.plan import CHILD_FIELDS, Plan, Scan
 from exdbsql.schema.table import IndexDef, Table
 
@@ -25,8 +26,17 @@ class Statistics(Protocol):
     def distinct(self, name: str, position: int) -> float:
         """About how many different values a column has."""
 
+    def distinct_together(self, name: str, positions: Sequence[int]) -> float:
+        """About how many different combinations of values some columns have."""
+
     def share(self, scan: Scan) -> float:
         """The share of a table's rows that pass the filters of a scan."""
+
+    def share_of_range(self, scan: Scan, conditions: tuple[Expr, ...]) -> float:
+        """The share that passes bounds of one column, or a LIKE pattern."""
+
+    def known_value(self, expr: Expr) -> Any:
+        """The value of a constant, or of a literal in the statement's first text; None of what is not known."""
 
 
 Rule: TypeAlias = Callable[[Plan, Statistics], Plan]

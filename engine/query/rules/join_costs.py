@@ -23,6 +23,7 @@ PROBE: Final = 4.0
 GET: Final = 9.0
 SEEK: Final = 15.0
 SEEK_ROW: Final = 10.0
+RANGE: Final = 150.0
 
 
 def stream(plan: Plan, rows: float, statistics: Statistics) -> float:

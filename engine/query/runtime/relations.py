@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any, Final, NoReturn
 
 from exdbsql.schema import sqlstate
+from exdbsql.schema.array import Array
 from exdbsql.schema.errors import DataError, IntegrityError, ProgrammingError
 
 EMPTY: Final[tuple[Any, ...]] = ()
@@ -67,6 +68,11 @@ class ValueSet:
         if value in self.values:
             return True
         return None if self.has_null else False
+
+
+def array_values(array: Array | None) -> ValueSet:
+    """The values that ``= ANY (array)`` compares with; with a NULL array nothing is known."""
+    return ValueSet(((None,),) if array is None else [(value,) for value in array.flat()])
 
 
 def quantified(value: Any, values: Iterable[Any], compare: Callable[[Any, Any], bool], every: bool) -> bool | None:
@@ -192,6 +198,7 @@ NAMES: Final[dict[str, object]] = {
             scalar_row,
             row_in,
             ValueSet,
+            array_values,
             quantified,
             intersect,
             except_,
@@ -203,3 +210,4 @@ NAMES: Final[dict[str, object]] = {
     )
 }
 NAMES["EMPTY"] = EMPTY
+NAMES["NO_VALUE"] = frozenset((None,))

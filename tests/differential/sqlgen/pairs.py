@@ -37,6 +37,7 @@ class Databases:
     reference: Reference
     ours: list[exdbsql.Connection]
     skipped: Counter[str] = field(default_factory=Counter)
+    _open: bool = False
 
     @classmethod
     def filled(cls, rng: Random, size: int) -> "Databases":
@@ -64,17 +65,33 @@ class Databases:
         for con in self.ours:
             con.close()
 
-    def check(self, sql: str) -> None:
-        """Run a statement everywhere; a change that fails in ours is not run in the reference.
+    def begin(self) -> None:
+        """Begin a transaction everywhere."""
+        self._everywhere("BEGIN")
+        self._open = True
+
+    def end(self, how: str) -> None:
+        """COMMIT or ROLLBACK everywhere."""
+        self._open = False
+        self._everywhere(how)
+
+    def check(self, sql: str) -> bool:
+        """Run a statement everywhere; a change that fails in ours is not run in the reference. False: it failed, and its transaction with it.
 
         Raises:
             Disagreement: rows, counts or errors are not the same.
         """
+        mine = self._checked(sql)
+        if self._open and mine.error is not None:
+            self.end("ROLLBACK")
+        return mine.error is None
+
+    def _checked(self, sql: str) -> Outcome:
         mine, other = (self._run(con, sql) for con in self.ours)
         skip = {mine.error, other.error} & NOT_COMPARED
         if skip:
             self.skipped[str(skip.pop())] += 1
-            return
+            return mine if mine.error is not None else other
         if _plain_outcome(mine, sql) != _plain_outcome(other, sql):
             raise Disagreement(f"{sql}\nwith indexes {mine}, without {other}")
         theirs = self.reference.run(sql)
@@ -82,6 +99,7 @@ class Databases:
             self.skipped[str(theirs.error)] += 1
         elif _plain_outcome(mine, sql) != _plain_outcome(theirs, sql):
             raise Disagreement(_difference(sql, mine, theirs))
+        return mine
 
     def check_change(self, sql: str, table: str) -> None:
         """The same for a change, and then for what its table holds."""

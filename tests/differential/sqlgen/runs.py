@@ -4,6 +4,7 @@ from collections import Counter
 from random import Random
 
 from sqlgen.changes import Changes
+from sqlgen.indexed import IndexedQueries
 from sqlgen.pairs import Databases
 from sqlgen.queries import Queries
 
@@ -36,5 +37,27 @@ def run_changes(seed: int, count: int) -> Counter[str]:
     changes = Changes(rng)
     for _ in range(count):
         databases.check_change(*changes.change())
+    databases.close()
+    return databases.skipped
+
+
+def run_indexed(seed: int, count: int) -> Counter[str]:
+    """Queries that indexes serve, between changes, some of them in transactions that see their own uncommitted writes.
+
+    Raises:
+        Disagreement: naming the statement.
+    """
+    rng = Random(f"indexed {seed}")
+    databases = Databases.filled(rng, rng.choice((*SIZES, 150)))
+    changes, queries = Changes(rng), IndexedQueries(rng)
+    for _ in range(count // 10):
+        databases.begin()
+        for _ in range(rng.randrange(3)):
+            if not databases.check(changes.change()[0]):
+                databases.begin()  # an error ends the transaction
+        for _ in range(10):
+            if not databases.check(queries.indexed()):
+                databases.begin()
+        databases.end("COMMIT" if rng.random() < 0.6 else "ROLLBACK")
     databases.close()
     return databases.skipped

@@ -40,6 +40,12 @@ INDEXES: Final = (
     "CREATE INDEX u_day ON u (day)",
     "CREATE INDEX v_y ON v (y)",
     "CREATE INDEX w_g ON w (g)",
+    "CREATE INDEX t_ab ON t (a, b DESC)",
+    "CREATE INDEX t_bac ON t (b, a DESC, c)",
+    "CREATE INDEX t_cb ON t (c, b)",
+    "CREATE INDEX t_n ON t (n DESC)",
+    "CREATE INDEX u_te ON u (t_id DESC, e)",
+    "CREATE INDEX v_yz ON v (y, z)",
 )
 WORDS: Final = ("x", "y", "z", "xy", "Xy", "", "a%b", "o_o")
 
