@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from exdbsql.engine.ordered import Bound
 from exdbsql.engine.versions import Row
-from exdbsql.schema.number_types import DECIMAL_NAN, NAN
+from exdbsql.schema.special_numbers import DECIMAL_NAN, NAN
 
 
 class KeyPart(NamedTuple):
@@ -64,7 +64,7 @@ class _Descending:
 def canonical(value: Any) -> Any:
     """The value itself, or for any NaN (the only value that differs from itself) the one object of its class."""
     if value != value:  # noqa: PLR0124  true of NaN alone
-        return DECIMAL_NAN if type(value) is Decimal else NAN
+        return DECIMAL_NAN if isinstance(value, Decimal) else NAN
     return value
 
 

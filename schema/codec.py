@@ -37,7 +37,7 @@ from exdbsql.schema.enum_value import EnumValue
 from exdbsql.schema.errors import DataError, InternalError, ProtocolError
 from exdbsql.schema.interval import Interval
 from exdbsql.schema.jsonb import Jsonb
-from exdbsql.schema.number_types import DECIMAL_NAN
+from exdbsql.schema.special_numbers import ordered_float, special
 
 DECIMAL: Final = 1
 DATE: Final = 2
@@ -55,6 +55,8 @@ _EPOCH = datetime(1970, 1, 1)
 _EPOCH_UTC = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _BIG_INTEGER_MAX_BYTES = 65_536
+_NAN_BYTES = b"\xcb\x7f\xf8\0\0\0\0\0\0"
+"""NaN as msgpack writes it."""
 _uint32 = struct.Struct(">I")
 _uint64 = struct.Struct(">Q")
 _int64 = struct.Struct(">q")
@@ -103,18 +105,30 @@ def _unpack(data: bytes | bytearray | memoryview, max_bytes: int | None, *, use_
     if max_bytes is not None and len(data) > max_bytes:
         raise ProtocolError(f"a message of {len(data)} bytes is longer than the {max_bytes} allowed")
     try:
-        return msgpack.unpackb(
+        found = msgpack.unpackb(
             data,
             ext_hook=_restore,
             use_list=use_list,
             strict_map_key=False,
             unicode_errors="surrogatepass",
         )
+        return _with_ordered_floats(found) if _NAN_BYTES in bytes(data) else found
     except ProtocolError:
         raise
     except (ValueError, TypeError, OverflowError, RecursionError, struct.error, InvalidOperation, DataError) as problem:
         # msgpack raises its own errors as subclasses of ValueError; an unhashable key of a map is a TypeError.
         raise ProtocolError(f"cannot unpack {len(data)} bytes: {problem or type(problem).__name__}") from problem
+
+
+def _with_ordered_floats(value: Any) -> Any:
+    """`value` with the NaNs in it made those that have an order; msgpack has no hook for floats."""
+    if isinstance(value, float):
+        return ordered_float(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_with_ordered_floats(v) for v in value)
+    if isinstance(value, dict):
+        return {key: _with_ordered_floats(v) for key, v in value.items()}
+    return value
 
 
 def _extend(value: object) -> Any:
@@ -151,8 +165,7 @@ def _extend(value: object) -> Any:
 
 
 def _restore_decimal(data: bytes) -> Decimal:
-    value = Decimal(data.decode("ascii"))
-    return DECIMAL_NAN if value.is_nan() else value
+    return special(Decimal(data.decode("ascii")))
 
 
 def _restore_time(data: bytes) -> time:

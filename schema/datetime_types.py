@@ -151,7 +151,7 @@ def time_conversions(name: str, precision: int | None) -> Conversions:
     def parse(text: str) -> time:
         found = _TIME_TEXT.fullmatch(text)
         if found is None:
-            if _TIMESTAMP_TEXT.fullmatch(text):
+            if ":" in text and _TIMESTAMP_TEXT.fullmatch(text):
                 return fit(_parse_moment(name, text, TIME_HINT).time())
             raise _bad_format(name, text, TIME_HINT)
         try:

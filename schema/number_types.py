@@ -17,6 +17,7 @@ from typing import Any
 from exdbsql.schema import sqlstate
 from exdbsql.schema.conversion import Conversions, mismatch, out_of_range, unreadable
 from exdbsql.schema.errors import DataError
+from exdbsql.schema.special_numbers import DECIMAL_NAN, NAN, special
 
 INTEGER_BITS = {"smallint": 16, "integer": 32, "bigint": 64}
 NUMERIC_MAX_PRECISION = 1000
@@ -32,10 +33,6 @@ _DECIMAL_TEXT = re.compile(r"\s*[+-]?(?:\d+(?:_\d+)*(?:\.(?:\d+(?:_\d+)*)?)?|\.\
 # "<f" raises for what overflows, where "f" gives infinity.
 _single = struct.Struct("<f")
 _SPECIAL_TEXT = re.compile(r"\s*(?:(nan)|([+-]?)inf(?:inity)?)\s*", re.IGNORECASE)
-
-# One NaN object for all rows: Python finds a NaN in a dict or a list by identity only.
-NAN = float("nan")
-DECIMAL_NAN = Decimal("NaN")
 
 
 def integer_range(name: str) -> tuple[int, int]:
@@ -153,10 +150,8 @@ def _coerce_numeric(value: Any) -> Decimal | None:
 
 
 def _bounded_numeric(value: Decimal) -> Decimal:
-    if value.is_nan():
-        return DECIMAL_NAN
-    if value.is_infinite():
-        return value
+    if not value.is_finite():
+        return special(value)
     if not value:
         return value.copy_abs() if value.adjusted() <= 0 else Decimal(0)
     if NUMERIC_MIN_EXPONENT <= value.adjusted() <= NUMERIC_MAX_EXPONENT:
@@ -170,9 +165,9 @@ def _parse_numeric(text: str) -> Decimal:
             return _bounded_numeric(Decimal(text.strip().replace("_", "")))
         except InvalidOperation:
             raise out_of_range("numeric", text) from None
-    special = _SPECIAL_TEXT.fullmatch(text)
-    if special:
-        return DECIMAL_NAN if special[1] else Decimal(f"{special[2]}Infinity")
+    found_special = _SPECIAL_TEXT.fullmatch(text)
+    if found_special:
+        return DECIMAL_NAN if found_special[1] else special(Decimal(f"{found_special[2]}Infinity"))
     found = _INTEGER_TEXT.fullmatch(text)
     if found is None:
         raise unreadable("numeric", text)
@@ -224,10 +219,10 @@ def float_conversions(name: str) -> Conversions:
 
     def parse(text: str) -> float:
         if _DECIMAL_TEXT.fullmatch(text) is None:
-            special = _SPECIAL_TEXT.fullmatch(text)
-            if special is None:
+            found = _SPECIAL_TEXT.fullmatch(text)
+            if found is None:
                 raise unreadable(name, text)
-            return NAN if special[1] else float(f"{special[2]}inf")
+            return NAN if found[1] else float(f"{found[2]}inf")
         number = float(text.strip().replace("_", ""))
         mantissa = re.split("[eE]", text)[0]
         if math.isinf(number) or (number == 0 and re.search("[1-9]", mantissa)):

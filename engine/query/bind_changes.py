@@ -150,7 +150,7 @@ class ChangeBinder:
 
     def _own_text(self, text: str) -> tuple[StatementContext, exp.Expr]:
         """A context for an expression of the dictionary, whose literals are constants."""
-        parsed = parse_statement(text)
+        parsed = parse_statement(text, types=self.context.dictionary.types)
         inner = StatementContext.of(parsed, self.context.dictionary, ())
         inner.next_rel = self.context.next_rel
         return inner, parsed.tree.expressions[0]

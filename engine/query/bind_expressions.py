@@ -47,7 +47,20 @@ from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import DatabaseError
 from exdbsql.schema.identifiers import did_you_mean
 from exdbsql.schema.type_names import parse_type
-from exdbsql.schema.types import BOOLEAN, BYTEA, DATE, TEXT, TIME, TIMESTAMP, TIMESTAMPTZ, UUID, SqlType
+from exdbsql.schema.types import (
+    BIGINT,
+    BOOLEAN,
+    BYTEA,
+    DATE,
+    INTEGER,
+    NUMERIC,
+    TEXT,
+    TIME,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    UUID,
+    SqlType,
+)
 
 if TYPE_CHECKING:
     from exdbsql.engine.query.bind_sets import SetCalls
@@ -168,12 +181,27 @@ class ExpressionBinder:
             return structures.operator(self, node, marked)
         sides = [self.bind(node.this), self.bind(node.args["expression"])]
         exprs, target = operators.unify(self.context, node, sides, op)
-        if target is None or not target.is_integer:
+        if target is None:
+            raise operators.ambiguous(self.context, node, op)
+        if not target.is_integer:
             raise operators.no_operator(self.context, node, op, sides)
         return Call(target, any(e.nullable for e in exprs), op, template, tuple(exprs))
 
     def negative(self, node: exp.Neg) -> Expr:
+        if isinstance(node.this, exp.Literal) and not node.this.is_string:
+            number = self._lowest_integer(node.this)
+            if number is not None:
+                return number
         return operators.negation(self.context, node, self.bind(node.this))
+
+    def _lowest_integer(self, node: exp.Literal) -> Expr | None:
+        """The minus belongs to the number: -2147483648 is an integer, though 2147483648 is none."""
+        bound = self.bind(node)
+        if bound.type != BIGINT and not (bound.type == NUMERIC and node.this == str(2**63)):
+            return None
+        value = self.context.literal_value(node)
+        lowest = {2**31: INTEGER, 2**63: BIGINT}.get(value)
+        return None if lowest is None else Const(lowest, False, -int(value))
 
     def logical(self, node: exp.And | exp.Or) -> Expr:
         op = "and" if isinstance(node, exp.And) else "or"
@@ -369,6 +397,8 @@ class ExpressionBinder:
                 operators.resolved(self.context, part, bound, TEXT) if bound.type is None else convert(bound, TEXT)
             )
         name = "concat_ws" if isinstance(node, exp.ConcatWs) else "concat"
+        if len(args) <= (name == "concat_ws"):
+            raise self.context.error(node, f"function {name} needs more arguments", sqlstate.UNDEFINED_FUNCTION)
         slots = ", ".join(f"{{{i}}}" for i in range(len(args)))
         nullable = name == "concat_ws" and args[0].nullable
         return Call(TEXT, nullable, name, f"{name}({slots})", tuple(args), strict=False)
@@ -491,6 +521,8 @@ class ExpressionBinder:
     def node_function(self, node: exp.Expr) -> Expr:
         name, keys = NODE_FUNCTIONS[type(node)]
         if name == "substring" and isinstance(node.args.get("start"), exp.Literal) and node.args["start"].is_string:
+            if node.args.get("length") is not None:
+                raise self.context.unsupported(node, "SUBSTRING with a pattern and an escape")
             pattern = operators.resolved(self.context, node, self.bind(node.args["start"]), TEXT)
             return self.call(node, name, [self.bind(node.this), pattern])
         self.context.only(node, keys, f"{name}()")

@@ -93,7 +93,7 @@ class QueryBinder:
 
     def bind_text(self, query: str, rel: int) -> tuple[StatementContext, Plan]:
         """The plan of a view's query, whose literals are constants, with relation numbers above `rel`."""
-        parsed = parse_statement(query)
+        parsed = parse_statement(query, types=self.context.dictionary.types)
         inner = StatementContext.of(parsed, self.context.dictionary, ())
         inner.next_rel, inner.next_cte = max(rel, self.context.next_rel), self.context.next_cte
         return inner, settle(inner, QueryBinder(inner).bind(parsed.tree, None))

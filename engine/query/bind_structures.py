@@ -14,13 +14,13 @@ from exdbsql.engine.query.expressions import Call, Const, Expr, InList, Quantifi
 from exdbsql.engine.query.functions import OPERATOR_FUNCTIONS
 from exdbsql.engine.query.library import array_values as arrays
 from exdbsql.engine.query.library.json_values import is_json as text_is_json
-from exdbsql.engine.query.library.text_values import similar_to
+from exdbsql.engine.query.library.regex_values import similar_to
 from exdbsql.engine.query.runtime.text import ilike, like, regexp_ilike, regexp_like
 from exdbsql.engine.query.signatures import resolve
 from exdbsql.engine.query.tokens import LEFT_OUT, MARK, SLICE
 from exdbsql.schema import sqlstate
 from exdbsql.schema.array import Array
-from exdbsql.schema.types import BOOLEAN, DATE, DOUBLE, INTEGER, TEXT, TIME, TIMESTAMP, SqlType, array_of
+from exdbsql.schema.types import BOOLEAN, DATE, DOUBLE, INTEGER, TEXT, TIME, TIMESTAMP, TIMESTAMPTZ, SqlType, array_of
 
 if TYPE_CHECKING:
     from exdbsql.engine.query.bind_expressions import ExpressionBinder
@@ -69,6 +69,10 @@ def shift(binder: ExpressionBinder, node: exp.Expr) -> Expr:
     """``<<`` and ``>>``."""
     op = "<<" if isinstance(node, exp.BitwiseLeftShift) else ">>"
     left, right = binder.bind(node.this), binder.bind(node.expression)
+    if left.type is None:
+        if right.type != INTEGER:
+            raise operators.ambiguous(binder.context, node, op)
+        left = operators.coerced(binder.context, node, left, INTEGER)
     if left.type is not None and left.type.is_integer:
         right = operators.coerced(binder.context, node, right, INTEGER) if right.type is None else right
         if right.known_type.name in ("smallint", "integer"):
@@ -81,7 +85,9 @@ def shift(binder: ExpressionBinder, node: exp.Expr) -> Expr:
 def bitwise_not(binder: ExpressionBinder, node: exp.BitwiseNot) -> Expr:
     """``~ number``."""
     arg = binder.bind(node.this)
-    if arg.type is None or not arg.type.is_integer:
+    if arg.type is None:
+        raise operators.ambiguous(binder.context, node, "~", 1)
+    if not arg.type.is_integer:
         raise operators.no_operator(binder.context, node, "~", (arg,))
     return Call(arg.type, arg.nullable, "~", "(~{0})", (arg,))
 
@@ -318,7 +324,7 @@ def at_time_zone(binder: ExpressionBinder, node: exp.AtTimeZone) -> Expr:
     """``moment AT TIME ZONE zone``."""
     moment, zone = binder.bind(node.this), binder.bind(node.args["zone"])
     if moment.type == DATE:
-        moment = convert(moment, TIMESTAMP)
+        moment = convert(moment, TIMESTAMPTZ)
     return binder.call(node, "timezone", [zone, moment])
 
 

@@ -219,8 +219,8 @@ def _templates() -> dict[tuple[str, str], tuple[str, bool]]:
             out[i.name, f.name] = ("float({0})", False)
             out[f.name, i.name] = ("float_to_int({0})", True)
     for f in (REAL, DOUBLE):
-        out[NUMERIC.name, f.name] = ("float({0})", False)
-        out[f.name, NUMERIC.name] = ("float_to_numeric({0})", False)
+        out[NUMERIC.name, f.name] = ("numeric_to_float({0})", False)
+        out[f.name, NUMERIC.name] = (f"{'real' if f is REAL else 'float'}_to_numeric({{0}})", False)
     out[REAL.name, DOUBLE.name] = ("{0}", False)
     out[DOUBLE.name, REAL.name] = ("float_to_real({0})", False)
     out[NUMERIC.name, REAL.name] = ("float_to_real({0})", False)
@@ -228,7 +228,8 @@ def _templates() -> dict[tuple[str, str], tuple[str, bool]]:
         out[i.name, REAL.name] = ("float_to_real({0})", False)
     out[INTEGER.name, BOOLEAN.name] = ("({0} != 0)", False)
     out[BOOLEAN.name, INTEGER.name] = ("int({0})", False)
-    out[BOOLEAN.name, TEXT.name] = out[BOOLEAN.name, "character varying"] = ("('true' if {0} else 'false')", False)
+    for text in (TEXT.name, "character varying", "character"):
+        out[BOOLEAN.name, text] = ("('true' if {0} else 'false')", False)
     out[DATE.name, TIMESTAMP.name] = ("date_to_timestamp({0})", False)
     out[DATE.name, TIMESTAMPTZ.name] = ("date_to_timestamptz({0})", False)
     out[TIMESTAMP.name, DATE.name] = ("{0}.date()", False)

@@ -58,8 +58,8 @@ def _overloads() -> list[Function]:
         add(name, (NUMERIC,), NUMERIC, f"numeric_{long}({{0}})")
     add("round", (NUMERIC, INTEGER), NUMERIC, "numeric_round({0}, {1})")
     add("trunc", (NUMERIC, INTEGER), NUMERIC, "numeric_truncate({0}, {1})")
-    add("sign", (DOUBLE,), DOUBLE, "float(sign({0}))")
-    add("sign", (NUMERIC,), NUMERIC, "Decimal(sign({0}))")
+    add("sign", (DOUBLE,), DOUBLE, "float_sign({0})")
+    add("sign", (NUMERIC,), NUMERIC, "numeric_sign({0})")
     add("sqrt", (DOUBLE,), DOUBLE, "square_root({0})")
     add("sqrt", (NUMERIC,), NUMERIC, "numeric_square_root({0})")
     add("power", (DOUBLE, DOUBLE), DOUBLE, "power({0}, {1})")
@@ -67,8 +67,6 @@ def _overloads() -> list[Function]:
     add("ln", (DOUBLE,), DOUBLE, "logarithm({0})")
     add("log", (DOUBLE,), DOUBLE, "logarithm10({0})")
     add("pi", (), DOUBLE, "math.pi")
-    for name in ("sin", "cos", "tan", "atan", "degrees", "radians", "cbrt"):
-        add(name, (DOUBLE,), DOUBLE, f"math.{name}({{0}})")
     for t in (INTEGER, BIGINT):
         add("gcd", (t, t), t, "math.gcd({0}, {1})", checked=True)
 
@@ -114,7 +112,8 @@ def _overloads() -> list[Function]:
 
     for t in (DATE, TIME, TIMESTAMP, TIMESTAMPTZ):
         add("extract", (TEXT, t), NUMERIC, "date_part({0}, {1})")
-        add("date_part", (TEXT, t), DOUBLE, "float(date_part({0}, {1}))")
+        moment = "date_to_timestamp({1})" if t == DATE else "{1}"
+        add("date_part", (TEXT, t), DOUBLE, f"float(date_part({{0}}, {moment}))")
     add("date_trunc", (TEXT, TIMESTAMP), TIMESTAMP, "date_trunc({0}, {1})")
     add("date_trunc", (TEXT, TIMESTAMPTZ), TIMESTAMPTZ, "date_trunc({0}, {1})")
     add("make_date", (INTEGER, INTEGER, INTEGER), DATE, "make_date({0}, {1}, {2})")

@@ -85,7 +85,7 @@ def bound_index(table: Table, index: IndexDef, dictionary: Dictionary) -> BoundI
 
 def _bound(table: Table, text: str, dictionary: Dictionary) -> tuple[StatementContext, Expr]:
     statement = f"SELECT {text}"
-    parsed = parse_statement(statement)
+    parsed = parse_statement(statement, types=dictionary.types)
     context = StatementContext.of(parsed, dictionary, lift_literals(statement).literals)
     scope = Scope(context)
     scope.add(table_source(table, table.name, REL), None)

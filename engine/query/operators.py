@@ -75,15 +75,16 @@ def no_operator(context: StatementContext, node: exp.Expr, op: str, operands: Se
     )
 
 
+def ambiguous(context: StatementContext, node: exp.Expr, op: str, operands: int = 2) -> DatabaseError:
+    """The error for an operator whose operands say nothing about their types."""
+    shown = f"unknown {op} unknown" if operands == 2 else f"{op} unknown"
+    return context.error(node, f"operator is not unique: {shown}", "42725", "cast an operand, e.g. CAST(? AS integer)")
+
+
 def arithmetic(context: StatementContext, node: exp.Expr, op: str, left: Expr, right: Expr) -> Expr:
     """``left op right`` with op one of ``+ - * / %``."""
     if left.type is None and right.type is None:
-        raise context.error(
-            node,
-            f"operator is not unique: unknown {op} unknown",
-            "42725",
-            "cast an operand, e.g. CAST(? AS integer)",
-        )
+        raise ambiguous(context, node, op)
     special = find_operator(context, node, op, left, right)
     if special is not None:
         return interval_operations.folded(context, special)
@@ -201,11 +202,11 @@ def _as_float(expr: Expr) -> Expr:
 def negation(context: StatementContext, node: exp.Expr, arg: Expr) -> Expr:
     """``- arg``."""
     if arg.type is None:
-        raise context.error(node, "operator is not unique: - unknown", "42725", "cast the operand")
+        raise ambiguous(context, node, "-", 1)
     if not arg.type.is_numeric and arg.type.name != "interval":
         raise no_operator(context, node, "-", (arg,))
     t = arg.type.unconstrained
-    if isinstance(arg, Const) and arg.value is not None:
+    if isinstance(arg, Const) and arg.value is not None and arg.value not in (-(2**31), -(2**63), -(2**15)):
         return Const(t, False, -arg.value)
     return Call(t, arg.nullable, "-", "(-{0})", (arg,), checked=t.is_integer)
 

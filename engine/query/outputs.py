@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from sqlglot import exp
 
@@ -25,6 +26,7 @@ from exdbsql.engine.query.plan import (
     With,
     output_columns,
 )
+from exdbsql.engine.query.tokens import MARK
 from exdbsql.schema.types import SqlType
 
 
@@ -51,7 +53,6 @@ _NAMES: dict[type[exp.Expr], str] = {
     exp.Nullif: "nullif",
     exp.Greatest: "greatest",
     exp.Least: "least",
-    exp.Case: "case",
     exp.Exists: "exists",
     exp.Concat: "concat",
     exp.ConcatWs: "concat_ws",
@@ -60,7 +61,6 @@ _NAMES: dict[type[exp.Expr], str] = {
     exp.CurrentDate: "current_date",
     exp.Stddev: "stddev",
     exp.Variance: "variance",
-    exp.Boolean: "bool",
     exp.Initcap: "initcap",
     exp.TimestampTrunc: "date_trunc",
     exp.Uuid: "gen_random_uuid",
@@ -74,40 +74,71 @@ _NAMES: dict[type[exp.Expr], str] = {
 }
 
 
+_OPERATORS: Final = (exp.Pow, exp.Cbrt, exp.Sqrt)
+"""Nodes that only operators become: their functions are called by name."""
+
+
 def output_name(node: exp.Expr) -> str:
     """The name that PostgreSQL gives an output column."""
-    while True:
-        if isinstance(node, exp.Alias):
-            return name_of(node.args["alias"])
-        if isinstance(node, (exp.Paren, exp.Filter, exp.Window, exp.WithinGroup, exp.Bracket)):
-            node = node.this
-        elif isinstance(node, exp.Cast):
-            inner = output_name(node.this)
-            return inner if inner != "?column?" else _type_label(node)
-        else:
-            break
-    if isinstance(node, exp.Identifier):
-        return name_of(node)
-    if isinstance(node, exp.Column):
-        return name_of(node.this)
+    return _named(node)[0]
+
+
+def _named(node: exp.Expr) -> tuple[str, bool]:
+    """The name, and whether it stands against a cast around it: one of a column or function does, one of a type does not."""
+    if isinstance(node, exp.Alias):
+        return name_of(node.args["alias"]), True
+    if isinstance(node, (exp.Paren, exp.Filter, exp.Window, exp.WithinGroup, exp.Bracket, exp.Collate)):
+        return _named(node.this)
+    if isinstance(node, exp.Cast):
+        inner, stands = _named(node.this)
+        return (inner, True) if stands else (_type_label(node), False)
+    if isinstance(node, exp.Case):
+        default = node.args.get("default")
+        inner, stands = ("", False) if default is None else _named(default)
+        return (inner, True) if stands else ("case", False)
+    if isinstance(node, exp.Boolean):
+        return "bool", False
     if isinstance(node, exp.Subquery):
         first = node.this.expressions[0] if isinstance(node.this, exp.Select) else None
-        return output_name(first) if first is not None else "?column?"
-    if isinstance(node, exp.Anonymous):
+        return (output_name(first), True) if first is not None else ("?column?", False)
+    found = _own_name(node)
+    return found, found not in ("?column?", "interval")
+
+
+def _own_name(node: exp.Expr) -> str:
+    if isinstance(node, (exp.Identifier, exp.Star)):
+        return name_of(node)
+    if isinstance(node, (exp.Column, exp.Anonymous)):
         return name_of(node.this)
     if isinstance(node, exp.Pad):
         return "lpad" if node.args.get("is_left") else "rpad"
     if isinstance(node, exp.Trim):
         return {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or ""), "btrim")
+    if isinstance(node, _OPERATORS):
+        return "?column?"
+    if isinstance(node, exp.StrPosition):
+        return "position"  # strpos() is a call by name
     if type(node) in NODE_FUNCTIONS:
         return NODE_FUNCTIONS[type(node)][0]
     return _NAMES.get(type(node), "?column?")
 
 
 def _type_label(node: exp.Cast) -> str:
-    short = {"INT": "int4", "BIGINT": "int8", "SMALLINT": "int2", "DOUBLE PRECISION": "float8", "REAL": "float4"}
-    text = str(node.args["to"].sql("postgres")).split("(")[0]
-    return short.get(text, {"BOOLEAN": "bool", "DECIMAL": "numeric", "CHAR": "bpchar"}.get(text, text.lower()))
+    text = str(node.args["to"].sql("postgres")).replace(MARK, "").split("[")[0].split("(")[0].strip()
+    return _SHORT_TYPE_NAMES.get(text, text.lower().strip('"'))
+
+
+_SHORT_TYPE_NAMES: Final = {
+    "INT": "int4",
+    "INTEGER": "int4",
+    "BIGINT": "int8",
+    "SMALLINT": "int2",
+    "DOUBLE PRECISION": "float8",
+    "REAL": "float4",
+    "BOOLEAN": "bool",
+    "DECIMAL": "numeric",
+    "CHAR": "bpchar",
+}
 
 
 def convert_outputs(context: StatementContext, plan: Plan, types: Sequence[SqlType | None]) -> Plan:

@@ -63,7 +63,7 @@ def own_expression(
         place: what the expression is, for messages.
         nullable: take any column for nullable: the row has not passed its checks yet.
     """
-    parsed = parse_statement(f"SELECT {text}")
+    parsed = parse_statement(f"SELECT {text}", types=dictionary.types)
     context = StatementContext.of(parsed, dictionary, ())
     node = parsed.tree.expressions[0]
     scope = Scope(context)

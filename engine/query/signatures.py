@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from exdbsql.engine.query.conversions import can_convert_implicitly, common_type
-from exdbsql.schema.types import TEXT, SqlType, array_of
+from exdbsql.schema.types import DOUBLE, TEXT, SqlType, array_of
 
 
 class Poly(Enum):
@@ -75,18 +75,21 @@ class Resolved:
 def resolve(candidates: Sequence[Function], types: Sequence[SqlType | None]) -> Resolved | None:
     """The overload for arguments of these types (None: unknown); None where no one fits."""
     best: Resolved | None = None
-    best_score = -1
+    best_score = (-1, 0)
     for function in candidates:
         found = _fitted(function, types)
         if found is not None:
-            score = sum(
-                1
-                for t, a in zip(types, found.args, strict=True)
-                if t is not None and a is not None and t.name == a.name
-            )
+            score = _score(types, found.args)
             if score > best_score:
                 best, best_score = found, score
     return best
+
+
+def _score(types: Sequence[SqlType | None], args: Sequence[SqlType | None]) -> tuple[int, int]:
+    """How many arguments are of the very type, and how many unknown ones become what PostgreSQL prefers among numbers."""
+    pairs = list(zip(types, args, strict=True))
+    exact = sum(1 for t, a in pairs if t is not None and a is not None and t.name == a.name)
+    return exact, sum(1 for t, a in pairs if t is None and a == DOUBLE)
 
 
 def _expanded(function: Function, count: int) -> tuple[Kind, ...] | None:

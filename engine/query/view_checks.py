@@ -17,7 +17,7 @@ def check_views(dictionary: Dictionary) -> None:
         NotSupportedError: what exdbsql lacks.
     """
     for view in dictionary.views.values():
-        parsed = parse_statement(view.query)
+        parsed = parse_statement(view.query, types=dictionary.types)
         context = StatementContext.of(parsed, dictionary, ())
         names = [
             column.name for column in output_columns(settle(context, QueryBinder(context).bind(parsed.tree, None)))

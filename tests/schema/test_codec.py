@@ -16,14 +16,15 @@ from exdbsql.schema.enum_value import EnumValue
 from exdbsql.schema.errors import InternalError, ProtocolError
 from exdbsql.schema.interval import Interval
 from exdbsql.schema.jsonb import Jsonb
+from exdbsql.schema.special_numbers import ordered_float, special
 
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(),
     st.integers(-(1 << 200), 1 << 200),
-    st.floats(allow_nan=False),
-    st.decimals(allow_nan=False),
+    st.floats().map(ordered_float),
+    st.decimals().map(special),
     st.text(st.characters()),
     st.binary(),
     st.dates(),

@@ -59,6 +59,15 @@ for _start, _result in ((DATE, TIMESTAMP), (TIMESTAMP, TIMESTAMP), (TIMESTAMPTZ,
         )
     )
 _operator("+", (TIME, INTERVAL), TIME, arithmetic.add_interval_to_time)
+OPERATORS.append(
+    Function(
+        "+",
+        (INTERVAL, TIME),
+        TIME,
+        "add_interval_to_time({1}, {0})",
+        names=(("add_interval_to_time", arithmetic.add_interval_to_time),),
+    )
+)
 _operator("-", (TIME, INTERVAL), TIME, arithmetic.subtract_interval_from_time)
 _operator("-", (TIME, TIME), INTERVAL, arithmetic.time_difference)
 for _t in _MOMENTS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from exdbsql.schema import interval_arithmetic as arithmetic
 from exdbsql.schema import sqlstate
-from exdbsql.schema.errors import DataError
+from exdbsql.schema.errors import DataError, NotSupportedError
 from exdbsql.schema.interval import MICROSECONDS_PER_DAY, Interval
 
 UTC: Final = datetime.UTC
@@ -54,7 +55,14 @@ def interval_part(field: str, value: Interval) -> Decimal:
             # a year counts 365.25 days here, a month beyond years 30
             days = Decimal(years) * Decimal("365.25") + months * 30 + value.days
             return (days * 86400 + Decimal(microseconds).scaleb(-6)).quantize(Decimal("0.000001"))
+    if field in _FIELDS_OF_MOMENTS:
+        raise NotSupportedError(f'unit "{field}" is not supported for type interval')
     raise DataError(f'unit "{field}" not recognized for type interval', sqlstate=_INVALID)
+
+
+_FIELDS_OF_MOMENTS: Final = frozenset(
+    {"dow", "doy", "isodow", "isoyear", "julian", "week", "timezone", "timezone_hour", "timezone_minute"}
+)
 
 
 def _truncated(number: int, unit: int) -> tuple[int, int]:
@@ -98,6 +106,8 @@ def trunc_interval(unit: str, value: Interval) -> Interval:
         return Interval(value.months, value.days)
     if unit in months:
         return Interval(_truncated(value.months, months[unit])[0] * months[unit])
+    if unit == "week":
+        raise NotSupportedError('unit "week" is not supported for type interval')
     raise DataError(f'unit "{unit}" not recognized for type interval', sqlstate=_INVALID)
 
 
@@ -167,8 +177,11 @@ def date_bin(stride: Interval, value: datetime.datetime, origin: datetime.dateti
 
 
 def _zone(name: str) -> datetime.tzinfo:
-    if name.upper() in ("UTC", "GMT", "Z"):
-        return UTC
+    if name.upper() in _ABBREVIATIONS:
+        return datetime.timezone(datetime.timedelta(minutes=_ABBREVIATIONS[name.upper()]))
+    posix = _POSIX_ZONE.fullmatch(name)
+    if posix is not None:
+        name = posix.group(1)
     sign, rest = name[:1], name[1:]
     if sign in "+-" and rest[:1].isdigit():
         # as POSIX has it: west of Greenwich is positive
@@ -183,9 +196,28 @@ def _zone(name: str) -> datetime.tzinfo:
         ) from None
 
 
+_POSIX_ZONE: Final = re.compile(r"[A-Za-z]{3,}([+-]\d{1,2}(?::\d\d)?)")
+"""``UTC+3``: as without the name."""
+_ABBREVIATIONS: Final = {
+    name: int(hours * 60)
+    for hours, names in (
+        *((0, "UTC GMT Z WET UCT ZULU"), (1, "CET WEST MET BST"), (2, "CEST EET MEST"), (3, "EEST MSK"), (4, "MSD")),
+        *((5, "PKT"), (8, "HKT AWST"), (9, "JST KST"), (9.5, "ACST"), (10, "AEST"), (11, "AEDT"), (12, "NZST")),
+        *((-2.5, "NDT"), (-3, "ADT"), (-3.5, "NST"), (-4, "EDT AST"), (-5, "EST CDT"), (-6, "CST MDT")),
+        *((-7, "MST PDT"), (-8, "PST AKDT"), (-9, "AKST"), (-10, "HST"), (13, "NZDT")),
+    )
+    for name in names.split()
+}
+"""Minutes east of Greenwich; an abbreviation means one offset, whatever the season."""
+
+
 def at_zone(zone: str, value: datetime.datetime) -> datetime.datetime:
-    """``timestamp AT TIME ZONE zone``: when the clocks there showed it."""
-    return value.replace(tzinfo=_zone(zone)).astimezone(UTC)
+    """``timestamp AT TIME ZONE zone``: when the clocks there showed it; of two such moments the second, in standard time."""
+    early = value.replace(tzinfo=_zone(zone))
+    late = early.replace(fold=1)
+    before, after = early.utcoffset(), late.utcoffset()
+    twice = before is not None and after is not None and before > after
+    return (late if twice else early).astimezone(UTC)
 
 
 def in_zone(zone: str, value: datetime.datetime) -> datetime.datetime:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -218,7 +218,8 @@ def interval_to_char(value: Interval, template: str) -> str:
             out.append(text)
         elif text in parts:
             number, width = parts[text]
-            out.append(str(number) if fill else f"{'-' if number < 0 else ''}{str(abs(number)).zfill(width)}")
+            sign_place = number < 0 and text not in ("DD", "DDD")
+            out.append(str(number) if fill else str(number).zfill(width + sign_place))
         else:
             raise NotSupportedError(f'the field "{text}" in a template for an interval is not supported')
     return "".join(out)
@@ -320,16 +321,25 @@ def _bad(rest: str, field: str) -> DataError:
 
 
 def _date_of(f: dict[str, Any], text: str) -> datetime.date:
-    year = 1
+    year = 0
     for name, _base in (("YYYY", 0), ("YYY", 1000), ("YY", 100), ("Y", 10)):
         if name in f:
             number, digits = f[name]
             year = number if name == "YYYY" or digits > len(name) else _full_year(number, digits)
     if "J" in f:
-        return datetime.date.fromordinal(f["J"][0] - 1721425)
+        try:
+            return datetime.date.fromordinal(f["J"][0] - 1721425)
+        except (ValueError, OverflowError):
+            raise DataError(f'date out of range: "{text}"', sqlstate=sqlstate.DATETIME_FIELD_OVERFLOW) from None
     if "IYYY" in f:
         week, day = f.get("IW", (1, 0))[0], f.get("ID", (1, 0))[0]
         return datetime.date.fromisocalendar(f["IYYY"][0], week, day)
+    if not year:
+        raise DataError(
+            f'date out of range: "{text}"',
+            sqlstate=sqlstate.DATETIME_FIELD_OVERFLOW,
+            hint="the template has no year; PostgreSQL takes 1 BC, which is no date here",
+        )
     if "DDD" in f:
         return datetime.date(year, 1, 1) + datetime.timedelta(days=f["DDD"][0] - 1)
     try:
@@ -382,125 +392,6 @@ def to_timestamp(text: str, template: str) -> datetime.datetime:
 
 
 # numbers
-
-_NUMBER_PIECE: Final = re.compile(
-    r'"([^"]*)"|(FM)|([09]+)|([.D])|([,G])|(MI|PL|SG|PR|S)|(RN)|(L)|(EEEE|V|TH|TM)|(.)', re.IGNORECASE | re.DOTALL
-)
-
-
-def number_to_char(value: Any, template: str) -> str:
-    """``to_char(number, template)``."""
-    fill = False
-    pieces: list[tuple[str, str]] = []
-    for found in _NUMBER_PIECE.finditer(template):
-        literal, fm, digits, point, group, sign, roman, currency, unknown, other = found.groups()
-        if fm:
-            fill = True
-        elif unknown:
-            raise NotSupportedError(f"{unknown.upper()} in a template for a number is not supported")
-        elif roman:
-            return _roman(value, fill, roman)
-        else:
-            kind = "digits" if digits else "point" if point else "group" if group else "sign" if sign else "text"
-            pieces.append(
-                (kind, literal if literal is not None else "" if currency else other if other else found.group())
-            )
-    return _number(value, pieces, fill)
-
-
-def _roman(value: Any, fill: bool, spelled: str) -> str:
-    n = int(value)
-    if not 0 < n < 4000:
-        return "#" * 15
-    out = ""
-    for number, letters in (
-        *((1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL")),
-        *((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I")),
-    ):
-        out += letters * (n // number)
-        n %= number
-    out = out if spelled.isupper() else out.lower()
-    return out if fill else out.rjust(15)
-
-
-def _number(value: Any, pieces: list[tuple[str, str]], fill: bool) -> str:
-    before = "".join(t for k, t in pieces[: _point(pieces)] if k == "digits")
-    after = "".join(t for k, t in pieces[_point(pieces) :] if k == "digits")
-    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-    if not number.is_finite():
-        return "#" * (len(before) + len(after) + 2)
-    rounded = number.quantize(Decimal(1).scaleb(-len(after)), ROUND_HALF_UP)
-    negative = rounded.is_signed() and bool(rounded)
-    whole, _, fraction = f"{abs(rounded):f}".partition(".")
-    if len(whole) > len(before) and whole != "0":
-        whole, fraction = "#" * len(before), "#" * len(after)
-    whole = whole.rjust(len(before)) if whole != "0" or "0" in before else " " * len(before)
-    first_zero = before.find("0")
-    if first_zero >= 0:
-        whole = whole[:first_zero] + whole[first_zero:].replace(" ", "0")
-    if whole.strip() == "" and not after:
-        whole = whole[:-1] + "0" if before else whole
-    return _assembled(pieces, whole, fraction, after, negative, fill)
-
-
-def _point(pieces: list[tuple[str, str]]) -> int:
-    return next((i for i, (kind, _) in enumerate(pieces) if kind == "point"), len(pieces))
-
-
-def _assembled(pieces: list[tuple[str, str]], whole: str, fraction: str, after: str, negative: bool, fill: bool) -> str:
-    if fill:
-        last_zero = after.rfind("0") + 1
-        fraction = fraction[:last_zero] + fraction[last_zero:].rstrip("0")
-    out, at, behind = "", 0, 0
-    signs = [t.upper() for k, t in pieces if k == "sign"]
-    passed = False
-    for kind, text in pieces:
-        if kind == "digits" and not passed:
-            out += whole[at : at + len(text)]
-            at += len(text)
-        elif kind == "digits":
-            out += fraction[behind : behind + len(text)]
-            behind += len(text)
-        elif kind == "point":
-            passed = True
-            out += "."
-        elif kind == "group":
-            out += "," if out.strip(" ") else " "
-        elif kind == "sign":
-            out += _sign_mark(text.upper(), negative, fill)
-        else:
-            out += text
-    return _with_sign(out, signs, negative, fill)
-
-
-def _sign_mark(sign: str, negative: bool, fill: bool) -> str:
-    match sign:
-        case "MI":
-            return "-" if negative else "" if fill else " "
-        case "PL":
-            return "" if fill and negative else " " if negative else "+"
-        case "SG":
-            return "-" if negative else "+"
-    return "\x00" if sign == "S" else ""
-
-
-def _with_sign(out: str, signs: list[str], negative: bool, fill: bool) -> str:
-    if "S" in signs:
-        mark = "-" if negative else "+"
-        if out.startswith("\x00"):
-            body = out[1:]
-            stripped = body.lstrip(" ")
-            out = " " * (len(body) - len(stripped)) + mark + stripped
-        else:
-            out = out.replace("\x00", mark)
-    elif "PR" in signs:
-        stripped = out.lstrip(" ")
-        blanks = " " * (len(out) - len(stripped))
-        out = f"{blanks}<{stripped}>" if negative else f" {blanks}{stripped}" + ("" if fill else " ")
-    elif not set(signs) & {"MI", "SG", "PL"}:
-        stripped = out.lstrip(" ")
-        out = " " * (len(out) - len(stripped)) + ("-" if negative else " ") + stripped
-    return out.replace(" ", "") if fill else out
 
 
 def to_number(text: str, template: str) -> Decimal:

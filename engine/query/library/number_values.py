@@ -14,12 +14,12 @@ from exdbsql.engine.query.runtime.arithmetic import (
     NUMERIC_CONTEXT,
     check_float,
     division_by_zero,
-    numeric_round,
     scale_of,
 )
 from exdbsql.schema import sqlstate
 from exdbsql.schema.array import Array
 from exdbsql.schema.errors import DataError
+from exdbsql.schema.special_numbers import DECIMAL_NAN
 
 _OUT_OF_RANGE: Final = sqlstate.NUMERIC_VALUE_OUT_OF_RANGE
 _generators: Final = threading.local()
@@ -48,6 +48,10 @@ def set_seed(seed: float) -> str:
     return ""
 
 
+_GROWING: Final = (math.sinh, math.cosh)
+"""Functions that go to infinity without complaint."""
+
+
 def in_domain(function: Callable[[float], float]) -> Callable[[float], float]:
     """A function of `math` with PostgreSQL's errors for arguments that it does not take."""
 
@@ -59,6 +63,8 @@ def in_domain(function: Callable[[float], float]) -> Callable[[float], float]:
                 return x
             raise DataError("input is out of range", sqlstate=_OUT_OF_RANGE) from None
         except OverflowError:
+            if function in _GROWING:
+                return math.copysign(math.inf, x) if function is math.sinh else math.inf
             raise DataError("value out of range: overflow", sqlstate=_OUT_OF_RANGE) from None
 
     checked.__name__ = f"checked_{function.__name__}"
@@ -67,81 +73,18 @@ def in_domain(function: Callable[[float], float]) -> Callable[[float], float]:
 
 def cotangent(x: float) -> float:
     """``cot``."""
+    if math.isinf(x):
+        raise DataError("input is out of range", sqlstate=_OUT_OF_RANGE)
     tangent = math.tan(x)
-    return math.inf if tangent == 0 else 1 / tangent
+    return math.inf if tangent == 0 else check_float(1 / tangent, x)
 
 
-_EXACT_SINES: Final = {0: 0.0, 30: 0.5, 90: 1.0, 150: 0.5, 180: 0.0, 210: -0.5, 270: -1.0, 330: -0.5}
+def area_tangent(x: float) -> float:
+    """``atanh``, which is infinite at its ends."""
+    return math.copysign(math.inf, x) if abs(x) == 1 else _atanh(x)
 
 
-def sin_degrees(x: float) -> float:
-    """``sind``: exact where the sine is."""
-    turned = math.fmod(x, 360)
-    return _EXACT_SINES.get(turned if turned >= 0 else turned + 360, math.sin(math.radians(turned)))  # type: ignore[call-overload,no-any-return]
-
-
-def cos_degrees(x: float) -> float:
-    """``cosd``."""
-    return sin_degrees(x + 90)
-
-
-def tan_degrees(x: float) -> float:
-    """``tand``."""
-    turned = math.fmod(x, 180)
-    turned = turned if turned >= 0 else turned + 180
-    exact = {0.0: 0.0, 45.0: 1.0, 135.0: -1.0, 90.0: math.inf}
-    return exact.get(turned, math.tan(math.radians(turned)))
-
-
-def log_base(base: Decimal, x: Decimal) -> Decimal:
-    """``log(base, x)`` of numerics."""
-    for value in (base, x):
-        if value <= 0:
-            what = "zero" if value == 0 else "a negative number"
-            raise DataError(f"cannot take logarithm of {what}", sqlstate="2201E")
-    if base == 1:
-        division_by_zero()
-    with localcontext(prec=60):
-        found = Decimal(x).ln() / Decimal(base).ln()
-    scale = max(16 - max(0, found.adjusted() // 4 * 4 if found else 0), scale_of(base), scale_of(x), 0)
-    return numeric_round(found, min(scale, 1000))
-
-
-def numeric_exp(x: Decimal) -> Decimal:
-    """``exp`` of a numeric."""
-    if x > 6000:
-        raise DataError("value overflows numeric format", sqlstate=_OUT_OF_RANGE)
-    with localcontext(prec=60):
-        found = Decimal(x).exp()
-    return numeric_round(found, max(0, min(1000, 16 - found.adjusted() // 4 * 4 if found else 16, 1000)))
-
-
-def numeric_ln(x: Decimal) -> Decimal:
-    """``ln`` of a numeric."""
-    if x <= 0:
-        what = "zero" if x == 0 else "a negative number"
-        raise DataError(f"cannot take logarithm of {what}", sqlstate="2201E")
-    with localcontext(prec=60):
-        found = Decimal(x).ln()
-    return numeric_round(found, 16)
-
-
-def numeric_power(x: Decimal, y: Decimal) -> Decimal:
-    """``power`` of numerics."""
-    if x == 0 and y < 0:
-        raise DataError("zero raised to a negative power is undefined", sqlstate="2201F")
-    if x < 0 and y != y.to_integral_value():
-        raise DataError("a negative number raised to a non-integer power yields a complex result", sqlstate="2201F")
-    if y == 0:
-        return Decimal("1.0000000000000000")
-    if x and abs(y) * abs(x.adjusted() or 1) > 131072:
-        raise DataError("value overflows numeric format", sqlstate=_OUT_OF_RANGE)
-    with localcontext(NUMERIC_CONTEXT) as context:
-        whole = y == y.to_integral_value() and abs(y) < 10_000
-        context.prec = 2000 if whole else 60
-        found = Decimal(x) ** (int(y) if whole else y)
-    weight = found.adjusted() // 4 * 4 if found else 0
-    return numeric_round(found, max(0, min(1000, max(16 - weight, scale_of(x), scale_of(y)))))
+_atanh: Final = in_domain(math.atanh)
 
 
 def factorial(n: int) -> Decimal:
@@ -155,8 +98,12 @@ def factorial(n: int) -> Decimal:
 
 def numeric_div(x: Decimal, y: Decimal) -> Decimal:
     """``div``: the quotient cut towards zero."""
+    if x.is_nan() or y.is_nan():
+        return DECIMAL_NAN
     if y == 0:
         division_by_zero()
+    if not (x.is_finite() and y.is_finite()):
+        return x / y
     with localcontext(NUMERIC_CONTEXT):
         return Decimal(x) // Decimal(y)
 
@@ -198,12 +145,12 @@ def width_bucket_of(x: Any, thresholds: Array) -> int:
 
 def shift_left(x: int, n: int, bits: int) -> int:
     """``x << n`` in two's complement."""
-    return _signed(x << (n & (bits - 1)), bits)
+    return _signed(x << (n & (max(bits, 32) - 1)), bits)
 
 
 def shift_right(x: int, n: int, bits: int) -> int:
     """``x >> n``."""
-    return x >> (n & (bits - 1))
+    return x >> (n & (max(bits, 32) - 1))
 
 
 def _signed(x: int, bits: int) -> int:
@@ -211,9 +158,19 @@ def _signed(x: int, bits: int) -> int:
     return x - (1 << bits) if x >> (bits - 1) else x
 
 
-def hypot_float(x: float, y: float) -> float:
+def arctan2(y: float, x: float) -> float:
     """``atan2``."""
-    return math.atan2(x, y)
+    return check_float(math.atan2(y, x), x)
+
+
+def numeric_scale(x: Decimal) -> int | None:
+    """``scale``: digits after the point."""
+    return scale_of(x) if x.is_finite() else None
+
+
+def numeric_min_scale(x: Decimal) -> int | None:
+    """``min_scale``: digits after the point that are needed."""
+    return scale_of(trim_scale(x)) if x.is_finite() else None
 
 
 # aggregates of two numbers (PostgreSQL's float8_regr_accum: sums over the pairs without NULLs)

@@ -10,7 +10,8 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Conte
 from typing import Any, Final, NoReturn
 
 from exdbsql.schema import sqlstate
-from exdbsql.schema.errors import DataError
+from exdbsql.schema.errors import DataError, NotSupportedError
+from exdbsql.schema.special_numbers import DECIMAL_NAN, NAN, special
 
 NUMERIC_CONTEXT: Final = Context(prec=2000, Emax=200_000, Emin=-200_000)
 """Digits enough that sums and products of sensible numerics are exact."""
@@ -26,7 +27,9 @@ def out_of_range(type_name: str) -> NoReturn:
 
 
 def check_float(value: float, *operands: float) -> float:
-    """`value`, unless it is infinite though no operand is."""
+    """`value`, unless it is infinite though no operand is; NaN as the one that has an order."""
+    if value != value:  # noqa: PLR0124  NaN alone
+        return NAN
     if math.isinf(value) and not any(math.isinf(x) for x in operands):
         raise DataError("value out of range: overflow", sqlstate=sqlstate.NUMERIC_VALUE_OUT_OF_RANGE)
     return value
@@ -83,10 +86,10 @@ def scale_of(x: Decimal) -> int:
 def numeric_divide(left: int | Decimal, right: int | Decimal) -> Decimal:
     """Quotient with at least 16 significant digits, and no fewer decimals than the operands have."""
     a, b = numeric(left), numeric(right)
-    if not a.is_finite() or not b.is_finite():
-        return Decimal("NaN")
-    if not b:
+    if not b and not a.is_nan():
         division_by_zero()
+    if not a.is_finite() or not b.is_finite():
+        return a / b
     (weight_a, first_a), (weight_b, first_b) = _weight(a), _weight(b)
     quotient_weight = weight_a - weight_b - (1 if first_a <= first_b else 0)
     scale = min(max(16 - quotient_weight * 4, scale_of(a), scale_of(b), 0), MAX_SCALE)
@@ -96,11 +99,17 @@ def numeric_divide(left: int | Decimal, right: int | Decimal) -> Decimal:
 
 def numeric_modulo(left: int | Decimal, right: int | Decimal) -> Decimal:
     """Remainder with the sign of the dividend."""
-    b = numeric(right)
+    a, b = numeric(left), numeric(right)
+    if a.is_nan() or b.is_nan():
+        return DECIMAL_NAN
     if not b:
         division_by_zero()
+    if not a.is_finite():
+        return DECIMAL_NAN
+    if not b.is_finite():
+        return a
     with localcontext(NUMERIC_CONTEXT):
-        return numeric(left) % b
+        return a % b
 
 
 def numeric_round(x: int | Decimal, digits: int = 0) -> Decimal:
@@ -163,13 +172,31 @@ def float_to_int(x: float) -> int:
 def numeric_to_int(x: Decimal) -> int:
     """`x` rounded half away from zero, as an integer; its range is checked by the cast."""
     if not x.is_finite():
-        out_of_range("integer")
+        what = "NaN" if x.is_nan() else "infinity"
+        raise NotSupportedError(f"cannot convert {what} to integer")
     return int(x.to_integral_value(ROUND_HALF_UP))
 
 
 def float_to_numeric(x: float) -> Decimal:
     """`x` with 15 significant digits."""
-    return Decimal(f"{x:.15g}") if math.isfinite(x) else Decimal(str(x))
+    return Decimal(f"{x:.15g}") if math.isfinite(x) else special(Decimal(str(x)))
+
+
+def numeric_to_float(x: Decimal) -> float:
+    """`x` as the nearest float."""
+    value = float(x)
+    if value == value and abs(value) != math.inf:  # noqa: PLR0124  NaN alone differs from itself
+        return value
+    if x.is_finite():
+        raise DataError(
+            f'"{x:.20g}" is out of range for type double precision', sqlstate=sqlstate.NUMERIC_VALUE_OUT_OF_RANGE
+        )
+    return check_float(value, value)
+
+
+def real_to_numeric(x: float) -> Decimal:
+    """`x`, a float of 4 bytes, with 6 significant digits."""
+    return Decimal(f"{x:.6g}") if math.isfinite(x) else special(Decimal(str(x)))
 
 
 def float_to_real(x: float | Decimal) -> float:
@@ -178,7 +205,9 @@ def float_to_real(x: float | Decimal) -> float:
         value: float = struct.unpack("f", struct.pack("f", float(x)))[0]
     except OverflowError:
         raise DataError("value out of range: overflow", sqlstate=sqlstate.NUMERIC_VALUE_OUT_OF_RANGE) from None
-    return value
+    if value == 0 and x:
+        raise DataError("value out of range: underflow", sqlstate=sqlstate.NUMERIC_VALUE_OUT_OF_RANGE)
+    return check_float(value, value)
 
 
 def sign(x: Any) -> int:
@@ -186,17 +215,31 @@ def sign(x: Any) -> int:
     return int(x > 0) - int(x < 0)
 
 
+def float_sign(x: float) -> float:
+    """``sign`` of a float; of NaN it is 0."""
+    return 0.0 if math.isnan(x) else float(sign(x))
+
+
+def numeric_sign(x: Decimal) -> Decimal:
+    """``sign`` of a numeric."""
+    return x if x.is_nan() else Decimal(sign(x))
+
+
 def square_root(x: float) -> float:
     """Square root of a float."""
     if x < 0:
         raise DataError("cannot take square root of a negative number", sqlstate="2201F")
-    return math.sqrt(x)
+    return check_float(math.sqrt(x), x)
 
 
 def numeric_square_root(x: Decimal) -> Decimal:
     """Square root with at least 16 significant digits."""
+    if x.is_nan():
+        return x
     if x < 0:
         raise DataError("cannot take square root of a negative number", sqlstate="2201F")
+    if not x.is_finite():
+        return x
     weight, _ = _weight(x)
     scale = min(max(16 - ((weight + 1) * 4 // 2 - 1), scale_of(x), 0), MAX_SCALE)
     with localcontext(NUMERIC_CONTEXT):
@@ -210,7 +253,10 @@ def power(x: float, y: float) -> float:
     if x < 0 and not y.is_integer():
         raise DataError("a negative number raised to a non-integer power yields a complex result", sqlstate="2201F")
     try:
-        return check_float(math.pow(x, y), x, y)
+        found = math.pow(x, y)
+        if found == 0 and x and math.isfinite(x) and math.isfinite(y):
+            raise DataError("value out of range: underflow", sqlstate=sqlstate.NUMERIC_VALUE_OUT_OF_RANGE)
+        return check_float(found, x, y)
     except OverflowError:
         raise DataError("value out of range: overflow", sqlstate=sqlstate.NUMERIC_VALUE_OUT_OF_RANGE) from None
 
@@ -218,19 +264,22 @@ def power(x: float, y: float) -> float:
 def exponential(x: float) -> float:
     """e to the power of x."""
     try:
-        return math.exp(x)
+        found = math.exp(x)
+        if found == 0 and math.isfinite(x):
+            raise DataError("value out of range: underflow", sqlstate=sqlstate.NUMERIC_VALUE_OUT_OF_RANGE)
+        return check_float(found, x)
     except OverflowError:
         raise DataError("value out of range: overflow", sqlstate=sqlstate.NUMERIC_VALUE_OUT_OF_RANGE) from None
 
 
 def logarithm(x: float) -> float:
     """Natural logarithm."""
-    return math.log(_positive(x))
+    return check_float(math.log(_positive(x)), x)
 
 
 def logarithm10(x: float) -> float:
     """Logarithm to base 10."""
-    return math.log10(_positive(x))
+    return check_float(math.log10(_positive(x)), x)
 
 
 def _positive(x: float) -> float:
@@ -255,6 +304,10 @@ NAMES: Final[dict[str, object]] = {
             float_to_int,
             numeric_to_int,
             float_to_numeric,
+            real_to_numeric,
+            numeric_to_float,
+            numeric_sign,
+            float_sign,
             float_to_real,
             sign,
             square_root,

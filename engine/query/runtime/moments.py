@@ -61,9 +61,9 @@ def date_part(field: str, value: Any) -> Decimal:
     else:
         moment, allowed = date_to_timestamp(value), _DATE_FIELDS | {"epoch"}
     if field not in _DATE_FIELDS | _TIME_FIELDS:
-        raise NotSupportedError(f"the field {field!r} of EXTRACT is not supported")
+        raise DataError(f'unit "{field}" not recognized for this type', sqlstate="22023")
     if field not in allowed:
-        raise DataError(f"the value has no field {field!r}", sqlstate="22023")
+        raise NotSupportedError(f'unit "{field}" is not supported for this type')
     return _field(field, moment, isinstance(value, datetime.datetime | datetime.time))
 
 
@@ -99,10 +99,10 @@ def _field(field: str, moment: datetime.datetime, has_time: bool) -> Decimal:
         case "julian":
             day = Decimal(moment.toordinal() + 1721425)
             seconds = (moment.hour * 60 + moment.minute) * 60 + moment.second + Decimal(moment.microsecond).scaleb(-6)
-            return day + seconds / 86400 if seconds else day
+            return (day + seconds / 86400).quantize(Decimal(1).scaleb(-20)) if seconds else day
         case "timezone" | "timezone_hour" | "timezone_minute":
             if moment.tzinfo is None:
-                raise DataError(f"the value has no field {field!r}", sqlstate="22023")
+                raise NotSupportedError(f'unit "{field}" is not supported for this type')
             return Decimal(0)
         case "century":
             return Decimal((moment.year + 99) // 100)
@@ -132,7 +132,7 @@ def date_trunc(unit: str, value: datetime.datetime) -> datetime.datetime:
     if unit == "microsecond":
         return value
     if unit not in _TRUNCATED:
-        raise NotSupportedError(f"the unit {unit!r} of date_trunc is not supported")
+        raise DataError(f'unit "{unit}" not recognized for this type', sqlstate="22023")
     changed: Any = _TRUNCATED[unit]
     return value.replace(**changed)
 

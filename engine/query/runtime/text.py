@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
+from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import DataError, NotSupportedError
 
 
@@ -186,6 +187,8 @@ def ascii_code(text: str) -> int:
 
 def character(code: int) -> str:
     """The character with a code point."""
+    if code < 0:
+        raise DataError("character number must be positive", sqlstate=sqlstate.INVALID_PARAMETER_VALUE)
     if not 0 < code < 0x110000:
         raise DataError(f"requested character not valid: {code}", sqlstate="54000")
     return chr(code)
