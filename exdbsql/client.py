@@ -20,6 +20,7 @@ from exdbsql.address import Address, Target, parse_target
 from exdbsql.interface import DISCONNECTED, IDLE
 from exdbsql.protocol import PAGE_ROWS, Reply
 from exdbsql.remote_calls import RemoteCalls
+from exdbsql.remote_copy import RemoteCopyIn, RemoteCopyOut
 from exdbsql.result import Answer, Parameters, Result, Row, result_of
 from exdbsql.schema import codec, errors
 from exdbsql.schema import sqlstate as states
@@ -34,7 +35,7 @@ from exdbsql.schema.errors import (
 from exdbsql.wire_socket import WireSocket, open_socket
 
 CONNECT_TIMEOUT_S: Final = 5.0
-_MAY_COMMIT: Final = frozenset({"commit", "execute", "executemany", "executenamed"})
+_MAY_COMMIT: Final = frozenset({"commit", "execute", "executemany", "executenamed", "copydone"})
 
 
 def connect_remote(target: str) -> "RemoteSession":
@@ -176,6 +177,19 @@ class RemoteSession:
                 more = _Pages(self, result_id).next_page if result_id else None
                 return protocol.shape_from_wire(shape), rows, count, more
         raise ProtocolError("the answer cannot be read")
+
+    def copy_in(self, sql: str) -> RemoteCopyIn:
+        """Begin a COPY FROM STDIN."""
+        self._ask("copyin", sql)
+        return RemoteCopyIn(self.copy_request, self._answer)
+
+    def copy_out(self, sql: str) -> RemoteCopyOut:
+        """Begin a COPY TO STDOUT."""
+        return RemoteCopyOut(self.copy_request, self._answer, protocol.columns_from_wire(self._ask("copyout", sql)))
+
+    def copy_request(self, operation: str, *arguments: Any) -> Any:
+        """A request of a COPY that is under way."""
+        return self._ask(operation, *arguments)
 
     def next_page(self, result_id: int) -> tuple[list[Row], bool]:
         """The next rows of a result, and whether they are the last."""

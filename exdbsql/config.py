@@ -65,11 +65,12 @@ class SqlSection(_Section):
     """``[sql]``: the service for clients.
 
     There is no authentication yet, so the service binds to loopback unless `allow_remote` says that the network in
-    front of it is trusted.
+    front of it is trusted. `server_files` lets clients COPY from and to files of the node's machine.
     """
 
     listen: ListenAddress = "127.0.0.1:5500"
     allow_remote: bool = False
+    server_files: bool = False
     workers: int = Field(default=32, ge=1, le=1024)
     max_connections: int = Field(default=2000, ge=1, le=100_000)
     max_frame_size: int = Field(default=64 * 1024 * 1024, ge=64 * 1024, le=1024 * 1024 * 1024)

@@ -12,6 +12,7 @@ and SHOW, and the exchange of DISTRIBUTED tables (REFERENCE section 3)::
     CREATE [kind] TABLE [IF NOT EXISTS] t [(name, …)] AS query [WITH [NO] DATA]
     TRUNCATE [TABLE] t, … [RESTART IDENTITY] [CASCADE]
     PREPARE name [(type, …)] AS statement    EXECUTE name [(value, …)]    DEALLOCATE {name | ALL}
+    COPY …                                   :mod:`exdbsql.copy.statement`
     SCATTER [TABLE] {x, … | ALL} TO   {ALL | [NODE] 1, …} [ON CONFLICT KEEP {SOURCE | TARGET}]
     GATHER  [TABLE] {x, … | ALL} FROM {ALL | [NODE] 1, …} [ON CONFLICT KEEP {SOURCE | TARGET}]
     ALTER CLUSTER …                          :mod:`exdbsql.cluster_statements`
@@ -26,6 +27,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exdbsql.cluster_statements import AlterCluster, read_alter_cluster
+from exdbsql.copy.statement import Copy, read_copy
 from exdbsql.prepared import Deallocate, Execute, Prepare, read_deallocate, read_execute, read_prepare
 from exdbsql.schema.token_reader import TokenReader
 from exdbsql.schema.tokens import TokenKind, scan, tokenize
@@ -165,6 +167,7 @@ Control = (
     | CreateTableAs
     | SetConstraints
     | Truncate
+    | Copy
     | Prepare
     | Execute
     | Deallocate
@@ -423,6 +426,7 @@ _READERS: dict[str, Callable[[TokenReader], Control | None]] = {
     "show": _show,
     "create": _create_table_as,
     "truncate": _truncate,
+    "copy": read_copy,
     "prepare": read_prepare,
     "execute": read_execute,
     "deallocate": read_deallocate,

@@ -5,12 +5,17 @@ is kept as it came; description, row count and iterator are worked out when some
 as the tuples that the engine gave.
 """
 
+import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
+from exdbsql.control import parse_control
+from exdbsql.copy.statement import Copy as Statement
+from exdbsql.copy.stream import Copy
 from exdbsql.result import Answer, Parameters, Row
-from exdbsql.schema.errors import InterfaceError
+from exdbsql.schema.errors import InterfaceError, ProgrammingError
 from exdbsql.schema.identifiers import quote_name
+from exdbsql.schema.sqlstate import SYNTAX_ERROR
 
 if TYPE_CHECKING:
     from exdbsql.connection import Connection
@@ -75,6 +80,50 @@ class Cursor:
         rows = parameters if isinstance(parameters, (list, tuple)) else list(parameters)
         self._answer = self.connection._session.run_many(sql, rows)
         return self
+
+    def copy(self, sql: str) -> Copy:
+        """Begin a COPY FROM STDIN or TO STDOUT, as psycopg 3 does; use what this gives as a context manager.
+
+        Raises:
+            ProgrammingError: another statement, or a COPY with a file, which `execute` runs (42601).
+            Error: as `execute`.
+        """
+        self._check_open()
+        self._forget()
+        statement = parse_control(sql)
+        if not isinstance(statement, Statement) or statement.file is not None:
+            raise ProgrammingError(
+                "copy() is for COPY ... FROM STDIN and COPY ... TO STDOUT",
+                sqlstate=SYNTAX_ERROR,
+                hint="execute() runs other statements",
+            )
+        session = self.connection._session
+        return Copy(self, statement, session.copy_in(sql) if statement.is_from else session.copy_out(sql))
+
+    def copy_expert(self, sql: str, file: Any, size: int = 256 * 1024) -> Self:
+        """COPY between the database and an open file, as psycopg2 does.
+
+        Args:
+            sql: a COPY FROM STDIN or TO STDOUT.
+            file: has ``read(size)`` or ``write(data)``; one opened for text gets and gives text.
+            size: how much is read at once.
+
+        Raises:
+            Error: as `copy`; nothing is loaded then.
+        """
+        with self.copy(sql) as copy:
+            if copy.is_from:
+                while data := file.read(size):
+                    copy.write(data)
+            else:
+                is_text = isinstance(file, io.TextIOBase)
+                for part in copy:
+                    file.write(part.decode(copy.encoding) if is_text else part)
+        return self
+
+    def take_answer(self, answer: Answer) -> None:
+        """What a COPY that has ended gave: its row count."""
+        self._answer = answer
 
     def fetchone(self) -> Row | None:
         """The next row, or None after the last."""

@@ -26,6 +26,8 @@ from exdbsql.control import (
     Show,
     Truncate,
 )
+from exdbsql.copy.running import run_copy
+from exdbsql.copy.statement import Copy
 from exdbsql.engine.transaction import Transaction
 from exdbsql.prepared import Deallocate, Execute, Prepare, run_prepared
 from exdbsql.result import Answer, Shape
@@ -77,6 +79,8 @@ def run_own(session: "Session", database: "Database", statement: Control | DdlTe
             block.check_writable("TRUNCATE")
             session.change_as_one(lambda transaction: truncate(transaction, session.tables, statement))
             return _done("TRUNCATE TABLE")
+        case Copy():
+            return run_copy(session, statement)
         case Prepare() | Execute() | Deallocate():
             return run_prepared(session, statement)
         case SetVariable(name, value):

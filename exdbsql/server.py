@@ -69,6 +69,7 @@ class NodeProcess:
             workers=config.sql.workers,
             max_connections=config.sql.max_connections,
             frame_limit=config.sql.max_frame_size,
+            server_files=config.sql.server_files,
         )
 
     def run(self) -> None:

@@ -8,6 +8,8 @@ import itertools
 from typing import Any, Final
 
 from exdbsql import protocol
+from exdbsql.copy.copy_in import CopyIn
+from exdbsql.copy.copy_out import CopyOut
 from exdbsql.protocol import FAILED, OK
 from exdbsql.remote_calls import serve_call
 from exdbsql.result import Answer, Row
@@ -33,6 +35,8 @@ class ServerSession:
         self._frame_limit = frame_limit
         self._results: dict[int, tuple[list[Row], int]] = {}
         self._result_ids = itertools.count(1)
+        self._copy_in: CopyIn | None = None
+        self._copy_out: CopyOut | None = None
 
     def reply(self, request_id: int, operation: str, arguments: list[Any]) -> bytes:
         """Carry out one request; never raises, an error is a reply too."""
@@ -65,6 +69,23 @@ class ServerSession:
                 return self._answer(session.run_many(*arguments), 0)
             case "next":
                 return self._next_page(*arguments)
+            case "copyin":
+                self._copy_in = session.copy_in(*arguments)
+            case "copydata":
+                self._incoming.write(_text_or_bytes(*arguments))
+            case "copyrows":
+                self._incoming.write_rows(codec.unpack_rows(*arguments))
+            case "copydone":
+                incoming, self._copy_in = self._incoming, None
+                return self._answer(incoming.finish(), 0)
+            case "copyfail":
+                incoming, self._copy_in = self._incoming, None
+                incoming.abort(*arguments)
+            case "copyout":
+                self._copy_out = session.copy_out(*arguments)
+                return protocol.columns_to_wire(self._copy_out.columns)
+            case "copynext":
+                return self._next_of_copy()
             case "close":
                 self._results.pop(arguments[0], None)
             case "autocommit":
@@ -78,6 +99,25 @@ class ServerSession:
             case _:
                 raise ProtocolError(f"{operation} is not for the session")
         return None
+
+    # --- COPY --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _incoming(self) -> CopyIn:
+        if self._copy_in is None:
+            raise ProtocolError("no COPY FROM is under way")
+        return self._copy_in
+
+    def _next_of_copy(self) -> list[Any]:
+        """A part of the text, and behind the last the answer; parts of bounded size, the client asks for each."""
+        outgoing = self._copy_out
+        if outgoing is None:
+            raise ProtocolError("no COPY TO is under way")
+        part = outgoing.read()
+        if part:
+            return [part, None]
+        self._copy_out = None
+        return [b"", self._answer(outgoing.finish(), 0)]
 
     # --- results -----------------------------------------------------------------------------------------------------
 
@@ -135,4 +175,11 @@ class ServerSession:
     def close(self) -> None:
         """Roll back and end."""
         self._results.clear()
+        self._copy_in = self._copy_out = None
         self.session.close()
+
+
+def _text_or_bytes(data: Any) -> str | bytes:
+    if isinstance(data, (str, bytes)):
+        return data
+    raise ProtocolError("the data of a COPY are text or bytes")

@@ -52,6 +52,7 @@ class SqlService:
         workers: statements that run at the same time.
         max_connections: clients at the same time.
         frame_limit: bytes that one message may have.
+        server_files: whether clients may COPY from and to files of this machine.
     """
 
     def __init__(
@@ -62,11 +63,13 @@ class SqlService:
         workers: int = 32,
         max_connections: int = 2000,
         frame_limit: int = protocol.DEFAULT_FRAME_LIMIT,
+        server_files: bool = False,
     ) -> None:
         self.database = database
         self.address = address
         self.max_connections = max_connections
         self.frame_limit = frame_limit
+        self.server_files = server_files
         self.statements = ThreadPoolExecutor(workers, "exdbsql-statement")
         self.calls = ThreadPoolExecutor(CALL_THREADS, "exdbsql-call")
         self.links: set[ClientLink] = set()
@@ -255,7 +258,9 @@ class ClientLink(asyncio.Protocol):
                 sqlstate="3D000",
                 hint=f"this node has {database.name}",
             )
-        self._server_session = ServerSession(database.open_session(), service.frame_limit)
+        session = database.open_session()
+        session.may_use_files = service.server_files
+        self._server_session = ServerSession(session, service.frame_limit)
         self._reader.limit = service.frame_limit
         if self._timer is not None:
             self._timer.cancel()

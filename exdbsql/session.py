@@ -16,11 +16,14 @@ which also tells `cancel` whom to stop.
 from collections.abc import Callable, Mapping, Sequence
 from threading import get_ident
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from exdbsql.cancellation import BUSY, ENDED, Cancellation, StatementCancelled
 from exdbsql.cluster_calls import NodeCalls
 from exdbsql.control import READ_COMMITTED, Commit, Control, Rollback, RollbackTo
+from exdbsql.copy.copy_in import CopyIn
+from exdbsql.copy.copy_out import CopyOut
+from exdbsql.copy.statement import Copy
 from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.query.own_functions import OwnFunctions
 from exdbsql.engine.table import TableStore
@@ -50,6 +53,9 @@ if TYPE_CHECKING:
     from exdbsql.database import Database
 
 
+T = TypeVar("T")
+
+
 class Session:
     """The :class:`~exdbsql.interface.SessionInterface` of a database in this process.
 
@@ -58,11 +64,14 @@ class Session:
         guarantees: what the session asks of the cluster.
         prepared: statements that PREPARE has given a name.
         block: the transaction.
+        engine: the database below.
+        may_use_files: whether COPY may read and write files of this process's machine.
     """
 
     def __init__(self, database: "Database") -> None:
         self._database = database
-        self._engine = database.engine
+        self.engine = database.engine
+        self.may_use_files = True
         self._catalog: Catalog = database.engine
         self._statements = database.statements
         self._planned = database.statements.planned
@@ -157,7 +166,7 @@ class Session:
                         if rows is not None:
                             return planned.shape, rows, len(rows), None
                 elif block.alone and not self.guarantees.linearizable:
-                    rows = read(planned.literals, parameters, self._engine.head[0])
+                    rows = read(planned.literals, parameters, self.engine.head[0])
                     if rows is not None:
                         return planned.shape, rows, len(rows), None
             elif (
@@ -168,7 +177,7 @@ class Session:
                 and self._database.replication is None
             ):
                 try:
-                    count = write(planned.literals, parameters, self._engine)
+                    count = write(planned.literals, parameters, self.engine)
                 except Error:  # a constraint; the general way finds it too, and says it better
                     count = None
                 except Exception as problem:
@@ -180,56 +189,70 @@ class Session:
             if not isinstance(found, PlannedStatement):
                 return self._run_own(found, parameters)
             planned = found
+        outcome = self.carry_out(self._run_planned, planned, parameters)
+        if planned.gives_rows:
+            return planned.shape, outcome, len(outcome), None
+        return planned.shape, None, outcome, None
+
+    def carry_out(self, work: Callable[..., Any], *arguments: Any, cancellable: bool = False, **named: Any) -> Any:
+        """Run `work` as what the session does now. An error fails the transaction.
+
+        Args:
+            work: what to do.
+            cancellable: whether it can be cancelled throughout; otherwise it says itself where.
+            arguments, named: of `work`.
+
+        Raises:
+            InterfaceError: the session is closed, or does something else already.
+            Error: what `work` raises, as one of ours.
+        """
         running = self._running
         if running.thread:
             raise self._why_not()
         running.thread = BUSY
-        block = self.block
         try:
-            values = planned.bind(parameters)
-            if planned.writes or block.failed:
-                self._check_may_run(planned)
-            if block.alone:
-                outcome = self._run_alone(planned, values)
-            else:
-                if self.guarantees.linearizable and (block.transaction is None or block.log is not None):
-                    self.guarantees.before_snapshot(planned)
-                transaction = block.enter()
-                running.thread = get_ident()
-                if block.log is None:
-                    outcome = planned.run(transaction, values)
-                else:
-                    outcome = block.log.run(planned, planned.run, values)
-                if planned.writes and block.early is not None:
-                    block.early.after_statement(transaction)
+            try:
+                if cancellable:
+                    running.thread = get_ident()
+                return work(*arguments, **named)
+            finally:
+                running.thread = BUSY  # nothing is delivered after this
+                if running.requested:
+                    try:
+                        running.settle()
+                    except StatementCancelled:  # it came too late, or while another error was on its way
+                        running.settle()
         except BaseException as problem:
-            running.thread = BUSY
-            if running.requested:
-                try:
-                    running.settle()
-                except StatementCancelled:  # it came while another error was on its way
-                    running.settle()
-            block.fail()
+            self.block.fail()
             if isinstance(problem, (Error, KeyboardInterrupt)):
                 raise
             raise _as_error(problem) from problem
         finally:
             running.thread = 0
-            if running.requested:
-                try:
-                    running.settle()
-                except StatementCancelled:  # it came too late: the statement has ended
-                    running.settle()
-        if planned.gives_rows:
-            return planned.shape, outcome, len(outcome), None
-        return planned.shape, None, outcome, None
+
+    def _run_planned(self, planned: PlannedStatement, parameters: Parameters) -> Any:
+        block = self.block
+        values = planned.bind(parameters)
+        if planned.writes or block.failed:
+            self.check_may_run(planned)
+        if block.alone:
+            return self._run_alone(planned, values)
+        if self.guarantees.linearizable and (block.transaction is None or block.log is not None):
+            self.guarantees.before_snapshot(planned)
+        transaction = block.enter()
+        self._running.thread = get_ident()
+        log = block.log
+        outcome = planned.run(transaction, values) if log is None else log.run(planned, planned.run, values)
+        if planned.writes and block.early is not None:
+            block.early.after_statement(transaction)
+        return outcome
 
     def _run_alone(self, planned: PlannedStatement, values: tuple[Any, ...], attempt: int = 1) -> Any:
         """One statement as a transaction of its own; under READ COMMITTED, again where another commit came first."""
         modes, running = self.block.modes, self._running
         if self.guarantees.linearizable:
             self.guarantees.before_snapshot(planned)
-        transaction = self._engine.begin(read_only=modes.read_only, isolation=modes.isolation)
+        transaction = self.engine.begin(read_only=modes.read_only, isolation=modes.isolation)
         transaction.given_values = self.block.given_values
         try:
             running.thread = get_ident()
@@ -262,81 +285,67 @@ class Session:
         planned = self._prepare(sql)
         if not isinstance(planned, PlannedStatement) or planned.gives_rows:
             raise InterfaceError("executemany is for statements that change rows and give none")
-        running = self._running
-        if running.thread:
-            raise self._why_not()
-        running.thread = BUSY
-        alone = self.block.alone
-        try:
-            self._check_may_run(planned)
-            if self.guarantees.linearizable and (self.block.transaction is None or self.block.log is not None):
-                self.guarantees.before_snapshot(planned)
-            transaction, log = self.block.enter(), self.block.log
-            running.thread = get_ident()
-            count = planned.run_many(transaction, rows) if log is None else log.run(planned, planned.run_many, rows)
-            running.shield()
-            if alone:
-                self._commit_block()
-            elif self.block.early is not None:
-                self.block.early.after_statement(transaction)
-        except BaseException as problem:
-            running.thread = BUSY
-            if running.requested:
-                try:
-                    running.settle()
-                except StatementCancelled:
-                    running.settle()
-            if alone:
-                self.block.rollback()
-            self.block.fail()
-            if isinstance(problem, (Error, KeyboardInterrupt)):
-                raise
-            raise _as_error(problem) from problem
-        finally:
-            running.thread = 0
-            if running.requested:
-                try:
-                    running.settle()
-                except StatementCancelled:  # it came too late: the statement has ended
-                    running.settle()
+        count = self.carry_out(self._run_planned_many, planned, rows, planned.run_many)
         return planned.shape, None, count, None
 
-    def _prepare(self, sql: str) -> PlannedStatement | Control | DdlText:
-        """Look up or plan; an error here fails the transaction just as one of the running statement does.
+    def insert_rows(self, planned: PlannedStatement, rows: Sequence[Any], insert: Callable[..., int]) -> int:
+        """As `run_many`, where `insert` does it, called with a transaction and the rows; how many rows."""
+        count: int = self.carry_out(self._run_planned_many, planned, rows, insert)
+        return count
 
-        A node that has yet to join its cluster waits here before it touches a replicated table. Until then statements
+    def copy_in(self, sql: str) -> CopyIn:
+        """Begin a COPY FROM STDIN; errors as of :class:`~exdbsql.copy.copy_in.CopyIn`."""
+        return self._begin_copy(CopyIn, sql)
+
+    def copy_out(self, sql: str) -> CopyOut:
+        """Begin a COPY TO STDOUT; errors as of :class:`~exdbsql.copy.copy_out.CopyOut`."""
+        return self._begin_copy(CopyOut, sql)
+
+    def _begin_copy(self, kind: Callable[["Session", Copy], T], sql: str) -> T:
+        statement = self._prepare(sql)
+        if not isinstance(statement, Copy) or statement.file is not None:
+            raise InterfaceError("a stream is for COPY ... FROM STDIN and COPY ... TO STDOUT")
+        try:
+            self.block.check_not_failed()
+            return kind(self, statement)
+        except BaseException:
+            self.block.fail()
+            raise
+
+    def _run_planned_many(self, planned: PlannedStatement, rows: Sequence[Any], run_many: Callable[..., int]) -> int:
+        block = self.block
+        self.check_may_run(planned)
+        if self.guarantees.linearizable and (block.transaction is None or block.log is not None):
+            self.guarantees.before_snapshot(planned)
+        transaction, log = block.enter(), block.log
+        self._running.thread = get_ident()
+        count: int = run_many(transaction, rows) if log is None else log.run(planned, run_many, rows)
+        self._running.shield()
+        if block.alone:
+            self._commit_block()
+        elif block.early is not None:
+            block.early.after_statement(transaction)
+        return count
+
+    def _prepare(self, sql: str) -> PlannedStatement | Control | DdlText:
+        """Look up or plan; an error here fails the transaction just as one of the running statement does."""
+        found: PlannedStatement | Control | DdlText = self.carry_out(self._look_up, sql)
+        return found
+
+    def _look_up(self, sql: str) -> PlannedStatement | Control | DdlText:
+        """A node that has yet to join its cluster waits here before it touches a replicated table. Until then statements
         are not kept, so that later ones pass without a question.
         """
         running = self._running
-        if running.thread:
-            raise self._why_not()
         running.thread = get_ident()
-        try:
-            found = self._statements.prepare(sql, keep=not self._database.is_joining)
-            running.shield()
-            if isinstance(found, PlannedStatement) and found.uses_replicated:
-                self._database.wait_ready()
-            return found
-        except BaseException as problem:
-            running.thread = BUSY
-            if running.requested:
-                try:
-                    running.settle()
-                except StatementCancelled:
-                    running.settle()
-            self.block.fail()
-            if isinstance(problem, (Error, KeyboardInterrupt)):
-                raise
-            raise _as_error(problem) from problem
-        finally:
-            running.thread = 0
-            if running.requested:
-                try:
-                    running.settle()
-                except StatementCancelled:
-                    running.settle()
+        found = self._statements.prepare(sql, keep=not self._database.is_joining)
+        running.shield()
+        if isinstance(found, PlannedStatement) and found.uses_replicated:
+            self._database.wait_ready()
+        return found
 
-    def _check_may_run(self, planned: PlannedStatement) -> None:
+    def check_may_run(self, planned: PlannedStatement) -> None:
+        """Refuse a statement that the transaction or the cluster does not allow now; 25P02, 25006, NoQuorumError."""
         self.block.check_not_failed()
         if planned.writes:
             self.block.check_writable(planned.shape.kind)
@@ -454,6 +463,23 @@ class Session:
         for cache in {self._database.statements, self._statements}:
             cache.forget_plans()
 
+    def plan(self, sql: str) -> PlannedStatement:
+        """A query or a change of rows, planned for what this session sees.
+
+        Raises:
+            ProgrammingError: 42601, it is one of the session's own statements.
+            Error: what planning finds.
+        """
+        found = self._prepare(sql)
+        if not isinstance(found, PlannedStatement):
+            raise ProgrammingError("a query or a change of rows was expected", sqlstate=states.SYNTAX_ERROR)
+        return found
+
+    @property
+    def catalog(self) -> Catalog:
+        """The definitions and tables that this session sees."""
+        return self._catalog
+
     def plan_query(self, sql: str) -> PlannedStatement:
         """A query without parameters, planned for what this session sees.
 
@@ -497,7 +523,7 @@ class Session:
         transaction = self.block.transaction
         private = None if transaction is None else transaction.catalog
         if private is None:
-            self._catalog, self._statements = self._engine, self._database.statements
+            self._catalog, self._statements = self.engine, self._database.statements
         else:
             self._catalog, self._statements = private, StatementCache(private, self._database.statements.own)
         self._planned = self._statements.planned

@@ -156,7 +156,9 @@ class TransactionBlock:
                 self.early.drop(self.early.take(transaction))
 
     def fail(self) -> None:
-        """A statement failed: refuse the next ones, where there is a block."""
+        """A statement failed: refuse the next ones, where there is a block; undo it, where it was alone."""
+        if self.alone and self.transaction is not None:
+            self.rollback()
         self.failed = self.is_open
 
     def check_not_failed(self) -> None:

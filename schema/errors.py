@@ -47,6 +47,7 @@ class ErrorDetails(TypedDict, total=False):
 
     sqlstate: str | None
     detail: str | None
+    context: str | None
     hint: str | None
     position: int | None
     statement: str | None
@@ -63,6 +64,7 @@ class Error(Exception):
         code: the number of REFERENCE section 7, or 0 for an error that has none.
         retryable: whether running the same transaction again may succeed.
         detail: facts that help (the key, the ranks), or None.
+        context: where in the data it was found (a line of COPY), or None.
         hint: what would be right, or None.
         position: offset in characters, from 0, into the text of the statement, or None.
         statement: the text that `position` points into, or None.
@@ -80,6 +82,7 @@ class Error(Exception):
         self.sqlstate = details.get("sqlstate") or self.default_sqlstate
         self.retryable = self.default_retryable if retryable is None else retryable
         self.detail = details.get("detail")
+        self.context = details.get("context")
         self.hint = details.get("hint")
         self.position = details.get("position")
         self.statement = details.get("statement")
@@ -94,7 +97,7 @@ class Error(Exception):
         return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
 
     def __str__(self) -> str:
-        """The message, with file, line and column before it and detail and hint below it where they are known."""
+        """The message, with file, line and column before it and detail, hint and context below it where they are known."""
         where = ""
         if self.file is not None:
             at = self.line_and_column
@@ -104,6 +107,8 @@ class Error(Exception):
             lines.append(f"DETAIL: {self.detail}")
         if self.hint:
             lines.append(f"HINT: {self.hint}")
+        if self.context:
+            lines.append(f"CONTEXT: {self.context}")
         return "\n".join(lines)
 
 

@@ -90,7 +90,7 @@ def _run(context: Context, options: ShellOptions) -> int:
         return _run_input(context, dispatcher)
     result = ExitCode.DONE
     for text in options.commands:
-        outcome = run_lines(context, text.splitlines(keepends=True), "", dispatcher.run)
+        outcome = run_lines(context, text.splitlines(keepends=True), "", dispatcher.run, data=sys.stdin)
         result = _worse(result, _code(outcome, ExitCode.SQL_ERROR))
         if result is not ExitCode.DONE and _ends(context, outcome):
             return result

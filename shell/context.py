@@ -3,7 +3,7 @@
 Everything that runs (statements, commands, scripts) gets this one object; there are no module globals.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -41,6 +41,7 @@ class Context:
         stop_on_error: whether a script ends at its first error.
         last_error: the newest error and the statement that caused it, for ``\\errverbose``.
         last_statement: the newest SQL, for ``\\g``, ``\\e`` and ``\\watch``.
+        data: the lines behind the statement in the script that it is in, for COPY ... FROM STDIN.
         depth: how many scripts lie inside one another.
         history: the statements typed, oldest first, for ``\\s``.
     """
@@ -57,4 +58,5 @@ class Context:
     history: Callable[[], list[str]] = list
     last_error: tuple[Exception, str] | None = None
     last_statement: str = ""
+    data: Iterator[str] | None = None
     depth: int = 0

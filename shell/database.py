@@ -8,6 +8,8 @@ of what it relies on in one place. Left out on purpose: cursors and fetching; a 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from exdbsql.copy.stream import CopyInput, CopyOutput
+
 
 class ResultColumn(Protocol):
     """Name and SQL type (``integer``, ``double precision``) of one column of a result."""
@@ -40,6 +42,8 @@ class Session(Protocol):
     """Runs statements, transaction control included."""
 
     def execute(self, sql: str, params: dict[str, Any] | None = None, /) -> Result: ...
+    def copy_in(self, sql: str, /) -> CopyInput: ...
+    def copy_out(self, sql: str, /) -> CopyOutput: ...
 
 
 class Connection(Protocol):

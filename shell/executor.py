@@ -14,6 +14,7 @@ from exdbsql.schema.errors import Error
 from exdbsql.schema.statements import split_statements
 from exdbsql.shell import guard
 from exdbsql.shell.context import CommandError, Context, Outcome
+from exdbsql.shell.copying import run_stream_copy, stream_copy
 from exdbsql.shell.database import Result, ResultColumn
 from exdbsql.shell.formats import render
 from exdbsql.shell.link import CannotConnectError, ConnectionLostError
@@ -87,7 +88,8 @@ def execute(context: Context, sql: str) -> Result:
     context.link.open()
     if was_lost and context.interactive:
         context.output.complain(f"Connected again to {context.link.target}.")
-    return context.link.execute(sql, params)
+    copy = stream_copy(sql)
+    return context.link.execute(sql, params) if copy is None else run_stream_copy(context, copy, sql)
 
 
 def _parameters(context: Context, sql: str) -> dict[str, Any] | None:

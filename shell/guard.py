@@ -36,6 +36,8 @@ def only_reads(sql: str) -> bool:
     """Whether the statement changes no rows and no tables, judged by its words; in doubt, no."""
     names = [word.upper for word in words(sql) if word.kind == "name"]
     first = names[0] if names else ""
+    if first == "COPY":
+        return "TO" in names and not _WRITING.intersection(names) and "STDOUT" in names
     return not first or first in _MAY_PASS or (first in ("WITH", "EXPLAIN") and not _WRITING.intersection(names))
 
 

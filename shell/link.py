@@ -113,12 +113,16 @@ class Link:
             CannotConnectError: the connection had been lost, and no new one could be made.
             ConnectionLostError: the connection broke under this statement.
         """
+        return self.call(lambda connection: connection.session.execute(sql, params), sql)
+
+    def call(self, job: Callable[[Connection], T], sql: str) -> T:
+        """Have the connection do something and wait for it; `sql` is the statement that it belongs to. Errors as `execute`."""
         self.open()
         connection = self._connection
         assert connection is not None
         before = connection.transaction_state
         try:
-            return self._wait(self._worker.submit(lambda: connection.session.execute(sql, params)), connection.cancel)
+            return self._wait(self._worker.submit(lambda: job(connection)), connection.cancel)
         except (Error, OSError, EOFError) as error:
             if not self._is_lost(error):
                 raise

@@ -53,6 +53,8 @@ def error_text(error: Exception, statement: str, *, verbosity: str = "default", 
         lines.append(f"DETAIL: {_lines(error.detail)}")
     if error.hint:
         lines.append(f"HINT: {_lines(error.hint)}")
+    if error.context:
+        lines.append(f"CONTEXT: {_lines(error.context)}")
     retry = retry_advice(error)
     if retry or verbosity == "verbose":
         lines.append(f"RETRY: {retry or 'does not help'}")

@@ -82,6 +82,12 @@ class Output:
         """Write a line where results go."""
         self._write_lines([text])
 
+    def write(self, text: str) -> None:
+        """Write text where results go, as it is."""
+        stream = self._file or self._out
+        stream.write(text)
+        stream.flush()
+
     def say(self, text: str) -> None:
         """Write a line to the user at standard output, whatever ``\\o`` says."""
         print(text, file=self._out, flush=True)

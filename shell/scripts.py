@@ -28,11 +28,33 @@ class ScriptInput:
     line: int
 
 
+class Lines:
+    """Lines that are counted: a COPY ... FROM STDIN takes those behind it as its data.
+
+    Attributes:
+        number: of the line that was given last.
+    """
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.number += 1
+        return line
+
+
 def inputs(lines: Iterable[str]) -> Iterator[ScriptInput]:
     """Cut lines into inputs."""
     gathered: list[str] = []
     started = 1
-    for number, line in enumerate(lines, 1):
+    counted = lines if isinstance(lines, Lines) else Lines(lines)
+    for line in counted:
+        number = counted.number
         if not gathered:
             if not line.strip():
                 continue
@@ -49,12 +71,15 @@ def inputs(lines: Iterable[str]) -> Iterator[ScriptInput]:
         yield ScriptInput(rest, started)
 
 
-def run_lines(context: Context, lines: Iterable[str], name: str, run: Run) -> Outcome:
+def run_lines(
+    context: Context, lines: Iterable[str], name: str, run: Run, *, data: Iterable[str] | None = None
+) -> Outcome:
     """Run a whole script.
 
     Args:
         name: the script's name for error messages; "" puts no place before them.
         run: runs one input.
+        data: where COPY ... FROM STDIN finds its data; None: behind the statement.
 
     Returns:
         DONE if everything went well; otherwise how the script ended, or FAILED if something in it failed and it went on.
@@ -62,6 +87,15 @@ def run_lines(context: Context, lines: Iterable[str], name: str, run: Run) -> Ou
     Raises:
         QuitRequest: the script wants to leave the shell.
     """
+    before, source = context.data, Lines(lines)
+    context.data = source if data is None else iter(data)
+    try:
+        return _run_inputs(context, source, name, run)
+    finally:
+        context.data = before
+
+
+def _run_inputs(context: Context, lines: Lines, name: str, run: Run) -> Outcome:
     result = Outcome.DONE
     for item in inputs(lines):
         outcome = run(context, item.text, f"{name}:{item.line}: " if name else "")

@@ -8,6 +8,7 @@ import click
 from exdbsql.shell import executor
 from exdbsql.shell.commands.registry import Command
 from exdbsql.shell.context import CommandError, Context, Outcome
+from exdbsql.shell.copying import copy_with_file
 
 _GROUP = "Files"
 
@@ -56,6 +57,14 @@ def commands(run_file: Callable[[Context, str], Outcome]) -> tuple[Command, ...]
         Command("i", "FILE", "run a script", _GROUP, run_file, ("include", "read"), "file"),
         Command(
             "o", "[FILE]", "write results to a file; alone, back to the terminal", _GROUP, output_to, ("out",), "file"
+        ),
+        Command(
+            "copy",
+            "TABLE {FROM | TO} FILE [OPTIONS]",
+            "COPY with a file of yours; (QUERY) TO FILE too",
+            _GROUP,
+            copy_with_file,
+            completes="table",
         ),
         Command("e", "[FILE]", "edit the last statement, or a file, then run it", _GROUP, edit, ("edit",), "file"),
         Command("s", "[FILE]", "show the history, or save it", _GROUP, history, ("history",), "file"),
