@@ -5,7 +5,7 @@ Each is a small state that only log entries change, in log order, so that it is 
 barrier
     A node is inside from its entry on; when every member of the list is inside, all are let out. Several of its threads may
     be. One that gives up writes that down too, and what comes first in the log counts: either all have met, or it was
-    never there. Whoever is taken off the list, or has started again since, is inside no more.
+    never there. Whoever has started again since is inside no more; whoever was taken off the list is not waited for.
 stop
     A node has asked from its entry on. Who is active only the leader sees: when all nodes that it is connected to have
     asked, it appends "done", and that entry ends the cluster for everybody.
@@ -55,8 +55,8 @@ class Agreements:
     """The state of all of them, as the applied log gives it."""
 
     def __init__(self) -> None:
-        self.inside: dict[int, tuple[int, list[int]]] = {}
-        """Node -> (incarnation, numbers) of its barrier entries."""
+        self.inside: dict[tuple[int, int], list[int]] = {}
+        """(Node, incarnation) -> numbers of its barrier entries. (An entry of an earlier life may come late.)"""
         self.asked_to_stop: dict[int, tuple[int, int]] = {}
         self.stopped = False
         self.verdicts: dict[str, bool] = {}
@@ -65,9 +65,7 @@ class Agreements:
         """A MEETING entry that is no exit. Returns those that need wait no longer."""
         what = msgpack.unpackb(entry.data)
         if what == BARRIER:
-            incarnation, numbers = self.inside.get(entry.node_id, (entry.incarnation, []))
-            earlier = numbers if incarnation == entry.incarnation else []
-            self.inside[entry.node_id] = (entry.incarnation, [*earlier, entry.number])
+            self.inside.setdefault((entry.node_id, entry.incarnation), []).append(entry.number)
             return self.release(members)
         if what == STOP:
             self.asked_to_stop[entry.node_id] = (entry.incarnation, entry.number)
@@ -77,42 +75,32 @@ class Agreements:
 
     def exit(self, entry: Entry) -> bool:
         """A barrier is given up. Whether its node was inside until now."""
-        incarnation, numbers = self.inside.get(entry.node_id, (0, []))
-        number = left_by(entry.data)
-        if incarnation != entry.incarnation or number not in numbers:
+        life = entry.node_id, entry.incarnation
+        numbers, number = self.inside.get(life, []), left_by(entry.data)
+        if number not in numbers:
             return False
-        self._keep(entry.node_id, incarnation, [n for n in numbers if n != number])
+        numbers.remove(number)
+        if not numbers:
+            del self.inside[life]
         return True
 
     def started_again(self, node_id: int, incarnation: int) -> None:
         """A node has come back without memory: nobody there waits in a barrier any more."""
-        if node_id in self.inside and self.inside[node_id][0] != incarnation:
-            del self.inside[node_id]
-
-    def _keep(self, node_id: int, incarnation: int, numbers: list[int]) -> None:
-        if numbers:
-            self.inside[node_id] = (incarnation, numbers)
-        else:
-            del self.inside[node_id]
-
-    def listed(self, members: frozenset[int]) -> list[Call]:
-        """The member list is this now: who is off is inside no more. Returns those that need wait no longer."""
-        self.inside = {i: entered for i, entered in self.inside.items() if i in members}
-        return self.release(members)
+        self.inside = {
+            life: numbers for life, numbers in self.inside.items() if life[0] != node_id or life[1] == incarnation
+        }
 
     def release(self, members: frozenset[int]) -> list[Call]:
         """Whom to let out of the barrier, by the member list of now."""
-        if not self.inside or not members <= self.inside.keys():
+        if not self.inside or not members <= {node_id for node_id, _ in self.inside}:
             return []
-        released = [(i, incarnation, n) for i, (incarnation, numbers) in sorted(self.inside.items()) for n in numbers]
+        released = [(*life, n) for life, numbers in sorted(self.inside.items()) for n in numbers]
         self.inside.clear()
         return released
 
-    def waiting(self, node_id: int) -> set[tuple[int, int]]:
-        """(incarnation, number) of what this node has entered, and is not over."""
-        incarnation, numbers = self.inside.get(node_id, (0, []))
-        asked = self.asked_to_stop.get(node_id)
-        return {(incarnation, n) for n in numbers} | ({asked} if asked is not None else set())
+    def is_waiting(self, call: Call) -> bool:
+        """Whether this was entered, and is not over."""
+        return call[2] in self.inside.get(call[:2], ()) or self.asked_to_stop.get(call[0]) == call[1:]
 
     def judge(self, entry: Entry) -> tuple[str, bool, bool]:
         """A VERDICT entry. Returns (operation, the verdict that counts, whether this entry brought it)."""
@@ -127,7 +115,7 @@ class Agreements:
     def to_wire(self) -> list[Any]:
         """For a snapshot."""
         return [
-            [[i, incarnation, numbers] for i, (incarnation, numbers) in sorted(self.inside.items())],
+            [[*life, numbers] for life, numbers in sorted(self.inside.items())],
             [[i, *e] for i, e in sorted(self.asked_to_stop.items())],
             self.stopped,
             [[operation, commit] for operation, commit in self.verdicts.items()],
@@ -137,7 +125,7 @@ class Agreements:
     def from_wire(cls, wire: list[Any]) -> "Agreements":
         """From a snapshot."""
         made = cls()
-        made.inside = {i: (inc, list(numbers)) for i, inc, numbers in wire[0]}
+        made.inside = {(i, inc): list(numbers) for i, inc, numbers in wire[0]}
         made.asked_to_stop = {i: (inc, number) for i, inc, number in wire[1]}
         made.stopped = wire[2]
         made.verdicts = dict(wire[3])

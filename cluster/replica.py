@@ -432,7 +432,7 @@ class Replica:
             if entry.kind == COMMAND:
                 self._apply_command(index, entry)
             elif entry.kind == CONFIG:
-                self._let_out(self._agreements.listed(self._members_at(index)))
+                self._let_out(self._agreements.release(self._members_at(index)))
             elif entry.kind == RECOVERY:
                 self._agreements.started_again(entry.node_id, entry.incarnation)
             elif entry.number:
@@ -551,10 +551,9 @@ class Replica:
     def _settle_by_snapshot(self) -> None:
         """Proposals of this node that the snapshot covers: applied elsewhere, not here."""
         id_, incarnation = self.config.node_id, self.config.incarnation
-        waiting = self._agreements.waiting(id_)
         for number, (kind, _) in list(self._outbox.unsettled.items()):
             origin = Origin(id_, incarnation, number)
-            if not self._duplicates.settled(origin) or (incarnation, number) in waiting:
+            if not self._duplicates.settled(origin) or self._agreements.is_waiting(origin):
                 continue
             result: object = None
             if kind == COMMAND:

@@ -213,7 +213,7 @@ def test_several_threads_of_a_node_may_wait_in_a_barrier(tmp_path: Path) -> None
         for thread in threads:
             thread.start()
         inside = made.nodes[1].node._runtime.replica._agreements.inside
-        eventually(lambda: len(inside.get(0, (0, []))[1]) == 3, "all inside")
+        eventually(lambda: [len(numbers) for numbers in inside.values()] == [3], "all inside")
         made.nodes[1].node.barrier(DEADLINE_S)
         for thread in threads:
             thread.join(DEADLINE_S)

@@ -1,7 +1,7 @@
 """The simulator bites: with a rule broken on purpose, random seeds find it.
 
 What random seeds meet too rarely has a schedule instead: R6 in test_model_schedules.py and test_restart_schedules.py,
-R7 in test_restart_schedules.py, mistakes of the past (R5, R6, R8) in test_core_schedules.py.
+one for R7 there too, mistakes of the past (R5, R6, R8) in test_core_schedules.py.
 """
 
 import pytest
@@ -22,13 +22,16 @@ from exdbsim.world import Breaker
         (broken.commits_what_one_holds, "committed"),
         (broken.recovered_at_once, ""),
         (broken.founds_without_the_others, ""),
+        (broken.counts_only_the_new_list, "lacks the committed entry"),
         (broken.stays_in_the_barrier, "never there"),
         (broken.keeps_dead_lives_in_the_barrier, "had recovered"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_a_broken_rule_is_found(breaker: Breaker, says: str) -> None:
-    assert first_failure(range(100), breaker, says=says) is not None
+@pytest.mark.parametrize("lazy", [True, False], ids=["lazy", "eager"])
+def test_a_broken_rule_is_found(breaker: Breaker, says: str, lazy: bool) -> None:
+    """Also where leaders leave followers without the news of commits, and where they never do."""
+    assert first_failure(range(300), breaker, says=says, lazy=lazy) is not None
 
 
 def test_half_a_quorum_is_found() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exdbsim.node import SimNode
-from exdbsql.cluster.core.phases import ENDED, IN_CLUSTER, LEFT, NORMAL
+from exdbsql.cluster.core.phases import ENDED, IN_CLUSTER, LEADER, LEFT, NORMAL
 from exdbsql.cluster.core.quorum import Member
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class Faults:
             (self.mend, 3),
             (self.newcomer, rng.choice((0, 1))),
             (self.goer, rng.choice((0, 1))),
-            (self.rerank, rng.choice((0, 1))),
+            (self.rerank, rng.choice((0, 1, 3))),
+            (self.coup, rng.choice((0, 0, 2))),
             (self.give_up_a_node, 0 if world.gentle else rng.choice((0, 0, 1))),
             (self.go_on_alone, 0 if world.gentle else rng.choice((0, 0, 0, 1))),
         ]
@@ -166,6 +167,21 @@ class Faults:
             world.say(f"{node.id} is told that {member.node_id} gets rank {rank}")
             node.replica.change_member(member._replace(rank=rank))
             world.turn(node)
+
+    def coup(self) -> None:
+        """A leader is cut off with a few others, and its side is given more weight while nobody has noticed."""
+        world, rng = self.world, self.world.rng
+        leaders = [n for n in world.nodes if n.up and n.replica.core.role == LEADER]
+        if not leaders:
+            return
+        node = rng.choice(leaders)
+        side = {node.id} | {n.id for n in world.nodes if rng.random() < 0.3}
+        world.say(f"split {side}, and its side gets rank 3")
+        world.cut |= {(a.id, b.id) for a in world.nodes for b in world.nodes if (a.id in side) != (b.id in side)}
+        for member in node.replica.core.configuration.members:
+            if member.node_id in side:
+                node.replica.change_member(member._replace(rank=3))
+        world.turn(node)
 
     # ---- operators ----
 

@@ -32,7 +32,7 @@ class Meetings:
         self.let_out: dict[tuple[int, Call], int] = {}
         self.exits: dict[Call, Call] = {}
         """Exit -> the call that it gives up."""
-        self.never_there: set[Call] = set()
+        self.never_there: set[tuple[int, Call]] = set()
 
     def watch(self, node: SimNode) -> None:
         """Look over the replica's shoulder where it lets calls out."""
@@ -58,7 +58,7 @@ class Meetings:
         for call in calls:
             if self.let_out.setdefault((cluster, call), index) != index:
                 raise Violation(f"{call} was let out twice")
-            if call in self.never_there:
+            if (cluster, call) in self.never_there:
                 raise Violation(f"{call} was told that it was never there, and was let out at {index}")
             self._not_of_a_life_that_is_over(cluster, index, call)
 
@@ -92,8 +92,9 @@ class Meetings:
         given_up = self.exits.pop(call, None)
         if given_up is None or result is None:
             return
-        there = [index for (_, one), index in self.let_out.items() if one == given_up]
+        cluster = node.replica.core.cluster
+        there = self.let_out.get((cluster, given_up))
         if result is False:
-            self.never_there.add(given_up)
-        if bool(there) is not result:
+            self.never_there.add((cluster, given_up))
+        if (there is not None) is not result:
             raise Violation(f"{given_up} was told that it {'met' if result else 'was never there'}; let out at {there}")

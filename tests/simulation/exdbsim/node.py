@@ -69,7 +69,7 @@ class SimNode:
         """Checks of what the turn under way has done."""
         self._make_machine = machine
 
-    def start(self, incarnation: int, seed: int, **timing: int) -> None:
+    def start(self, incarnation: int, seed: int, lazy: bool | None = None, **timing: int) -> None:
         """A new incarnation."""
         self.incarnation = incarnation
         self.machine = self._make_machine(self.id)
@@ -87,7 +87,7 @@ class SimNode:
             marker=self.marker,
             saved=self.disk.read() if self.durable else None,
             durable=self.durable,
-            lazy=seed % 2 == 0,
+            lazy=seed % 2 == 0 if lazy is None else lazy,
             **timing,
         )
         self.replica = Replica(config, self.machine)

@@ -21,13 +21,14 @@ def run_seed(
     trace: bool = False,
     machine: Callable[[int], Machine] = Model,
     ranks: Sequence[int] | None = None,
+    lazy: bool | None = None,
 ) -> World:
     """One world's whole life.
 
     Raises:
         SeedFailure: with the seed, the time, what broke, and the dialogue before it: its end, or (with `trace`) all of it.
     """
-    world = World(seed, breaker, trace, machine=machine, ranks=ranks)
+    world = World(seed, breaker, trace, machine=machine, ranks=ranks, lazy=lazy)
     try:
         world.run()
     except Exception as error:
@@ -52,11 +53,12 @@ def first_failure(
     machine: Callable[[int], Machine] = Model,
     ranks: Sequence[int] | None = None,
     says: str = "",
+    lazy: bool | None = None,
 ) -> SeedFailure | None:
     """The first of these seeds that a broken rule makes fail (in a way that has these words)."""
     for seed in seeds:
         try:
-            run_seed(seed, breaker, machine=machine, ranks=ranks)
+            run_seed(seed, breaker, machine=machine, ranks=ranks, lazy=lazy)
         except SeedFailure as failure:
             if says in str(failure):
                 return failure

@@ -56,10 +56,13 @@ class World:
         gentle: bool | None = None,
         machine: Callable[[int], Machine] = Model,
         ranks: Sequence[int] | None = None,
+        lazy: bool | None = None,
     ) -> None:
         self.rng = rng = Random(seed)
         self.seed = seed
         self.breaker = breaker
+        self.lazy = lazy
+        """Whether leaders are slow to tell followers what is committed; None: some are."""
         self.trace: list[str] | None = [] if trace else None
         self.now = 0
         self.checks = Checks()
@@ -204,7 +207,7 @@ class World:
         if node.up or node.gone:
             return
         self.say(f"{node.id} starts, marker {node.marker is not None}, {'disk' if node.durable else 'no disk'}")
-        node.start(self.rng.getrandbits(64) | 1, self.rng.getrandbits(32), **TIMING)
+        node.start(self.rng.getrandbits(64) | 1, self.rng.getrandbits(32), self.lazy, **TIMING)
         self.checks.watch(node)
         self.meetings.watch(node)
         if self.breaker is not None:
