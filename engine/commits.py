@@ -80,6 +80,7 @@ def check_commit(changes: Changes, snapshot: int, holder: object, links: Links) 
             raise constraints.missing_table_conflict(store.name)
         if store.changed_at > snapshot:
             check_first_committer(store, writes, snapshot)
+        if store.changed_at > snapshot or store.deferrable_keys:
             violation = constraints.newest_violation(store, writes)
             if violation is not None:
                 raise violation

@@ -17,7 +17,7 @@ from exdbsql.engine.index import Buckets, Index, add_to_bucket
 from exdbsql.engine.keys import KeyPart
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.dictionary import Dictionary
-from exdbsql.schema.table import IndexDef, Table
+from exdbsql.schema.table import IndexColumn, IndexDef, Table, UniqueKey
 
 if TYPE_CHECKING:
     from exdbsql.engine.table import TableStore
@@ -138,6 +138,12 @@ def make_index(store: "TableStore", definition: IndexDef, dictionary: Dictionary
         nulls_equal = definition.nulls_not_distinct
         return Index(store, definition.name, definition.columns, definition.unique, nulls_equal=nulls_equal)
     return ComputedIndex(store, definition, index_function(store.definition, definition, dictionary))
+
+
+def make_unique_index(store: "TableStore", key: UniqueKey) -> Index:
+    """The index of a UNIQUE constraint, with nothing in it yet."""
+    columns = tuple(map(IndexColumn, key.columns))
+    return Index(store, key.name, columns, True, nulls_equal=key.nulls_not_distinct)
 
 
 def index_function(table: Table, definition: IndexDef, dictionary: Dictionary) -> IndexFunction:

@@ -7,7 +7,7 @@ They are checked three times, against three states, so that R1 holds however tra
 - for replicated tables, at the transaction's place in the log, against the state there, on every node alike.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from exdbsql.engine.index import Index
@@ -106,24 +106,36 @@ def replaced_state_conflict() -> ConflictError:
     )
 
 
-def check_statement(overlay: Overlay, keys: list[Key], snapshot: int) -> None:
+def check_statement(overlay: Overlay, keys: list[Key], snapshot: int, deferred: Collection[str] = ()) -> None:
     """The unique constraints (not the primary key) for the rows that a statement wrote under `keys`, and expressions that may fail.
+
+    Args:
+        overlay: what the transaction has written to the table.
+        keys: of the rows to check.
+        snapshot: the version that it sees.
+        deferred: the constraints whose check waits for the commit.
 
     Raises:
         IntegrityError: another row that the transaction sees has the value.
         DataError: the expression of an index fails for a row.
     """
+    for index in overlay.store.checked_indexes:
+        if index.name not in deferred:
+            check_index(overlay, index, keys, snapshot)
+
+
+def check_index(overlay: Overlay, index: Index, keys: list[Key], snapshot: int) -> None:
+    """As `check_statement`, for one index."""
     store = overlay.store
     written = [(key, row) for key in keys if (row := overlay.writes.get(key)) is not None]
-    for index in store.checked_indexes:
-        values = [index.verify(row) for _, row in written]
-        if not index.unique:
-            continue
-        if store.changed_at <= snapshot and _surely_unique(overlay, index, values, len(keys)):
-            continue
-        for (key, _), value in zip(written, values, strict=True):
-            if not index.is_null(value) and _seen_elsewhere(overlay, index, value, key, snapshot):
-                raise unique_violation(store, index, value)
+    values = [index.verify(row) for _, row in written]
+    if not index.unique:
+        return
+    if store.changed_at <= snapshot and _surely_unique(overlay, index, values, len(keys)):
+        return
+    for (key, _), value in zip(written, values, strict=True):
+        if not index.is_null(value) and _seen_elsewhere(overlay, index, value, key, snapshot):
+            raise unique_violation(store, index, value)
 
 
 def _surely_unique(overlay: Overlay, index: Index, values: list[Any], keys: int) -> bool:

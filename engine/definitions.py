@@ -231,6 +231,7 @@ def _redefine(store: TableStore, table: Table) -> None:
         store.definition = table
         store.name = table.name
         store.shape = shape_of(table)
+        store.deferrable_keys = tuple(key for key in table.uniques if key.deferrable)
         store.row_functions = None
 
 

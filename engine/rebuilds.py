@@ -88,7 +88,16 @@ def rebuilt(
 
 def unique_definitions(table: Table) -> list[IndexDef]:
     """The indexes of a table's UNIQUE constraints."""
-    return [IndexDef(key.name, table.name, tuple(map(IndexColumn, key.columns)), unique=True) for key in table.uniques]
+    return [
+        IndexDef(
+            key.name,
+            table.name,
+            tuple(map(IndexColumn, key.columns)),
+            unique=True,
+            nulls_not_distinct=key.nulls_not_distinct,
+        )
+        for key in table.uniques
+    ]
 
 
 def rekeyed(old: TableStore, store: TableStore, rows: Mapping[Key, Row], change: RowChange | None) -> dict[Key, Row]:

@@ -51,7 +51,7 @@ def settle_statement(transaction: "Transaction", links: Links, undo: Sequence[Un
                     _act(transaction, links, reference, gone, left.setdefault(reference, {}))
         done = upto
     for reference, gone in left.items():
-        if gone and not transaction.is_deferred(reference):
+        if gone and not transaction.deferral.is_deferred(reference.key):
             check_children(transaction, reference, gone)
     written: dict[Overlay, dict[Key, None]] = {}
     for overlay, keys, _ in undo[start:]:
@@ -59,7 +59,7 @@ def settle_statement(transaction: "Transaction", links: Links, undo: Sequence[Un
             written.setdefault(overlay, {}).update(dict.fromkeys(keys))
     for overlay, wanted in written.items():
         for reference in links.outgoing[overlay.store]:
-            if not transaction.is_deferred(reference):
+            if not transaction.deferral.is_deferred(reference.key):
                 check_parents(transaction, reference, [r for k in wanted if (r := overlay.writes.get(k)) is not None])
 
 

@@ -19,7 +19,7 @@ from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import ConflictError, IntegrityError, InternalError, ProgrammingError
-from exdbsql.schema.sqlstate import FOREIGN_KEY_VIOLATION, INVALID_FOREIGN_KEY, UNDEFINED_OBJECT, WRONG_OBJECT_TYPE
+from exdbsql.schema.sqlstate import FOREIGN_KEY_VIOLATION, INVALID_FOREIGN_KEY
 from exdbsql.schema.table import ForeignKey, Table
 
 Value = Any
@@ -182,20 +182,6 @@ class Links:
 
 
 NO_LINKS: Final = Links()
-
-
-def deferrable_named(links: Links, name: str) -> list[Reference]:
-    """The foreign keys of that name.
-
-    Raises:
-        ProgrammingError: 42704, there is none; 42809, one of them is not deferrable.
-    """
-    found = [one for references in links.outgoing.values() for one in references if one.key.name == name]
-    if not found:
-        raise ProgrammingError(f'constraint "{name}" does not exist', sqlstate=UNDEFINED_OBJECT)
-    if not all(one.key.deferrable for one in found):
-        raise ProgrammingError(f'constraint "{name}" is not deferrable', sqlstate=WRONG_OBJECT_TYPE)
-    return found
 
 
 def links_of(

@@ -22,7 +22,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from exdbsql.engine.collector import BULK, untrack, untrack_each
-from exdbsql.engine.computed_index import make_index
+from exdbsql.engine.computed_index import make_index, make_unique_index
 from exdbsql.engine.dots import Dots
 from exdbsql.engine.index import Index, PrimaryIndex
 from exdbsql.engine.memory import row_size_function
@@ -30,7 +30,7 @@ from exdbsql.engine.reservations import Reservations
 from exdbsql.engine.versions import THIN_AT_DEPTH, Chain, Key, Row, longer, row_at, thinned, trimmed, wants_thinning
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import InternalError
-from exdbsql.schema.table import IndexColumn, IndexDef, Table, TableKind
+from exdbsql.schema.table import IndexDef, Table, TableKind
 
 _LINK_DEPTH: Final = 1
 
@@ -50,6 +50,7 @@ class TableStore:
         primary: the primary key as an index; None where there is none.
         indexes: the other indexes by name, those of unique constraints among them.
         unique_indexes: those that claim uniqueness, the primary key not among them.
+        deferrable_keys: those of its unique keys whose check may wait until the commit.
         checked_indexes: those that a row may be refused by: the unique ones, and those with expressions, which may fail.
         retired: dropped indexes that somebody may still hold.
         dropped: whether the table is gone.
@@ -68,6 +69,7 @@ class TableStore:
         "commit_row",
         "credit",
         "deep",
+        "deferrable_keys",
         "definition",
         "distributed",
         "dropped",
@@ -106,6 +108,7 @@ class TableStore:
         self.retired: list[weakref.ref[Index]] = []
         self.touched: dict[Key, tuple[int, int]] = {}
         self.reserved = Reservations()
+        self.deferrable_keys = tuple(key for key in definition.uniques if key.deferrable)
         self.distributed = Dots() if definition.kind is TableKind.DISTRIBUTED else None
         self.size_of = row_size_function(definition) if sized else None
         self.shape = shape_of(definition)
@@ -114,10 +117,7 @@ class TableStore:
         if definition.primary_key is not None:
             self.primary = PrimaryIndex(self, definition.primary_key)
             self.key_of = self.primary.value_of
-        self.indexes: dict[str, Index] = {
-            key.name: Index(self, key.name, [IndexColumn(column) for column in key.columns], True)
-            for key in definition.uniques
-        }
+        self.indexes: dict[str, Index] = {key.name: make_unique_index(self, key) for key in definition.uniques}
         self.unique_indexes: tuple[Index, ...] = tuple(self.indexes.values())
         self.checked_indexes = self.unique_indexes
 
@@ -363,7 +363,7 @@ def shape_of(definition: Table) -> str:
         definition.kind.value,
         [(column.name, str(column.type), column.not_null, column.generated) for column in definition.columns],
         definition.primary_key.columns if definition.primary_key else (),
-        [key.columns for key in definition.uniques],
+        [(key.columns, key.nulls_not_distinct) for key in definition.uniques],
         [check.expression for check in definition.checks],
     )
     return hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()

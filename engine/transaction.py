@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exdbsql.engine import constraints
 from exdbsql.engine.collector import BULK, untrack_rows
+from exdbsql.engine.deferral import Deferral, named_constraints
 from exdbsql.engine.keys import same
 from exdbsql.engine.overlay import ABSENT, Overlay
 from exdbsql.engine.private_catalog import PrivateCatalog, Step, execute_privately
 from exdbsql.engine.reads import Reads
 from exdbsql.engine.reference_actions import check_all, settle_statement
-from exdbsql.engine.references import Links, Reference, deferrable_named
+from exdbsql.engine.references import Links
 from exdbsql.engine.row_rules import row_rules
 from exdbsql.engine.session_sequences import NOTHING_GIVEN, GivenValues, Sequences
 from exdbsql.engine.table import TableStore
@@ -52,18 +53,19 @@ class Transaction(Reads):
         bytes_bound: rough bytes of its writes, at most; counted where the database has a memory limit.
         is_open: whether it was neither committed nor rolled back.
         catalog: what it sees after DDL of its own, or None.
+        deferral: which constraints wait for its commit.
         given_values: what nextval gave in its session.
     """
 
     __slots__ = (
         "_checks_wanted",
-        "_deferral",
         "_moved",
         "_moves",
         "_statement_start",
         "_undo",
         "bytes_bound",
         "catalog",
+        "deferral",
         "given_values",
         "is_open",
         "is_read_only",
@@ -81,7 +83,7 @@ class Transaction(Reads):
         self._undo: list[tuple[Overlay, Any, Any]] = []
         self._moves: list[tuple[TableStore, Key, Row]] = []
         self._moved: dict[tuple[TableStore, Key], Key] = {}
-        self._deferral: dict[str | None, bool] = {}
+        self.deferral = Deferral()
         self._statement_start = 0
         self._checks_wanted = False
         self.bytes_bound = 0
@@ -189,7 +191,8 @@ class Transaction(Reads):
             if self._checks_wanted:
                 for overlay, keys in self._statement_keys().items():
                     if overlay.store.checked_indexes:
-                        constraints.check_statement(overlay, list(keys), self.snapshot)
+                        deferred = self.deferral.deferred_of(overlay.store) if overlay.store.deferrable_keys else ()
+                        constraints.check_statement(overlay, list(keys), self.snapshot, deferred)
             if self._database.memory_limit is not None:
                 self._check_memory()
         except BaseException:
@@ -287,16 +290,8 @@ class Transaction(Reads):
         """What the definition of a table says of its rows."""
         return row_rules(store, self._database if self.catalog is None else self.catalog)
 
-    def is_deferred(self, reference: Reference) -> bool:
-        """Whether a foreign key is not checked before the commit."""
-        key = reference.key
-        if not key.deferrable:
-            return False
-        said = self._deferral.get(key.name)
-        return self._deferral.get(None, key.initially_deferred) if said is None else said
-
     def set_constraints(self, names: Sequence[str] | None, *, deferred: bool) -> None:
-        """SET CONSTRAINTS: put off the checks of deferrable foreign keys until the commit, or no longer.
+        """SET CONSTRAINTS: put off the checks of deferrable constraints until the commit, or no longer.
 
         Args:
             names: of constraints; None for all that are deferrable.
@@ -304,18 +299,17 @@ class Transaction(Reads):
 
         Raises:
             ProgrammingError: 42704, there is no such constraint; 42809, it is not deferrable.
-            IntegrityError: 23503.
+            IntegrityError: 23503, 23505.
         """
-        links = self._database.links if self.catalog is None else self.catalog.links
-        references = [one for found in links.outgoing.values() for one in found]
-        if names is not None:
-            references = [one for name in names for one in deferrable_named(links, name)]
+        tables = self._database.tables if self.catalog is None else self.catalog.tables
+        references, keys = named_constraints(self.links, tables.values(), names)
         if not deferred:
-            check_all(self, [one for one in references if self.is_deferred(one)])
-        if names is None:
-            self._deferral = {None: deferred}
-        else:
-            self._deferral.update(dict.fromkeys(names, deferred))
+            check_all(self, [one for one in references if self.deferral.is_deferred(one.key)])
+            for store, key in keys:
+                overlay = self.by_table.get(store)
+                if overlay is not None and self.deferral.is_deferred(key):
+                    constraints.check_index(overlay, store.indexes[key.name], list(overlay.writes), self.snapshot)
+        self.deferral.say(names, deferred=deferred)
 
     # Definitions
 

@@ -137,7 +137,8 @@ def _columns(table: Table) -> Answer:
 
 
 def _key_of(table: Table, column: str) -> str | None:
-    if table.primary_key is not None and column in table.primary_key.columns:
+    primary = table.declared_primary_key
+    if primary is not None and column in primary.columns:
         return "primary key"
     return "unique" if any(column in unique.columns for unique in table.uniques) else None
 
@@ -146,10 +147,12 @@ def _indexes(dictionary: Dictionary, tables: Any) -> Answer:
     rows: list[Row] = []
     for table in sorted(tables, key=lambda table: table.name):
         for key in table.unique_keys:
-            made_by = "primary key" if key is table.primary_key else "unique"
+            made_by = "primary key" if key is table.declared_primary_key else "unique"
             rows.append((table.name, key.name, ", ".join(key.columns), True, made_by))
         for index in dictionary.indexes_of(table.name):
-            columns = ", ".join(c.name + (" desc" if c.descending else "") for c in index.columns)
+            columns = ", ".join((c.expression or c.name) + (" desc" if c.descending else "") for c in index.columns)
+            if index.where is not None:
+                columns += f" where {index.where}"
             rows.append((table.name, index.name, columns, index.unique, "create index"))
     return _answer(_INDEXES, rows)
 

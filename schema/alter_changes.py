@@ -95,7 +95,9 @@ def _add_column(dictionary: "Dictionary", table: Table, action: AddColumn) -> "D
 def _add_constraint(dictionary: "Dictionary", table: Table, action: AddConstraint) -> "Dictionary":
     constraint = action.constraint
     if isinstance(constraint, UniqueKey) and action.primary:
-        require_single_primary_key(table.name, exists=table.primary_key is not None)
+        require_single_primary_key(table.name, exists=table.declared_primary_key is not None)
+        if constraint.deferrable:
+            return with_table(dictionary, replace(table, uniques=(constraint, *table.uniques)))
         return with_table(dictionary, replace(table, primary_key=constraint))
     if isinstance(constraint, UniqueKey):
         return with_table(dictionary, replace(table, uniques=(*table.uniques, constraint)))
@@ -203,7 +205,8 @@ def _set_default(dictionary: "Dictionary", table: Table, action: SetDefault) -> 
 
 def _set_not_null(dictionary: "Dictionary", table: Table, action: SetNotNull) -> "Dictionary":
     column = column_of(table, action.name)
-    if not action.not_null and table.primary_key is not None and action.name in table.primary_key.columns:
+    primary = table.declared_primary_key
+    if not action.not_null and primary is not None and action.name in primary.columns:
         message = f'column "{action.name}" is in a primary key'
         raise ProgrammingError(message, sqlstate=sqlstate.INVALID_TABLE_DEFINITION)
     if not action.not_null and column.identity is not None:

@@ -97,7 +97,7 @@ def _read_add_constraint(reader: TokenReader, table: str) -> AlterAction:
 def _constraints_of(reader: TokenReader, draft: TableDraft) -> tuple[AddConstraint, ...]:
     """What the draft holds, the columns of its expressions not yet checked."""
     found = [AddConstraint(draft.primary_key, primary=True)] if draft.primary_key else []
-    found += map(AddConstraint, draft.uniques)
+    found += [AddConstraint(key, primary=key.is_primary) for key in draft.uniques]
     for name, start, end in draft.checks:
         with within(reader, start):
             found.append(AddConstraint(Check(name, check_expression(reader.slice(start, end), draft.name, None))))

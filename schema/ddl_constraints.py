@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from exdbsql.schema import sqlstate
-from exdbsql.schema.ddl_foreign_keys import read_references
+from exdbsql.schema.ddl_foreign_keys import read_references, read_timing
 from exdbsql.schema.ddl_names import read_column_names
 from exdbsql.schema.ddl_sequences import read_sequence_options
 from exdbsql.schema.errors import Error, ProgrammingError
@@ -57,8 +57,12 @@ class TableDraft:
     def add_key(self, key: UniqueKey, *, primary: bool) -> None:
         """Takes a PRIMARY KEY or UNIQUE constraint; ProgrammingError 42P16 for a second primary key."""
         if primary:
-            require_single_primary_key(self.name, exists=self.primary_key is not None)
+            exists = self.primary_key is not None or any(other.is_primary for other in self.uniques)
+            require_single_primary_key(self.name, exists=exists)
+        if primary and not key.deferrable:
             self.primary_key = key
+        elif primary:
+            self.uniques.insert(0, replace(key, is_primary=True))
         else:
             self.uniques.append(key)
 
@@ -95,7 +99,6 @@ def read_table_constraint(reader: TokenReader, draft: TableDraft) -> bool:
         reader.expect("key")
         _read_table_key(reader, draft, name, primary=True, at=token)
     elif reader.accept("unique"):
-        _refuse_nulls_not_distinct(reader)
         _read_table_key(reader, draft, name, primary=False, at=token)
     elif named and reader.next_is("exclude"):
         raise reader.not_supported("an EXCLUDE constraint")
@@ -103,19 +106,21 @@ def read_table_constraint(reader: TokenReader, draft: TableDraft) -> bool:
         raise reader.syntax_error(expected="PRIMARY KEY, UNIQUE, CHECK or FOREIGN KEY")
     else:
         return False
-    _read_constraint_timing(reader)
+    _refuse_timing(reader)
     return True
 
 
 def _read_table_key(reader: TokenReader, draft: TableDraft, name: str, *, primary: bool, at: Token | None) -> None:
     if reader.next_is("using"):
         raise reader.not_supported("USING INDEX")
+    nulls_equal = not primary and _read_nulls_not_distinct(reader)
     parts = read_column_names(reader)
     draft.key_columns.append(parts)
-    with reader.at(at):
-        draft.add_key(UniqueKey(name, tuple(column for column, _ in parts)), primary=primary)
     if reader.next_is("include") or reader.next_is("with"):
         raise reader.not_supported("INCLUDE or WITH after a key")
+    key = UniqueKey(name, tuple(column for column, _ in parts), *read_timing(reader), nulls_equal)
+    with reader.at(at):
+        draft.add_key(key, primary=primary)
 
 
 def read_column_constraint(reader: TokenReader, draft: TableDraft, seen: set[str]) -> bool:
@@ -143,11 +148,12 @@ def read_column_constraint(reader: TokenReader, draft: TableDraft, seen: set[str
     elif reader.accept("primary"):
         reader.expect("key")
         _once(reader, token, seen, "not null", against="null", column=column)
+        key = UniqueKey(name, (column.name,), *read_timing(reader))
         with reader.at(token):
-            draft.add_key(UniqueKey(name, (column.name,)), primary=True)
+            draft.add_key(key, primary=True)
     elif reader.accept("unique"):
-        _refuse_nulls_not_distinct(reader)
-        draft.add_key(UniqueKey(name, (column.name,)), primary=False)
+        nulls_equal = _read_nulls_not_distinct(reader)
+        draft.add_key(UniqueKey(name, (column.name,), *read_timing(reader), nulls_equal), primary=False)
     elif reader.accept("check"):
         draft.checks.append((name, *reader.inside_parentheses()))
         _refuse_no_inherit(reader)
@@ -160,7 +166,8 @@ def read_column_constraint(reader: TokenReader, draft: TableDraft, seen: set[str
     elif named:
         raise reader.syntax_error(expected="NOT NULL, DEFAULT, PRIMARY KEY, UNIQUE, CHECK or REFERENCES")
     else:
-        return _read_constraint_timing(reader) or _expect_column_end(reader)
+        return _expect_column_end(reader)
+    _refuse_timing(reader)
     return True
 
 
@@ -255,11 +262,13 @@ class within:
             problem.statement = self._reader.text
 
 
-def _read_constraint_timing(reader: TokenReader) -> bool:
-    """Consumes NOT DEFERRABLE and INITIALLY IMMEDIATE, which are what always holds; refuses the opposites."""
-    if reader.next_is("deferrable") or reader.next_is("initially", "deferred"):
-        raise reader.not_supported("a deferrable constraint")
-    return reader.accept("not", "deferrable") or reader.accept("initially", "immediate")
+def _refuse_timing(reader: TokenReader) -> None:
+    """Raises for DEFERRABLE and its like behind what is always checked at once: CHECK, NOT NULL, DEFAULT."""
+    for words in (("not", "deferrable"), ("deferrable",), ("initially",)):
+        if reader.next_is(*words):
+            message = f"misplaced {' '.join(words).upper()} clause"
+            with reader.at(reader.peek()):
+                raise ProgrammingError(message, sqlstate=sqlstate.SYNTAX_ERROR)
 
 
 def _refuse_no_inherit(reader: TokenReader) -> None:
@@ -267,7 +276,8 @@ def _refuse_no_inherit(reader: TokenReader) -> None:
         raise reader.not_supported("NO INHERIT")
 
 
-def _refuse_nulls_not_distinct(reader: TokenReader) -> None:
-    if reader.next_is("nulls", "not", "distinct"):
-        raise reader.not_supported("NULLS NOT DISTINCT")
+def _read_nulls_not_distinct(reader: TokenReader) -> bool:
+    if reader.accept("nulls", "not", "distinct"):
+        return True
     reader.accept("nulls", "distinct")
+    return False

@@ -20,7 +20,7 @@ def read_references(reader: TokenReader, name: str, columns: tuple[str, ...]) ->
             raise ProgrammingError(message, sqlstate=sqlstate.INVALID_FOREIGN_KEY)
     match_full = _read_match(reader)
     on_delete, on_update, set_columns = _read_actions(reader)
-    deferrable, deferred = _read_timing(reader)
+    deferrable, deferred = read_timing(reader)
     return ForeignKey(
         name, columns, parent, parent_columns, on_delete, on_update, set_columns, match_full, deferrable, deferred
     )
@@ -63,7 +63,7 @@ def _read_action(reader: TokenReader) -> ReferentialAction:
     raise reader.syntax_error(expected="NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT")
 
 
-def _read_timing(reader: TokenReader) -> tuple[bool, bool]:
+def read_timing(reader: TokenReader) -> tuple[bool, bool]:
     """Whether the constraint is deferrable, and whether it is deferred at first."""
     deferrable, deferred = None, None
     while True:

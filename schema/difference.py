@@ -9,6 +9,7 @@ from exdbsql.schema.printer import (
     create_type_sql,
     create_view_sql,
     foreign_key_sql,
+    unique_key_sql,
 )
 from exdbsql.schema.table import Column, CommentKey, IndexDef, Sequence, Table, UniqueKey, View
 from exdbsql.schema.types import SqlType
@@ -83,7 +84,7 @@ def _table_differences(what: str, mine: Table, theirs: Table) -> list[str]:
 
 
 def _constraints(table: Table) -> dict[str, str]:
-    uniques = {key.name: f"UNIQUE ({', '.join(key.columns)})" for key in table.uniques}
+    uniques = {key.name: unique_key_sql(key, primary=key.is_primary) for key in table.uniques}
     checks = {check.name: f"CHECK ({check.expression})" for check in table.checks}
     return uniques | checks | {key.name: foreign_key_sql(key) for key in table.foreign_keys}
 

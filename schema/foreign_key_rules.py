@@ -56,10 +56,15 @@ def _parent_columns(key: ForeignKey, parent: Table) -> tuple[str, ...]:
     if key.parent_columns:
         for name in key.parent_columns:
             _require_column(name, parent)
-        if not any(set(unique.columns) == set(key.parent_columns) for unique in parent.unique_keys):
+        matching = [unique for unique in parent.unique_keys if set(unique.columns) == set(key.parent_columns)]
+        if not matching:
             message = f'there is no unique constraint matching given keys for referenced table "{parent.name}"'
             raise ProgrammingError(message, sqlstate=sqlstate.INVALID_FOREIGN_KEY)
+        if all(unique.deferrable for unique in matching):
+            raise _deferrable_parent(parent, "unique constraint")
         columns = key.parent_columns
+    elif parent.primary_key is None and parent.declared_primary_key is not None:
+        raise _deferrable_parent(parent, "primary key")
     elif parent.primary_key is None:
         message = f'there is no primary key for referenced table "{parent.name}"'
         raise ProgrammingError(message, sqlstate=sqlstate.UNDEFINED_OBJECT)
@@ -69,6 +74,11 @@ def _parent_columns(key: ForeignKey, parent: Table) -> tuple[str, ...]:
         message = "number of referencing and referenced columns for foreign key disagree"
         raise ProgrammingError(message, sqlstate=sqlstate.INVALID_FOREIGN_KEY)
     return columns
+
+
+def _deferrable_parent(parent: Table, what: str) -> ProgrammingError:
+    message = f'cannot use a deferrable {what} for referenced table "{parent.name}"'
+    return ProgrammingError(message, sqlstate=sqlstate.OBJECT_NOT_IN_PREREQUISITE_STATE)
 
 
 def _require_same_family(key: ForeignKey, own: SqlType, name: str, other: SqlType, parent_name: str) -> None:

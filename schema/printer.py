@@ -19,6 +19,7 @@ from exdbsql.schema.table import (
     Sequence,
     Table,
     TableKind,
+    UniqueKey,
     View,
 )
 from exdbsql.schema.table_rules import default_check_name
@@ -46,13 +47,17 @@ def create_type_sql(enum: SqlType) -> str:
 def create_index_sql(index: IndexDef) -> str:
     """``CREATE [UNIQUE] INDEX name ON table (columns) ...``, without a semicolon."""
     unique = "UNIQUE " if index.unique else ""
-    columns = ", ".join(map(_index_column_sql, index.columns))
-    rest = f" INCLUDE ({quote_names(index.include)})" if index.include else ""
+    return f"CREATE {unique}INDEX {quote_name(index.name)} ON {quote_name(index.table)} {index_columns_sql(index)}"
+
+
+def index_columns_sql(index: IndexDef) -> str:
+    """``(columns)``, and what else CREATE INDEX says behind the table."""
+    text = f"({', '.join(map(_index_column_sql, index.columns))})"
+    if index.include:
+        text += f" INCLUDE ({quote_names(index.include)})"
     if index.nulls_not_distinct:
-        rest += " NULLS NOT DISTINCT"
-    if index.where is not None:
-        rest += f" WHERE {index.where}"
-    return f"CREATE {unique}INDEX {quote_name(index.name)} ON {quote_name(index.table)} ({columns}){rest}"
+        text += " NULLS NOT DISTINCT"
+    return text if index.where is None else f"{text} WHERE {index.where}"
 
 
 def create_view_sql(view: View) -> str:
@@ -143,7 +148,8 @@ def _identity_sql(column: Column, table: Table, sequence: Sequence | None) -> st
 
 
 def _column_sql(column: Column, table: Table, sequence: Sequence | None) -> str:
-    in_primary_key = table.primary_key is not None and column.name in table.primary_key.columns
+    primary = table.declared_primary_key
+    in_primary_key = primary is not None and column.name in primary.columns
     parts = [quote_name(column.name), str(column.type)]
     if column.default is not None:
         parts.append(f"DEFAULT {column.default}")
@@ -158,19 +164,26 @@ def _column_sql(column: Column, table: Table, sequence: Sequence | None) -> str:
 
 def _constraint_lines(table: Table) -> list[str]:
     lines = []
-    if table.primary_key:
-        key = table.primary_key
-        lines.append(
-            _named(key.name, combined_name(table.name, (), "pkey"), f"PRIMARY KEY ({quote_names(key.columns)})")
-        )
-    for key in table.uniques:
-        chosen = combined_name(table.name, key.columns, "key")
-        lines.append(_named(key.name, chosen, f"UNIQUE ({quote_names(key.columns)})"))
+    primary = table.declared_primary_key
+    for key in table.unique_keys:
+        chosen = combined_name(table.name, () if key == primary else key.columns, "pkey" if key == primary else "key")
+        lines.append(_named(key.name, chosen, unique_key_sql(key, primary=key == primary)))
     for check in table.checks:
         lines.append(
             _named(check.name, default_check_name(table.name, check.expression), f"CHECK ({check.expression})")
         )
     return lines + [_named_foreign_key(table, key) for key in table.foreign_keys]
+
+
+def unique_key_sql(key: UniqueKey, *, primary: bool) -> str:
+    """``PRIMARY KEY (columns)`` or ``UNIQUE (columns)``, and what is not the usual about it."""
+    kind = "PRIMARY KEY" if primary else "UNIQUE NULLS NOT DISTINCT" if key.nulls_not_distinct else "UNIQUE"
+    return f"{kind} ({quote_names(key.columns)}){timing_sql(key)}"
+
+
+def timing_sql(key: UniqueKey | ForeignKey) -> str:
+    """``DEFERRABLE INITIALLY DEFERRED``, with a blank before it, as far as it is so."""
+    return f"{' DEFERRABLE' if key.deferrable else ''}{' INITIALLY DEFERRED' if key.initially_deferred else ''}"
 
 
 def _named(name: str, chosen: str, constraint: str) -> str:

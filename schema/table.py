@@ -46,10 +46,21 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class UniqueKey:
-    """A PRIMARY KEY or UNIQUE constraint over `columns`, in the order of the key."""
+    """A PRIMARY KEY or UNIQUE constraint over `columns`, in the order of the key.
+
+    Attributes:
+        deferrable: whether checking may wait until commit.
+        initially_deferred: whether it waits unless SET CONSTRAINTS says otherwise.
+        nulls_not_distinct: NULLs are taken for equal.
+        is_primary: a PRIMARY KEY that is deferrable: rows cannot be known by it, since for a while two may share a value.
+    """
 
     name: str
     columns: tuple[str, ...]
+    deferrable: bool = False
+    initially_deferred: bool = False
+    nulls_not_distinct: bool = False
+    is_primary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +153,11 @@ class IndexDef:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table. `id` is 0 until the dictionary gives it one, which is never used again after a drop."""
+    """A table. `id` is 0 until the dictionary gives it one, which is never used again after a drop.
+
+    Attributes:
+        primary_key: by which rows are known. A deferrable one is among `uniques` instead.
+    """
 
     id: int
     name: str
@@ -186,6 +201,16 @@ class Table:
     def key_positions(self) -> tuple[int, ...]:
         """Positions of the primary key's columns; empty where there is no primary key."""
         return self.column_positions(self.primary_key.columns) if self.primary_key else ()
+
+    @property
+    def declared_primary_key(self) -> UniqueKey | None:
+        """The constraint that PRIMARY KEY made, a deferrable one too."""
+        return self.primary_key or next((key for key in self.uniques if key.is_primary), None)
+
+    @property
+    def certain_keys(self) -> tuple[UniqueKey, ...]:
+        """The keys that hold at every moment: those that are not deferrable."""
+        return tuple(key for key in self.unique_keys if not key.deferrable)
 
     @property
     def unique_keys(self) -> tuple[UniqueKey, ...]:

@@ -82,7 +82,7 @@ def complete_table(table: Table, taken: Collection[str]) -> Table:
         types[column.name] = column.type
     for key in table.unique_keys:
         _check_key(key.columns, types)
-    primary = table.primary_key.columns if table.primary_key else ()
+    primary = table.declared_primary_key.columns if table.declared_primary_key else ()
     columns = tuple(replace(c, not_null=True) if c.name in primary else c for c in table.columns)
     return _name_constraints(replace(table, columns=columns), taken)
 
@@ -173,7 +173,10 @@ def _name_constraints(table: Table, taken: Collection[str]) -> Table:
     return replace(
         table,
         primary_key=primary,
-        uniques=tuple(named_key(key, "key", key.columns) for key in table.uniques),
+        uniques=tuple(
+            named_key(key, "pkey", ()) if key.is_primary else named_key(key, "key", key.columns)
+            for key in table.uniques
+        ),
         checks=tuple(map(named_check, table.checks)),
         foreign_keys=tuple(map(named_foreign_key, table.foreign_keys)),
     )

@@ -145,12 +145,14 @@ def _foreign_key_from_wire(packed: Any) -> ForeignKey:
 
 
 def _key_to_wire(key: UniqueKey) -> list[Any]:
-    return [key.name, list(key.columns)]
+    flags = [key.deferrable, key.initially_deferred, key.nulls_not_distinct, key.is_primary]
+    return [key.name, list(key.columns), *flags]
 
 
 def _key_from_wire(packed: Any) -> UniqueKey:
-    name, columns = packed
-    return UniqueKey(_text(name), tuple(map(_text, columns)))
+    name, columns, *flags = packed
+    deferrable, deferred, nulls_not_distinct, is_primary = map(bool, flags)
+    return UniqueKey(_text(name), tuple(map(_text, columns)), deferrable, deferred, nulls_not_distinct, is_primary)
 
 
 def _column_to_wire(column: Column) -> list[Any]:

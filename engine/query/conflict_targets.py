@@ -27,13 +27,16 @@ def arbiters(context: StatementContext, node: exp.OnConflict, table: Table) -> t
         ProgrammingError: 42704, there is no such constraint; 42P10, nothing matches; 55000, the constraint is deferrable.
     """
     constraint = node.args.get("constraint")
-    if constraint is not None:
-        return (_named(context, constraint, table),)
     targets = node.args.get("conflict_keys")
-    if not targets:
-        return ()
-    found = _inferred(context, node, targets, table)
-    if not found:
+    if constraint is not None:
+        found: tuple[UniqueKey, ...] = (_named(context, constraint, table),)
+    else:
+        found = _inferred(context, node, targets, table) if targets else ()
+    concerned = found if constraint is not None or targets else table.unique_keys
+    if any(key.deferrable for key in concerned):
+        message = "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters"
+        raise context.error(node, message, sqlstate.OBJECT_NOT_IN_PREREQUISITE_STATE)
+    if targets and not found:
         raise context.error(
             node,
             "there is no unique or exclusion constraint matching the ON CONFLICT specification",

@@ -59,7 +59,8 @@ class DatabaseStatistics:
         dictionary = self.database.dictionary
         found = [i for i in dictionary.indexes.values() if i.table == name and i.is_plain]
         for key in dictionary.tables[name].uniques:
-            found.append(IndexDef(key.name, name, tuple(IndexColumn(c) for c in key.columns), unique=True))
+            columns = tuple(IndexColumn(c) for c in key.columns)
+            found.append(IndexDef(key.name, name, columns, unique=not key.deferrable))
         return found
 
     def distinct(self, name: str, position: int) -> float:

@@ -80,7 +80,7 @@ def _column_rows(dictionary: Dictionary, views: ViewColumns) -> Rows:
 
 def _column_row(table: Table, column: Column, position: int) -> tuple[Any, ...]:
     t = column.type
-    in_key = table.primary_key is not None and column.name in table.primary_key.columns
+    in_key = table.declared_primary_key is not None and column.name in table.declared_primary_key.columns
     return (
         *(CATALOG, SCHEMA, table.name, column.name, position, column.default, _yes(not (column.not_null or in_key))),
         *(t.name, t.length, t.precision, t.scale),
@@ -91,8 +91,11 @@ def _column_row(table: Table, column: Column, position: int) -> tuple[Any, ...]:
 
 def _constraints(table: Table) -> list[tuple[str, str, bool, bool]]:
     """(name, type, deferrable, initially deferred)."""
-    found = [(table.primary_key.name, "PRIMARY KEY", False, False)] if table.primary_key is not None else []
-    found += [(key.name, "UNIQUE", False, False) for key in table.uniques]
+    primary = table.declared_primary_key
+    found = [
+        (key.name, "PRIMARY KEY" if key == primary else "UNIQUE", key.deferrable, key.initially_deferred)
+        for key in table.unique_keys
+    ]
     found += [(check.name, "CHECK", False, False) for check in table.checks]
     found += [(key.name, "FOREIGN KEY", key.deferrable, key.initially_deferred) for key in table.foreign_keys]
     return found

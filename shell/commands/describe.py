@@ -8,6 +8,7 @@ import difflib
 from fnmatch import fnmatchcase
 
 from exdbsql.schema.files import load_schema
+from exdbsql.schema.printer import index_columns_sql, unique_key_sql
 from exdbsql.schema.table import IndexDef, Table
 from exdbsql.shell import executor
 from exdbsql.shell.catalog import column_of, create_text, quoted_name
@@ -115,12 +116,11 @@ def _parsed(text: str) -> tuple[Table, list[IndexDef]]:
 def _below(table: Table, indexes: list[IndexDef]) -> list[str]:
     """What psql writes under a table: keys, indexes, checks."""
     lines = []
-    keys = [(table.primary_key, "PRIMARY KEY")] if table.primary_key else []
-    keys += [(unique, "UNIQUE") for unique in table.uniques]
-    index_lines = [f"    {_label(key.name)}{kind} ({_list(key.columns)})" for key, kind in keys]
+    primary = table.declared_primary_key
+    index_lines = [f"    {_label(key.name)}{unique_key_sql(key, primary=key == primary)}" for key in table.unique_keys]
     for index in indexes:
-        parts = (quoted_name(c.name) + (" DESC" if c.descending else "") for c in index.columns)
-        index_lines.append(f"    {_label(index.name)}{'UNIQUE ' if index.unique else ''}INDEX ({', '.join(parts)})")
+        kind = "UNIQUE INDEX" if index.unique else "INDEX"
+        index_lines.append(f"    {_label(index.name)}{kind} {index_columns_sql(index)}")
     if index_lines:
         lines += ["Indexes:", *index_lines]
     if table.checks:
@@ -130,10 +130,6 @@ def _below(table: Table, indexes: list[IndexDef]) -> list[str]:
 
 def _label(name: str) -> str:
     return f'"{name}" ' if name else ""
-
-
-def _list(names: tuple[str, ...]) -> str:
-    return ", ".join(quoted_name(name) for name in names)
 
 
 COMMANDS = (

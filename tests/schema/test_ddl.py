@@ -114,6 +114,9 @@ def test_accepted_words_that_change_nothing() -> None:
 
 # Statement, with the place of the mistake marked by ^ before it; SQLSTATE; words of the message and hint.
 MISTAKES = [
+    ("create table t (a int check (a > 0) ^deferrable)", "42601", "misplaced DEFERRABLE clause"),
+    ("create table t (a int, check (a > 0) ^not deferrable)", "42601", "misplaced NOT DEFERRABLE clause"),
+    ("create table t (a int unique not deferrable ^initially deferred)", "42601", "must be DEFERRABLE"),
     ("create table t (a int, ^a int)", "42701", 'column "a" specified more than once'),
     ("create table t (a int, primary key (^b))", "42703", 'column "b" named in key does not exist'),
     ("create table t (name int, unique (^nam))", "42703", 'did you mean "name"?'),
@@ -157,8 +160,6 @@ MISTAKES = [
 
 UNSUPPORTED = [
     ("create table t (a text ^collate \"C\")", "COLLATE"),
-    ("create table t (a int unique ^deferrable)", "a deferrable constraint"),
-    ("create table t (a int unique ^nulls not distinct)", "NULLS NOT DISTINCT"),
     ("create table t (a int, ^exclude using gist (a with =))", "an EXCLUDE constraint"),
     ("create table t (^like u)", "LIKE"),
     ("create table t (a int default ^b)", "a column reference in a DEFAULT"),

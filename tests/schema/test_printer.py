@@ -1,5 +1,7 @@
 """What is printed reads back as the same, whatever the names, types, constraints and kinds."""
 
+from dataclasses import replace
+
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -32,11 +34,19 @@ def tables(draw: st.DrawFn) -> Table:
     """A table as a parser would give it, with expressions in canonical form."""
     table_name = draw(NAMES)
     names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
+    timings = st.sampled_from([(False, False), (True, False), (True, True)])
     keys = st.builds(
-        lambda name, columns: UniqueKey(name, tuple(columns)),
+        lambda name, columns, timing, nulls: UniqueKey(name, tuple(columns), *timing, nulls_not_distinct=nulls),
         OPTIONAL_NAMES,
         st.lists(st.sampled_from(names), min_size=1, unique=True),
+        timings,
+        st.booleans(),
     )
+    primary = draw(st.none() | keys.map(lambda key: replace(key, nulls_not_distinct=False)))
+    uniques = draw(st.lists(keys, max_size=2))
+    if primary is not None and primary.deferrable:
+        uniques.insert(0, replace(primary, is_primary=True))
+        primary = None
 
     def column(name: str) -> Column:
         sql_type = draw(TYPES)
@@ -54,9 +64,25 @@ def tables(draw: st.DrawFn) -> Table:
         name=table_name,
         kind=draw(st.sampled_from(TableKind)),
         columns=tuple(column(name) for name in names),
-        primary_key=draw(st.none() | keys),
-        uniques=tuple(draw(st.lists(keys, max_size=2))),
+        primary_key=primary,
+        uniques=tuple(uniques),
         checks=tuple(check(name) for name in draw(st.lists(OPTIONAL_NAMES, max_size=2))),
+    )
+
+
+@st.composite
+def indexes(draw: st.DrawFn, table: Table) -> IndexDef:
+    """An index on some columns, and on an expression, perhaps partial."""
+    columns = [IndexColumn(c.name, draw(st.booleans()), None, draw(st.booleans())) for c in table.columns[:2]]
+    name = quote_name(table.columns[-1].name)
+    if draw(st.booleans()):
+        shape = draw(st.sampled_from(["lower({0})", "({0} || 'x') || {0}", "{0} -> 'a'", "coalesce({0}, 1)"]))
+        text = check_expression(shape.format(name), table.name, table.column_names)
+        columns.append(IndexColumn("", draw(st.booleans()), text, draw(st.booleans())))
+    where = draw(st.none() | st.just(check_expression(f"{name} IS NOT NULL AND NOT {name} = 3", table.name, None)))
+    included = draw(st.sampled_from([(), table.column_names[:1]]))
+    return IndexDef(
+        draw(OPTIONAL_NAMES), table.name, tuple(columns), draw(st.booleans()), where, included, draw(st.booleans())
     )
 
 
@@ -69,11 +95,8 @@ def dictionaries(draw: st.DrawFn) -> Dictionary:
             made = made.with_ddl(CreateTable(table))
         except ProgrammingError:
             continue
-        columns = [IndexColumn(c.name, draw(st.booleans())) for c in table.columns[:2]]
         try:
-            made = made.with_ddl(
-                CreateIndex(IndexDef(draw(OPTIONAL_NAMES), table.name, tuple(columns), draw(st.booleans())))
-            )
+            made = made.with_ddl(CreateIndex(draw(indexes(table))))
         except ProgrammingError:
             continue
     return made

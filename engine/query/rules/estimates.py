@@ -125,4 +125,4 @@ def covers_unique_key(scan: Scan, columns: Iterable[Expr], statistics: Statistic
     """Whether no two rows of the table agree in these columns."""
     table = statistics.table(scan.table)
     positions = {c.index for c in columns if isinstance(c, Column) and c.rel == scan.rel}
-    return any(set(table.column_positions(key.columns)) <= positions for key in table.unique_keys)
+    return any(set(table.column_positions(key.columns)) <= positions for key in table.certain_keys)
