@@ -1,6 +1,6 @@
 """A publication that was interrupted half-way is finished, not left half-way.
 
-Ctrl-C, or an exception that another thread sets, arrives between any two bytecodes, also while a commit changes rows. By
+Ctrl-C, the exit of a signal's handler, or an exception that another thread sets, arrives between any two bytecodes, also while a commit changes rows. By
 then all checks have passed, so the commit goes through: what is missing is done again in a form that does not mind
 having been done, the indexes are made anew, and the interruption goes on to whoever called.
 """
@@ -33,7 +33,7 @@ def finish_publication(
     while database.head != (version, position):
         try:
             _finish(database, version, position, changes, dots)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             continue
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from exdbsql import protocol
 from exdbsql.address import Address, Target, parse_target
+from exdbsql.engine.query.parameters import no_sequence
 from exdbsql.interface import DISCONNECTED, IDLE
 from exdbsql.protocol import PAGE_ROWS, Reply
 from exdbsql.remote_calls import RemoteCalls
@@ -274,7 +275,7 @@ class RemoteSession:
         """Ctrl-C stops the statement and still takes its reply, so that the stream stays in step; a second one gives up."""
         try:
             return self._read_reply(request_id)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             in_step = False
             try:
                 self.cancel()
@@ -335,12 +336,9 @@ def _sendable(parameters: Any) -> Any:
     """Parameters as the codec takes them: a list, a dict or None."""
     if parameters is None or isinstance(parameters, (list, tuple, dict)):
         return parameters
-    if isinstance(parameters, (str, bytes)):
-        raise ProgrammingError(f"parameters are a sequence or a mapping, not {type(parameters).__name__}")
-    try:
-        return dict(parameters) if hasattr(parameters, "keys") else list(parameters)
-    except TypeError:
-        raise ProgrammingError(f"parameters are a sequence or a mapping, not {type(parameters).__name__}") from None
+    if isinstance(parameters, (str, bytes, set, frozenset)) or not hasattr(parameters, "__len__"):
+        raise no_sequence(parameters)
+    return dict(parameters) if hasattr(parameters, "keys") else list(parameters)
 
 
 def _packed(rows: Sequence[Any]) -> bytes:

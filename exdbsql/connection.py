@@ -11,7 +11,7 @@ rolls back and raises, where PostgreSQL's COMMIT would answer ROLLBACK and most 
 import contextlib
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from exdbsql.cluster.information import ClusterInfo, ExchangeReport, NodeInfo
 from exdbsql.cluster.parameters import ClusterParams, ClusterWindow
@@ -224,6 +224,9 @@ class Connection:
         """The database's name, and the node's id where it is in a cluster."""
         self._check_open()
         return self._session.target_description
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a connection cannot be copied or pickled; connect again")
 
     def __enter__(self) -> Self:
         self._check_open()

@@ -251,6 +251,9 @@ class Cursor:
         self._forget()
         self._run = _closed
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a cursor cannot be copied or pickled; its rows can")
+
     def __enter__(self) -> Self:
         return self
 

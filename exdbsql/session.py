@@ -224,8 +224,8 @@ class Session:
                         running.settle()
         except BaseException as problem:
             self.block.fail()
-            if isinstance(problem, (Error, KeyboardInterrupt)):
-                raise
+            if isinstance(problem, Error) or not isinstance(problem, (Exception, StatementCancelled)):
+                raise  # SystemExit and KeyboardInterrupt mean the program, whatever runs in it
             raise _as_error(problem) from problem
         finally:
             running.thread = 0
@@ -274,7 +274,7 @@ class Session:
             if transaction.is_open:
                 try:
                     transaction.rollback()
-                except KeyboardInterrupt:  # before it began: a snapshot must not stay open
+                except (KeyboardInterrupt, SystemExit):  # before it began: a snapshot must not stay open
                     transaction.rollback()
                     raise
         pause(attempt)

@@ -86,6 +86,9 @@ def _to_utc(moment: datetime) -> datetime:
         return moment.astimezone(UTC)
     except OverflowError:
         raise _field_overflow(moment) from None
+    except Exception as error:  # tzinfo is the program's own class
+        message = f"the time zone of a value cannot be used: {type(error).__name__}: {error}"
+        raise DataError(message, sqlstate=sqlstate.INVALID_PARAMETER_VALUE) from error
 
 
 def _to_naive(moment: datetime) -> datetime:

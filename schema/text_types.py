@@ -138,6 +138,15 @@ def bytea_conversions() -> Conversions:
     return Conversions(bytes, "type({v}) is bytes", coerce, parse, lambda value: "\\x" + value.hex())
 
 
+def utf8(text: str) -> bytes:
+    """The bytes of a text; DataError 22021 for half of a surrogate pair, which a Python string may hold and has none."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        message = f'half of a surrogate pair cannot be encoded: "{shortened(text)}"'
+        raise DataError(message, sqlstate=sqlstate.CHARACTER_NOT_IN_REPERTOIRE) from None
+
+
 def _parse_escaped_bytes(text: str) -> bytes:
     """PostgreSQL's escape format: a backslash before three octal digits or before another backslash."""
     if "\\" in _BYTEA_ESCAPE.sub("", text):
@@ -145,10 +154,10 @@ def _parse_escaped_bytes(text: str) -> bytes:
     parts: list[bytes] = []
     end = 0
     for found in _BYTEA_ESCAPE.finditer(text):
-        parts.append(text[end : found.start()].encode())
+        parts.append(utf8(text[end : found.start()]))
         parts.append(bytes([int(found[1], 8)]) if found[1] else b"\\")
         end = found.end()
-    return b"".join([*parts, text[end:].encode()])
+    return b"".join([*parts, utf8(text[end:])])
 
 
 def boolean_conversions() -> Conversions:

@@ -128,6 +128,10 @@ class FunctionsInFrom:
             )
         names = tuple(name_of(d.this) for d in definitions)
         types = tuple(binder.type_of(d.args["kind"], d) for d in definitions)
+        if len(node.expressions) != 1:
+            raise self.context.error(
+                node, f"function {name} takes one document, not {len(node.expressions)}", sqlstate.UNDEFINED_FUNCTION
+            )
         arg = operators.cast(self.context, node, binder.bind(node.expressions[0]), JSONB)
         function = getattr(json_values, name.replace("json_", "jsonb_"))
         called = function.__name__

@@ -205,6 +205,13 @@ def name_of(node: exp.Expr | str) -> str:
     if isinstance(node, exp.Identifier):
         return str(node.this) if node.args.get("quoted") else str(node.this).lower().removeprefix(MARK)
     if isinstance(node, exp.Expr):
+        if not isinstance(node.this, (exp.Expr, str)):
+            raise ProgrammingError(
+                f"a name is expected, not {node.sql('postgres')}",
+                sqlstate=sqlstate.SYNTAX_ERROR,
+                position=position_of(node),
+                hint="a word of the language is a name between double quotes",
+            )
         return name_of(node.this)
     return node.lower().removeprefix(MARK)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -38,7 +39,7 @@ def _comparable_number(t: SqlType) -> Converter:
 
 def _exact_number(t: SqlType) -> Converter:
     def convert(value: Any) -> Any:
-        if t.is_integer and isinstance(value, (float, Decimal)) and value != int(value):
+        if t.is_integer and isinstance(value, (float, Decimal)) and not _is_whole(value):
             raise DataError(
                 f"{value!r} is not of type {t}, which its place in the statement asks for",
                 sqlstate=sqlstate.INVALID_TEXT_REPRESENTATION,
@@ -47,6 +48,11 @@ def _exact_number(t: SqlType) -> Converter:
         return t.coerce(value)
 
     return convert
+
+
+def _is_whole(value: float | Decimal) -> bool:
+    finite = value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
+    return finite and value == int(value)
 
 
 def bind_values(
@@ -85,13 +91,18 @@ def _in_order(placeholders: Placeholders, given: Parameters | None) -> Sequence[
             raise _wrong(f"no value for the parameter :{missing[0]}")
         return [given[name] for name in placeholders.names]
     values = () if given is None else given
-    if isinstance(values, (str, bytes)):
-        raise _wrong("parameters must be a sequence such as (value,), not one text")
+    if isinstance(values, (str, bytes, set, frozenset)) or not hasattr(values, "__len__"):
+        raise no_sequence(values)
     if placeholders.style == "named" and values:
         raise _wrong("the statement has named placeholders: give a mapping", "e.g. {'name': value}")
     if len(values) != placeholders.count:
         raise _wrong(f"the statement has {placeholders.count} placeholders, but {len(values)} values were given")
     return values
+
+
+def no_sequence(values: object) -> ProgrammingError:
+    """The error for parameters that have no order or no number: one value, one text, a set, a generator."""
+    return _wrong(f"parameters must be a sequence such as (value,), not one {type(values).__name__}")
 
 
 def _wrong(message: str, hint: str | None = None) -> ProgrammingError:

@@ -6,8 +6,12 @@ numbered there too, so that one kind of node (``$n``) reaches the binder whateve
 sqlglot's parser, which its compiled form would not allow.
 """
 
-from collections.abc import Collection, Iterable
+import logging
+import re
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import get_ident
 from typing import Final, Literal, NoReturn
 
 from sqlglot import exp
@@ -92,6 +96,7 @@ _CANNOT_FOLLOW_A_COMMA: Final = frozenset(
         TokenType.UNION,
     }
 )
+_NUMBER_AND_MORE: Final = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(\w*)")
 _MAX_TEXT_LENGTH: Final = 16 * 1024 * 1024
 
 
@@ -142,7 +147,8 @@ def parse_statement(
     tokens = rewritten(tokens, text, functions, types)
     tokens, placeholders = _number_placeholders(tokens, text)
     try:
-        trees = _POSTGRES.parser().parse(tokens, text)
+        with _quietly():
+            trees = _POSTGRES.parser().parse(tokens, text)
     except ParseError as error:
         _raise_syntax_error(text, tokens, error)
     except RecursionError:
@@ -155,6 +161,21 @@ def parse_statement(
     if isinstance(trees[0], exp.Command):
         raise NotSupportedError(f"{str(trees[0].this).upper()} is not supported", position=0, statement=text)
     return ParsedStatement(trees[0], text, placeholders)
+
+
+_threads_that_parse: Final[set[int]] = set()
+logging.getLogger("sqlglot").addFilter(lambda record: record.thread not in _threads_that_parse)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """What sqlglot warns of is refused here by an error; the program's own calls of sqlglot keep their warnings."""
+    thread = get_ident()
+    _threads_that_parse.add(thread)
+    try:
+        yield
+    finally:
+        _threads_that_parse.discard(thread)
 
 
 def _require_verb(token: Token, text: str) -> None:
@@ -208,9 +229,24 @@ def _refuse_what_only_sqlglot_takes(tokens: list[Token], text: str) -> None:
             raise syntax_error(text, token.start, "two strings stand side by side", "join them with ||")
         if kind == TokenType.SEMICOLON:
             raise syntax_error(text, token.start, "more than one statement", "pass them one by one")
+        if kind == TokenType.NUMBER:
+            _refuse_junk_after_number(token, text)
+        if (
+            kind == TokenType.PARAMETER
+            and text[token.start] == "$"
+            and not text[token.end + 1 : token.end + 2].isdigit()
+        ):
+            raise syntax_error(text, token.start, 'syntax error at or near "$"', "a placeholder is ?, :name, or $1")
         previous = kind
     if previous == TokenType.COMMA:
         raise syntax_error(text, tokens[-1].start, "syntax error at end of statement", "remove the comma before it")
+
+
+def _refuse_junk_after_number(token: Token, text: str) -> None:
+    """``1_000`` would be 1 with the name _000, and ``1e`` is no number."""
+    found = _NUMBER_AND_MORE.match(text, token.start)
+    if found is not None and found[1]:
+        raise syntax_error(text, token.start, f'trailing junk after numeric literal at or near "{found[0]}"')
 
 
 def _number_placeholders(tokens: list[Token], text: str) -> tuple[list[Token], Placeholders]:

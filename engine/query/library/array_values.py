@@ -197,8 +197,10 @@ def array_fill(value: Any, lengths: Array) -> Array:
     if any(n is None for n in lengths):
         raise DataError("dimension values cannot be null", sqlstate="22004")
     made: Any = value
+    total = 1
     for n in reversed(lengths.elements):
-        if n < 0 or n > _MAX_ELEMENTS:
+        total *= n
+        if n < 0 or total > _MAX_ELEMENTS:
             raise DataError("array size exceeds the maximum allowed", sqlstate=sqlstate.PROGRAM_LIMIT_EXCEEDED)
         made = Array.of_elements((made,) * n)
     return made if isinstance(made, Array) else Array()

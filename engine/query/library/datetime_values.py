@@ -17,6 +17,8 @@ from exdbsql.schema.interval import MICROSECONDS_PER_DAY, Interval
 UTC: Final = datetime.UTC
 _OVERFLOW: Final = sqlstate.DATETIME_FIELD_OVERFLOW
 _INVALID: Final = sqlstate.INVALID_PARAMETER_VALUE
+_PIECE: Final = 100_000
+"""Rows of a series that are made by one call; in between, the statement can be cancelled."""
 _MAX_SERIES: Final = 100_000_000
 
 
@@ -269,7 +271,12 @@ def series_of_numbers(start: Any, stop: Any, step: Any = 1) -> list[tuple[Any]]:
     """``generate_series`` of integers."""
     if step == 0:
         raise DataError("step size cannot equal zero", sqlstate=_INVALID)
-    return list(zip(range(start, stop + (1 if step > 0 else -1), step), strict=True))
+    rows: list[tuple[Any]] = []
+    end = stop + (1 if step > 0 else -1)
+    for first in range(start, end, step * _PIECE):
+        last = first + step * _PIECE
+        rows += zip(range(first, min(last, end) if step > 0 else max(last, end), step), strict=True)
+    return rows
 
 
 def series_of_numerics(start: Decimal, stop: Decimal, step: Decimal = Decimal(1)) -> list[tuple[Decimal]]:

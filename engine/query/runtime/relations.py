@@ -1,5 +1,6 @@
 """Helpers for rows: multisets, the one row of a scalar subquery, IN with NULLs, LIMIT, constraint errors."""
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import compress, islice
@@ -124,14 +125,14 @@ def distinct_on(rows: list[tuple[Any, ...]], key: Callable[[tuple[Any, ...]], An
 
 
 def limit_count(value: Any, clause: str) -> int | None:
-    """A checked LIMIT or OFFSET; None for NULL, which means no limit."""
+    """A checked LIMIT or OFFSET, which may be added up; None for NULL, which means no limit."""
     if value is None:
         return None
     count = round(value)
     if count < 0:
         state = sqlstate.INVALID_ROW_COUNT_IN_LIMIT if clause == "LIMIT" else "2201X"
         raise DataError(f"{clause} must not be negative", sqlstate=state)
-    return int(count)
+    return min(int(count), sys.maxsize // 2)
 
 
 def null_violation(table: str, column: str) -> NoReturn:

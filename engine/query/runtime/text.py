@@ -8,28 +8,34 @@ from typing import Any, Final
 
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import DataError, NotSupportedError
+from exdbsql.schema.text_types import utf8
+
+_MAX_LENGTH: Final = 2**30 - 1
 
 
 @lru_cache(maxsize=512)
 def like_matcher(pattern: str, escape: str, ignore_case: bool) -> Callable[[str], Any]:
-    """A function that tells whether a text matches a LIKE pattern."""
-    if not ignore_case and (escape not in pattern or not escape):
-        simple = _simple_matcher(pattern)
-        if simple is not None:
-            return simple
-    body = _as_regular_expression(pattern, escape)
-    # what may stand before and behind is left to `search` and to the missing anchor, which are quicker than .* is
-    begins, ends = not body.startswith(".*"), not body.endswith(".*")
-    compiled = re.compile(
-        body.removeprefix(".*").removesuffix(".*") + (r"\Z" if ends else ""),
-        re.DOTALL | (re.IGNORECASE if ignore_case else 0),
-    )
-    find = compiled.match if begins else compiled.search
+    """A function that tells whether a text matches a LIKE pattern, in time that grows no faster than text times pattern.
+
+    What stands between two percent signs is taken where it first fits: no later place could be better, so none is tried.
+    """
+    if not ignore_case and "_" not in pattern and (not escape or escape not in pattern):
+        return _simple_matcher(pattern) or _matcher_of_parts(pattern.split("%"))
+    parts = _between_percents(pattern, escape)
+    flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
+    if len(parts) == 1:
+        find = re.compile(parts[0], flags).fullmatch
+    elif len(parts) == 3 and not parts[0] and not parts[2]:
+        find = re.compile(parts[1], flags).search
+    else:
+        between = "".join(f"(?>.*?{part})" for part in parts[1:-1] if part)  # (?>...) gives nothing back
+        find = re.compile(parts[0] + between + (rf".*{parts[-1]}\Z" if parts[-1] else ""), flags).match
     return lambda text: find(text) is not None
 
 
-def _as_regular_expression(pattern: str, escape: str) -> str:
-    out: list[str] = []
+def _between_percents(pattern: str, escape: str) -> list[str]:
+    """A regular expression for what stands before, between and behind the percent signs; each is of a fixed length."""
+    parts = [""]
     i = 0
     while i < len(pattern):
         c = pattern[i]
@@ -37,17 +43,19 @@ def _as_regular_expression(pattern: str, escape: str) -> str:
             i += 1
             if i == len(pattern):
                 raise DataError("LIKE pattern must not end with escape character", sqlstate="22025")
-            out.append(re.escape(pattern[i]))
+            parts[-1] += re.escape(pattern[i])
+        elif c == "%":
+            parts.append("")
         else:
-            out.append(".*" if c == "%" else "." if c == "_" else re.escape(c))
+            parts[-1] += "." if c == "_" else re.escape(c)
         i += 1
-    return "".join(out)
+    return parts
 
 
 def _simple_matcher(pattern: str) -> Callable[[str], bool] | None:
-    """Prefix, suffix, infix and equality need no regular expression."""
+    """Prefix, suffix, infix and equality need one test."""
     core = pattern.strip("%")
-    if "%" in core or "_" in core or (not core and "%" in pattern):
+    if "%" in core or (not core and "%" in pattern):
         return None
     starts, ends = pattern.startswith("%"), pattern.endswith("%")
     if starts and ends:
@@ -57,6 +65,24 @@ def _simple_matcher(pattern: str) -> Callable[[str], bool] | None:
     if ends:
         return lambda text: text.startswith(core)
     return lambda text: text == core
+
+
+def _matcher_of_parts(parts: list[str]) -> Callable[[str], bool]:
+    """A matcher for what stands before, between and behind the percent signs, of which there is one at least."""
+    first, *middle, last = parts
+    middle = [part for part in middle if part]
+
+    def matches(text: str) -> bool:
+        if not text.startswith(first):
+            return False
+        at = len(first)
+        for part in middle:
+            at = text.find(part, at) + len(part)
+            if at < len(part):
+                return False
+        return len(text) - at >= len(last) and text.endswith(last)
+
+    return matches
 
 
 def like(text: str, pattern: str, escape: str = "\\") -> bool:
@@ -132,7 +158,7 @@ def right_part(text: str, n: int) -> str:
 
 def pad_left(text: str, length: int, fill: str = " ") -> str:
     """`text` filled on the left to `length` characters, or cut on the right."""
-    missing = length - len(text)
+    missing = _checked_length(length) - len(text)
     if missing <= 0 or not fill:
         return text[: max(0, length)]
     return (fill * (missing // len(fill) + 1))[:missing] + text
@@ -140,7 +166,7 @@ def pad_left(text: str, length: int, fill: str = " ") -> str:
 
 def pad_right(text: str, length: int, fill: str = " ") -> str:
     """`text` filled on the right to `length` characters, or cut."""
-    missing = length - len(text)
+    missing = _checked_length(length) - len(text)
     if missing <= 0 or not fill:
         return text[: max(0, length)]
     return text + (fill * (missing // len(fill) + 1))[:missing]
@@ -148,9 +174,15 @@ def pad_right(text: str, length: int, fill: str = " ") -> str:
 
 def repeat(text: str, n: int) -> str:
     """`text` n times."""
-    if len(text) * max(n, 0) > 2**30 - 1:
-        raise DataError("requested length too large", sqlstate="54000")
+    _checked_length(len(text) * n)
     return text * max(0, n)
+
+
+def _checked_length(length: int) -> int:
+    """A length that a text may have."""
+    if length > _MAX_LENGTH:
+        raise DataError("requested length too large", sqlstate="54000")
+    return length
 
 
 def replace(text: str, old: str, new: str) -> str:
@@ -196,7 +228,7 @@ def character(code: int) -> str:
 
 def md5_hex(text: str) -> str:
     """MD5 of the UTF-8 form, in hexadecimal."""
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(utf8(text), usedforsecurity=False).hexdigest()
 
 
 def concat(*parts: str | None) -> str:
