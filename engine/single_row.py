@@ -48,7 +48,7 @@ def row_committer(database: "Database", store: "TableStore", indexes: "tuple[Ind
     def commit(key: Key, before: Row | None, after: Row | None, holder: "Transaction | None" = None) -> int | None:
         if database.in_cluster or reserved.keys or database.pending_reads:
             return None
-        if unique and after is not None and not _stays_unique(indexes, key, after):
+        if unique and after is not None and not stays_unique(indexes, key, after):
             return None
         if holder is not None:
             holders.pop(holder, None)
@@ -124,7 +124,7 @@ def _keep_for_snapshots(database: "Database", store: "TableStore", key: Key) -> 
     database.prune_locked()
 
 
-def _stays_unique(indexes: "tuple[Index, ...]", key: Key, after: Row) -> bool:
+def stays_unique(indexes: "tuple[Index, ...]", key: Key, after: Row) -> bool:
     """Whether no other row has one of the unique values; `key` itself may have them."""
     for index in indexes:
         if index.unique:

@@ -55,7 +55,10 @@ class Transaction(Reads):
         catalog: what it sees after DDL of its own, or None.
         deferral: which constraints wait for its commit.
         given_values: what nextval gave in its session.
+        single: its change, while it is but one (:mod:`exdbsql.engine.single_change`).
     """
+
+    single: Any
 
     __slots__ = (
         "_checks_wanted",
@@ -70,6 +73,7 @@ class Transaction(Reads):
         "is_open",
         "is_read_only",
         "isolation",
+        "single",
     )
 
     def __init__(self, database: "Database", read_only: bool, isolation: str) -> None:
@@ -156,6 +160,12 @@ class Transaction(Reads):
         overlay.put(key, row)
         if overlay.store.checked_indexes:
             self._checks_wanted = True
+
+    def keep_change(self, store: TableStore, key: Key, row: Row | None) -> None:
+        """Take over a statement that has changed one row, and passed all checks."""
+        self._put(self._writable(store), key, row)
+        self._checks_wanted = False
+        self._statement_start = len(self._undo)
 
     def _writable(self, store: TableStore) -> Overlay:
         if not self.is_open:

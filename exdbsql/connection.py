@@ -137,7 +137,8 @@ class Connection:
             CommitOutcomeUnknownError: it cannot be known yet; ask :meth:`transaction_status`.
             ProgrammingError: a statement had failed (25P02). In each of these cases the transaction is over.
         """
-        self._check_open()
+        if self._closed:
+            self._check_open()
         self._session.commit()
 
     def rollback(self) -> None:

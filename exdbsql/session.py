@@ -26,6 +26,7 @@ from exdbsql.copy.copy_out import CopyOut
 from exdbsql.copy.statement import Copy
 from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.query.own_functions import OwnFunctions
+from exdbsql.engine.single_change import SingleChange
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.transaction import REPEATABLE_READ, Transaction
 from exdbsql.guarantees import Guarantees
@@ -169,19 +170,8 @@ class Session:
                     rows = read(planned.literals, parameters, self.engine.head[0])
                     if rows is not None:
                         return planned.shape, rows, len(rows), None
-            elif (
-                (write := planned.write) is not None
-                and self.block.alone
-                and not self._running.thread
-                and not self.block.modes.read_only
-                and self._database.replication is None
-            ):
-                try:
-                    count = write(planned.literals, parameters, self.engine)
-                except Error:  # a constraint; the general way finds it too, and says it better
-                    count = None
-                except Exception as problem:
-                    raise _as_error(problem) from problem
+            elif planned.write is not None and not self._running.thread:
+                count = self._change_one_row(planned, parameters)
                 if count is not None:
                     return planned.shape, None, count, None
         else:
@@ -193,6 +183,29 @@ class Session:
         if planned.gives_rows:
             return planned.shape, outcome, len(outcome), None
         return planned.shape, None, outcome, None
+
+    def _change_one_row(self, planned: PlannedStatement, parameters: Parameters) -> int | None:
+        """By a shortcut, where the statement has one for its place: alone, or the first of a transaction."""
+        block, modes = self.block, self.block.modes
+        if modes.read_only or self._database.replication is not None:
+            return None
+        try:
+            if block.alone:
+                write = planned.write
+                return None if write is None else write(planned.literals, parameters, self.engine)
+            first = planned.first_write
+            if first is None or block.transaction is not None or block.failed or modes.isolation != REPEATABLE_READ:
+                return None
+            transaction = first(planned.literals, parameters, self.engine)
+            if transaction is None:
+                return None
+            block.transaction = transaction
+            transaction.given_values = block.given_values
+            return 1
+        except Error:  # a constraint; the general way finds it too, and says it better
+            return None
+        except Exception as problem:
+            raise _as_error(problem) from problem
 
     def carry_out(self, work: Callable[..., Any], *arguments: Any, cancellable: bool = False, **named: Any) -> Any:
         """Run `work` as what the session does now. An error fails the transaction.
@@ -372,9 +385,20 @@ class Session:
             OperationalError: a statement had failed (25P02); the transaction is rolled back.
             Error: what :meth:`Database.commit` raises; the transaction is over.
         """
+        block, running = self.block, self._running
+        transaction = block.transaction
+        if type(transaction) is SingleChange and not (block.failed or block.is_explicit or running.thread):
+            block.transaction = None
+            try:
+                block.modes.forget()
+                transaction.commit()
+            finally:
+                if transaction.is_open:  # interrupted before it began
+                    transaction.rollback()
+            return
         self._check_not_running()
-        if self.block.failed:
-            self.block.rollback()
+        if block.failed:
+            block.rollback()
             raise OperationalError(
                 "the transaction was rolled back, because a statement in it had failed",
                 sqlstate=states.IN_FAILED_SQL_TRANSACTION,

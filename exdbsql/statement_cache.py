@@ -16,9 +16,10 @@ from exdbsql.control import Control, parse_control
 from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.database import Database as Engine
 from exdbsql.engine.query.codegen.read_shortcut import ReadShortcut
-from exdbsql.engine.query.codegen.write_shortcut import WriteShortcut
+from exdbsql.engine.query.codegen.write_shortcut import FirstWrite, WriteShortcut
 from exdbsql.engine.query.own_functions import OwnFunctions
 from exdbsql.engine.query.prepare import Bound, Planner
+from exdbsql.engine.single_change import SingleChange
 from exdbsql.engine.transaction import Transaction
 from exdbsql.result import ColumnInfo, Row, Shape
 from exdbsql.schema import sqlstate as states
@@ -42,6 +43,7 @@ class PlannedStatement:
         bind: the user's parameters to those values.
         read: the shortcut of a small query: rows from the user's parameters and a snapshot, or None; none on the first run.
         write: the shortcut of a change of one row: a count from the user's parameters and the engine, or None; as `read`.
+        first_write: the same for a change that begins a transaction: gives that.
         literals: what the shortcuts want to know of the text.
         shape: kind and columns.
         gives_rows: whether `run` gives rows rather than a count.
@@ -54,10 +56,12 @@ class PlannedStatement:
     __slots__ = (
         "_call",
         "_lazy_bulk",
+        "_lazy_first_write",
         "_lazy_read",
         "_lazy_write",
         "bind",
         "dictionary",
+        "first_write",
         "gives_rows",
         "literals",
         "read",
@@ -82,6 +86,8 @@ class PlannedStatement:
         self._lazy_read = statement.read
         self.write: WriteShortcut | None = self._first_write if columns is None and statement.writes else None
         self._lazy_write = statement.write
+        self.first_write: FirstWrite | None = None if self.write is None else self._first_first_write
+        self._lazy_first_write = statement.first_write
         self._lazy_bulk = statement.bulk
         self._call: Callable[[Any, tuple[Any, ...]], Any] = statement.call
         self.run: Callable[[Transaction, tuple[Any, ...]], Any] = statement.run if statement.writes else statement.call
@@ -102,6 +108,7 @@ class PlannedStatement:
         other.literals = bound.literals
         other.read = None if self.read is None else self._lazy_read.get()
         other.write = None if self.write is None else self._lazy_write.get()
+        other.first_write = None if self.first_write is None else self._lazy_first_write.get()
         return other
 
     def _first_read(self, literals: tuple[Any, ...], parameters: Any, snapshot: int) -> list[Row] | None:
@@ -112,6 +119,10 @@ class PlannedStatement:
     def _first_write(self, literals: tuple[Any, ...], parameters: Any, engine: Engine) -> int | None:
         self.write = self._lazy_write.get()
         return None if self.write is None else self.write(literals, parameters, engine)
+
+    def _first_first_write(self, literals: tuple[Any, ...], parameters: Any, engine: Engine) -> SingleChange | None:
+        self.first_write = self._lazy_first_write.get()
+        return None if self.first_write is None else self.first_write(literals, parameters, engine)
 
     def run_many(self, transaction: Transaction, rows: Sequence[Any]) -> int:
         """Run it for each row of parameters; how many rows changed."""
@@ -127,7 +138,9 @@ class PlannedStatement:
         return sum([run(transaction, bind(row)) for row in rows])
 
 
-_SHARED: Final = tuple(name for name in PlannedStatement.__slots__ if name not in ("bind", "literals", "read", "write"))
+_SHARED: Final = tuple(
+    name for name in PlannedStatement.__slots__ if name not in ("bind", "literals", "read", "write", "first_write")
+)
 """What does not depend on the literals."""
 
 

@@ -41,13 +41,14 @@ class TransactionBlock:
         early: sends rows while the transaction runs, where the node was told to; else None.
         failed: a statement failed.
         modes: isolation level and read-only mode.
+        is_explicit: whether BEGIN opened it.
         given_values: what nextval gave in the session.
         log: under READ COMMITTED, what the transaction has run; else None.
     """
 
     __slots__ = (
-        *("_autocommit", "_definitions_changed", "_engine", "_explicit", "_savepoints"),
-        *("alone", "given_values", "early", "failed", "log", "modes", "transaction"),
+        *("_autocommit", "_definitions_changed", "_engine", "_savepoints"),
+        *("alone", "given_values", "early", "failed", "is_explicit", "log", "modes", "transaction"),
     )
 
     def __init__(
@@ -56,7 +57,7 @@ class TransactionBlock:
         self._engine = engine
         self._definitions_changed = definitions_changed
         self._autocommit = False
-        self._explicit = False
+        self.is_explicit = False
         self._savepoints: list[Savepoint] = []
         self.log: StatementLog | None = None
         self.transaction: Transaction | None = None
@@ -69,12 +70,7 @@ class TransactionBlock:
     @property
     def is_open(self) -> bool:
         """Whether there is a block, with or without a statement in it."""
-        return self._explicit or self.transaction is not None
-
-    @property
-    def is_explicit(self) -> bool:
-        """Whether BEGIN opened it."""
-        return self._explicit
+        return self.is_explicit or self.transaction is not None
 
     @property
     def has_writes(self) -> bool:
@@ -101,7 +97,7 @@ class TransactionBlock:
                 hint="commit or roll back first",
             )
         self._autocommit = value
-        self.alone = value and not self._explicit
+        self.alone = value and not self.is_explicit
 
     def start(self) -> Transaction:
         """An engine's transaction with the block's modes."""
@@ -132,12 +128,12 @@ class TransactionBlock:
             NotSupportedError: an isolation level that this version does not keep.
         """
         self.modes.choose(modes)
-        self._explicit = True
+        self.is_explicit = True
         self.alone = False
 
     def take(self) -> Transaction | None:
         """End the block, and hand its transaction to whoever commits it or rolls it back."""
-        self._explicit = self.failed = False
+        self.is_explicit = self.failed = False
         self.alone = self._autocommit
         self._savepoints.clear()
         self.modes.forget()

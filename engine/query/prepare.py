@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.database import Database
@@ -26,10 +26,11 @@ from exdbsql.engine.query.codegen.bulk_rows import BulkInsert, compile_bulk_inse
 from exdbsql.engine.query.codegen.function import compile_statement
 from exdbsql.engine.query.codegen.lazy import Lazy
 from exdbsql.engine.query.codegen.read_shortcut import ReadShortcut, compile_read
-from exdbsql.engine.query.codegen.write_shortcut import WriteShortcut, compile_write
+from exdbsql.engine.query.codegen.write_shortcut import FirstWrite, WriteShortcut, compile_first_write, compile_write
 from exdbsql.engine.query.context import StatementContext
 from exdbsql.engine.query.explain import plan_lines
 from exdbsql.engine.query.lexical import LiftedText, Literal, lift_literals
+from exdbsql.engine.query.nesting import deeply
 from exdbsql.engine.query.own_functions import OwnFunctions
 from exdbsql.engine.query.parameters import Converter, Parameters, bind_values, converter
 from exdbsql.engine.query.parse import CALLED_PLAINLY, Placeholders, parse_statement
@@ -40,6 +41,8 @@ from exdbsql.engine.transaction import Transaction
 from exdbsql.schema.errors import Error, NotSupportedError
 from exdbsql.schema.table import TableKind
 from exdbsql.schema.types import TEXT, SqlType
+
+T = TypeVar("T")
 
 _CACHED_TEXTS: Final = 2048
 _CACHED_SHAPES: Final = 1024
@@ -71,7 +74,8 @@ class PreparedStatement:
         kinds: the kinds of these tables.
         written_table: the table that it changes, or None.
         read: the shortcut of a small query.
-        write: the shortcut of a change of one row.
+        write: the shortcut of a change of one row that is a transaction of its own.
+        first_write: that of one which begins a transaction.
         bulk: the shortcut of an INSERT for many rows of parameters.
     """
 
@@ -89,6 +93,7 @@ class PreparedStatement:
     call: Callable[[Any, tuple[Any, ...]], Any] = field(repr=False)
     read: Lazy[ReadShortcut] = field(repr=False, default_factory=Lazy)
     write: Lazy[WriteShortcut] = field(repr=False, default_factory=Lazy)
+    first_write: Lazy[FirstWrite] = field(repr=False, default_factory=Lazy)
     bulk: Lazy[BulkInsert] = field(repr=False, default_factory=Lazy)
 
     def run(self, txn: Transaction, params: tuple[Any, ...]) -> list[tuple[Any, ...]] | int:
@@ -200,6 +205,9 @@ class Planner:
         return Bound(statement, _literal_values(statement, lifted.literals, sql))
 
     def _compile(self, sql: str, lifted: LiftedText) -> tuple[PreparedStatement, set[int]]:
+        return deeply(lambda: self._compiled(sql, lifted))
+
+    def _compiled(self, sql: str, lifted: LiftedText) -> tuple[PreparedStatement, set[int]]:
         parsed = parse_statement(sql, self._names(), self.database.dictionary.types)
         context = StatementContext.of(parsed, self.database.dictionary, lifted.literals)
         context.functions, context.aggregates = self.own.functions, self.own.aggregates
@@ -220,7 +228,8 @@ class Planner:
             converters=tuple(converter(slot) for slot in context.slots[count:]),
             literal_types=tuple(slot.type for slot in context.slots[:count]),
             call=self._watched(function.call, bound, context, sql, lifted),
-            write=self._write_shortcut(bound, context, count),
+            write=self._write_shortcut(compile_write, bound, context, count),
+            first_write=self._write_shortcut(compile_first_write, bound, context, count),
             read=Lazy(partial(compile_read, bound.query, parsed.placeholders, context.slots, count, self.database)),
             bulk=Lazy(
                 partial(
@@ -252,13 +261,15 @@ class Planner:
             again.functions, again.aggregates = self.own.functions, self.own.aggregates
             return compile_statement(bind_statement(parsed.tree, again, self.database), self.database).call
 
-        return WatchedRun(call, context.tables, self.database, compile_again)
+        return WatchedRun(call, context.tables, self.database, partial(deeply, compile_again))
 
-    def _write_shortcut(self, bound: BoundStatement, context: StatementContext, literals: int) -> Lazy[WriteShortcut]:
+    def _write_shortcut(
+        self, compiled: Callable[..., T | None], bound: BoundStatement, context: StatementContext, literals: int
+    ) -> Lazy[T]:
         if not isinstance(self.database, Database) or bound.tables:
             return Lazy()
         what = (bound.change, context.placeholders, context.slots, literals)
-        return Lazy(partial(compile_write, *what, self.database, context.dictionary))
+        return Lazy(partial(compiled, *what, self.database, context.dictionary))
 
     def _explain(self, sql: str, match: re.Match[str]) -> Bound:
         if match.group(1) is not None and match.group(1).strip() == "(":

@@ -5,6 +5,10 @@ everything for the plain case, and gives None, before anything has changed, wher
 
     write(literals, parameters, database) -> 0, 1 or None
 
+There is another form for a statement that begins a transaction, which goes on after it. It notes the change instead of committing it:
+
+    write(literals, parameters, database) -> a SingleChange, its snapshot registered, or None
+
 The newest row is read under the commit lock, changed, and committed by :mod:`exdbsql.engine.single_row`. Under a lock
 nothing may run that takes long or may call back, so only expressions are taken that look at the row and the parameters, and
 simple arithmetic. A table is plain where nothing but types, NOT NULL, CHECK, keys and indexes has a say in a change of its rows;
@@ -30,11 +34,13 @@ from exdbsql.engine.query.parse import Placeholders
 from exdbsql.engine.query.plan import PointAccess, Scan, Values
 from exdbsql.engine.query.runtime import ALL_NAMES
 from exdbsql.engine.query.statements import Change, Delete, Insert, Update
-from exdbsql.engine.single_row import row_committer
+from exdbsql.engine.single_change import SingleChange
+from exdbsql.engine.single_row import row_committer, stays_unique
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.table import TableKind
 
 WriteShortcut = Callable[[tuple[Any, ...], Any, Database], int | None]
+FirstWrite = Callable[[tuple[Any, ...], Any, Database], SingleChange | None]
 
 
 def compile_write(
@@ -45,7 +51,7 @@ def compile_write(
     database: Database,
     dictionary: Dictionary,
 ) -> WriteShortcut | None:
-    """The shortcut of a change; None where it has none.
+    """The shortcut of a change that is a transaction of its own; None where it has none.
 
     Args:
         change: the bound statement.
@@ -55,13 +61,39 @@ def compile_write(
         database: the one that it changes.
         dictionary: the one that the statement was planned for; with any other in force the shortcut does nothing.
     """
+    compiled: WriteShortcut | None = _compiled(_Writer, change, placeholders, slots, literals, database, dictionary)
+    return compiled
+
+
+def compile_first_write(
+    change: Change | None,
+    placeholders: Placeholders,
+    slots: Sequence[Slot],
+    literals: int,
+    database: Database,
+    dictionary: Dictionary,
+) -> FirstWrite | None:
+    """The shortcut of a change that begins a transaction; None where it has none. The arguments are those of `compile_write`."""
+    compiled: FirstWrite | None = _compiled(_FirstWriter, change, placeholders, slots, literals, database, dictionary)
+    return compiled
+
+
+def _compiled(
+    kind: type[_Writer],
+    change: Change | None,
+    placeholders: Placeholders,
+    slots: Sequence[Slot],
+    literals: int,
+    database: Database,
+    dictionary: Dictionary,
+) -> Any:
     if not isinstance(change, (Insert, Update, Delete)) or placeholders.style == "named":
         return None
     if database.memory_limit is not None or dictionary is not database.dictionary:
         return None
     if not _is_plain_statement(change, dictionary):
         return None
-    writer = _Writer(change, database)
+    writer = kind(change, database)
     body = writer.body()
     if body is None or writer.module.numeric or writer.module.clock or writer.module.root.lines:
         return None
@@ -75,10 +107,12 @@ def compile_write(
         **writer.module.names,
         "dictionary": dictionary,
         "lock": database.commit_lock,
+        "holders": database.snapshots.holders,
+        "SingleChange": SingleChange,
+        "stays_unique": stays_unique,
     }
     exec(compile(source, f"<shortcut of {writer.name}>", "exec"), scope)  # noqa: S102  # the source is ours
-    write: WriteShortcut = scope["write"]
-    return write
+    return scope["write"]
 
 
 def _is_plain_statement(change: Insert | Update | Delete, dictionary: Dictionary) -> bool:
@@ -134,13 +168,10 @@ class _Writer:
         (exprs,) = source.rows
         codes = [self.compiler.value(e) for e in exprs]
         key = self._key_of([exprs[i] for i in change.row.table.key_positions])
-        return [
-            f"row = {self.rows.tuple_of(exprs, self.frame)}" if codes else "return None",
-            *self._tests(exprs),
-            *self._locked(
-                self._indexes(frozenset()), [f"if {key} in {self.table}.rows:", "    return None"], key, "None", "row"
-            ),
-        ]
+        taken = [f"if {key} in {self.table}.rows:", "    return None"]
+        lines = self._carried_out(self._indexes(frozenset()), taken, key, "None", "row")
+        row = f"row = {self.rows.tuple_of(exprs, self.frame)}" if codes else "return None"
+        return None if lines is None else [row, *self._tests(exprs), *lines]
 
     def _change(self, change: Update | Delete) -> list[str] | None:
         scan = change.source
@@ -159,11 +190,11 @@ class _Writer:
         tests = [f"{old} is None", *[f"not {self.compiler.true(f)}" for f in scan.filters]]
         lines += [f"if {' or '.join(tests)}:", "    return 0"]
         if isinstance(change, Delete):
-            return self._locked(self._indexes(frozenset()), lines, key, "old", "None")
+            return self._carried_out(self._indexes(frozenset()), lines, key, "old", "None")
         lines.append(f"row = {self.rows.tuple_of(change.new_row, self.frame)}")
         lines += self._tests(change.new_row)
         kept = frozenset(i for i, e in enumerate(change.new_row) if _is_column(e, change.target_rel, i))
-        return self._locked(self._indexes(kept), lines, key, "old", "row")
+        return self._carried_out(self._indexes(kept), lines, key, "old", "row")
 
     def _key_of(self, exprs: Sequence[Expr]) -> str:
         codes = [self.compiler.value(e) for e in exprs]
@@ -192,7 +223,10 @@ class _Writer:
             if type(index) is not Index or not index.positions or not kept.issuperset(index.positions)
         )
 
-    def _locked(self, indexes: tuple[Index, ...], lines: list[str], key: str, before: str, after: str) -> list[str]:
+    def _carried_out(
+        self, indexes: tuple[Index, ...], lines: list[str], key: str, before: str, after: str
+    ) -> list[str] | None:
+        """Lines that read the newest row (`lines`), and commit the change."""
         store = self.module.database.table(self.name)
         commit = self.module.bind("commit", row_committer(self.database, store, indexes))
         return [
@@ -204,6 +238,43 @@ class _Writer:
             "if database.prune_wanted:",
             "    database.prune()",
             "return done",
+        ]
+
+
+class _FirstWriter(_Writer):
+    def _carried_out(
+        self, indexes: tuple[Index, ...], lines: list[str], key: str, before: str, after: str
+    ) -> list[str] | None:
+        """Lines that take a snapshot, read the row, and note the change."""
+        store = self.module.database.table(self.name)
+        unique = tuple(index for index in indexes if index.unique)
+        if unique and after != "None":
+            lines = [
+                *lines,
+                f"if not stays_unique({self.module.bind('unique', unique)}, {key}, {after}):",
+                "    return None",
+            ]
+        commit = self.module.bind("commit", row_committer(self.database, store, indexes))
+        table = self.table
+        return [
+            "change = SingleChange.__new__(SingleChange)",
+            "change.snapshot = -1",
+            "holders[change] = database.head[0]",
+            "noted = False",
+            "try:",
+            "    change.snapshot, change.position = database.head",
+            *indented([line.replace("return 0", "return None") for line in lines]),
+            f"    if database.dictionary is not dictionary or {table}.changed_at > change.snapshot:",
+            "        return None",
+            f"    if database.in_cluster or database.pending_reads or {table}.reserved.keys:",
+            "        return None",
+            "    change._database = database",
+            f"    change.single = (dictionary, {commit}, {table}, {key}, {before}, {after})",
+            "    noted = True",
+            "    return change",
+            "finally:",
+            "    if not noted:",
+            "        holders.pop(change, None)",
         ]
 
 
