@@ -10,6 +10,7 @@ number). The memory is bounded, and the same on all nodes, because it depends on
 - how proposals ended is kept for the latest `KEPT_OUTCOMES` of all nodes, for `transaction_status`.
 """
 
+from collections import deque
 from typing import Any
 
 from exdbsql.cluster.core.messages import Entry
@@ -46,10 +47,15 @@ class Duplicates:
         """Node -> incarnation -> numbers, the incarnation heard of last at the end."""
         self._closed: dict[int, list[int]] = {}
         self._outcomes: dict[tuple[int, int, int], bool] = {}
+        self._order: deque[tuple[int, int, int]] = (
+            deque()
+        )  # a dictionary is slow to find its first key where many were deleted
 
     def _settled_of(self, node_id: int, incarnation: int) -> _Settled | None:
         """The numbers of an incarnation that shows in the log now; None when it is closed."""
-        known = self._known.setdefault(node_id, {})
+        known = self._known.get(node_id)
+        if known is None:
+            known = self._known[node_id] = {}
         settled = known.get(incarnation)
         if settled is None:
             closed = self._closed.setdefault(node_id, [])
@@ -67,24 +73,28 @@ class Duplicates:
 
     def admit(self, entry: Entry) -> bool:
         """Whether this entry is to be applied; True once for each proposal."""
-        current = self._settled_of(entry.node_id, entry.incarnation)
+        _, _, node_id, incarnation, number, low, _ = entry
+        current = self._settled_of(node_id, incarnation)
         if current is None:
             return False
-        number = entry.number
         if number <= current.floor or number in current.above:
             return False
         if number == current.floor + 1 and not current.above:
             current.floor = number
+            if low <= number:
+                return True
         else:
             current.above.add(number)
-        current.raise_floor(entry.low)
+        current.raise_floor(low)
         return True
 
     def record(self, entry: Entry, committed: bool) -> None:
         """How an admitted entry ended."""
-        self._outcomes[entry.node_id, entry.incarnation, entry.number] = committed
-        if len(self._outcomes) > KEPT_OUTCOMES:
-            del self._outcomes[next(iter(self._outcomes))]
+        name = (entry.node_id, entry.incarnation, entry.number)
+        self._outcomes[name] = committed
+        self._order.append(name)
+        if len(self._order) > KEPT_OUTCOMES:
+            del self._outcomes[self._order.popleft()]
 
     def status(self, origin: Origin) -> str:
         """ "committed", "void", or "unknown" (not seen yet, or too long ago)."""
@@ -108,7 +118,7 @@ class Duplicates:
                 for i, known in sorted(self._known.items())
             ],
             [[i, closed] for i, closed in sorted(self._closed.items())],
-            [[*key, outcome] for key, outcome in self._outcomes.items()],
+            [[*name, self._outcomes[name]] for name in self._order],
         ]
 
     @classmethod
@@ -118,4 +128,5 @@ class Duplicates:
         made._known = {i: {inc: _Settled(floor, set(above)) for inc, floor, above in known} for i, known in wire[0]}
         made._closed = {i: list(closed) for i, closed in wire[1]}
         made._outcomes = {(i, inc, number): outcome for i, inc, number, outcome in wire[2]}
+        made._order.extend(made._outcomes)
         return made

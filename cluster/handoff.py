@@ -1,8 +1,7 @@
-"""From application threads to the listener's thread and back, cheaply.
+"""From application threads to whoever has the helm (``helm.py``) and back, cheaply.
 
-A commit costs one `deque.append`, at most one wake-up of the event loop for all commits that are waiting at that
-moment, none while answers to others are expected anyway, and one lock that the caller sleeps on. `Event` and `Future` would cost several times that: they are built of a
-condition, which is built of a lock and a list of locks.
+A commit costs one `deque.append`, and one lock that the caller sleeps on where it does not steer itself. `Event` and
+`Future` would cost several times that: they are built of a condition, which is built of a lock and a list of locks.
 """
 
 import asyncio
@@ -138,17 +137,17 @@ class Request(Call):
 
 
 class Mailbox:
-    """What application threads ask of the listener's thread, in order.
+    """What application threads ask of the node: commands for whoever has the helm, and requests for the listener's thread.
 
-    Before the loop runs, letters wait; after it has ended, they are settled with an error.
+    Before the listener runs, letters wait; after it has ended, they are settled with an error.
 
     Attributes:
-        expecting: the loop will look for submissions soon without being woken, because answers to earlier ones are due.
-            Whoever resets it looks once more afterwards.
+        expecting: commands wait, because answers to earlier ones are due: then they leave together.
     """
 
     def __init__(self) -> None:
-        self._letters: deque[Submission | Request] = deque()
+        self._submissions: deque[Submission] = deque()
+        self._requests: deque[Request] = deque()
         self._signalled = False
         self.expecting = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -157,18 +156,40 @@ class Mailbox:
         self._guard = threading.Lock()
 
     def put(self, letter: Submission | Request) -> None:
-        """Give the listener something to do. Never blocks."""
-        self._letters.append(letter)  # before `_signalled` is read: whoever resets it takes this letter too
-        if not self._signalled and not (self.expecting and type(letter) is Submission):
-            self._signalled = True
-            self._wake()
+        """Give the listener something to do, and wake it. Never blocks."""
+        if isinstance(letter, Submission):
+            self._submissions.append(letter)
+        else:
+            self._requests.append(letter)  # before `_signalled` is read: whoever resets it takes this letter too
+        self.wake()
+
+    def leave(self, submission: Submission) -> None:
+        """Give whoever has the helm something to do; without waking anybody, so the caller has to try the helm next."""
+        self._submissions.append(submission)
+        if self._closed:
+            with self._guard:
+                self._settle_all()
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to take."""
-        return not self._letters
+        """Whether there are no commands."""
+        return not self._submissions
 
-    def _wake(self) -> None:
+    @property
+    def has_submissions(self) -> bool:
+        """Whether there are commands that should not wait."""
+        return not self.expecting and bool(self._submissions)
+
+    def look(self) -> None:
+        """In the listener's thread: open the letters if there are commands."""
+        if self._submissions and not self.expecting:
+            self._open()
+
+    def wake(self) -> None:
+        """Have the listener look."""
+        if self._signalled:
+            return
+        self._signalled = True
         with self._guard:
             if self._closed:
                 self._settle_all()
@@ -183,13 +204,20 @@ class Mailbox:
             self._signalled = True
             loop.call_soon(open_letters)
 
-    def take(self) -> list[Submission | Request]:
-        """Everything that is there. What comes later wakes the loop again."""
+    def take_commands(self) -> list[Submission]:
+        """The commands that are there."""
+        taken = []
+        while self._submissions:
+            taken.append(self._submissions.popleft())
+        return taken
+
+    def take_requests(self) -> list[Request]:
+        """The requests that are there. What comes later wakes the loop again."""
         self._signalled = False
-        letters = []
-        while self._letters:
-            letters.append(self._letters.popleft())
-        return letters
+        taken = []
+        while self._requests:
+            taken.append(self._requests.popleft())
+        return taken
 
     def close(self) -> None:
         """The loop ends: nobody will take letters any more."""
@@ -199,5 +227,5 @@ class Mailbox:
             self._settle_all()
 
     def _settle_all(self) -> None:
-        for letter in self.take():
+        for letter in (*self.take_requests(), *self.take_commands()):
             letter.settle(ClusterStoppedError("the cluster runtime of this node has stopped"))

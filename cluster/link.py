@@ -9,10 +9,13 @@ Pings carry a number and pongs return it, so that an answer can be told from one
 
 import asyncio
 import logging
+import os
 import socket
 from typing import Any, Protocol, cast
 
-from exdbsql.cluster.frames import PING, PONG
+from exdbsql.cluster.frames import CONSENSUS, PING, PONG
+from exdbsql.cluster.helm import Helm
+from exdbsql.cluster.lines import Lines
 from exdbsql.cluster.wire import Frame, FrameReader, encode_frame
 from exdbsql.schema.errors import ProtocolError
 
@@ -33,7 +36,7 @@ class Traffic:
 
 
 class Turn:
-    """When links send what they hold: at the end of this turn of the event loop, or when whoever holds them lets go.
+    """When links send what they hold: at the end of this turn of the event loop, or when whoever holds them says so.
 
     Holding saves one turn (and its system call) for each message that is answered.
     """
@@ -46,15 +49,20 @@ class Turn:
         self._waiting: list[Link] = []
 
     def hold(self) -> None:
-        """From now on nothing leaves until `let_go`."""
+        """From now on nothing leaves until `flush` or `let_go`."""
         self._held = True
 
-    def let_go(self) -> None:
+    def flush(self) -> None:
         """Everything that was held leaves."""
-        self._held = False
         waiting, self._waiting = self._waiting, []
         for link in waiting:
             link.flush()
+
+    def let_go(self) -> None:
+        """Everything that was held leaves; nothing is held any more."""
+        self._held = False
+        if self._waiting:
+            self.flush()
 
     def add(self, link: "Link") -> None:
         """A link has something to send."""
@@ -94,6 +102,8 @@ class Link(asyncio.Protocol):
         closed: done when the connection is gone.
     """
 
+    _read_size = 256 * 1024
+
     def __init__(self, owner: LinkOwner, traffic: Traffic, turn: Turn, dialled: bool, level: int = 0) -> None:
         self.dialled = dialled
         self.node_id = -1
@@ -113,6 +123,10 @@ class Link(asyncio.Protocol):
         self._unsent: list[bytes] = []
         self._pings = 0
         self._unsent_before = 0
+        self._helm: Helm | None = None
+        self._lines: Lines | None = None
+        self._descriptor = -1
+        self._backlog: list[bytes] = []
 
     @property
     def transport(self) -> asyncio.Transport:
@@ -128,7 +142,9 @@ class Link(asyncio.Protocol):
     @property
     def unsent_bytes(self) -> int:
         """What the operating system has not taken yet."""
-        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+        if self._transport is None:
+            return 0
+        return self._transport.get_write_buffer_size() + sum(map(len, self._backlog))
 
     def has_drained(self) -> bool:
         """Whether the peer has taken something of what waited since this was last asked: a sign of life, for pings and
@@ -154,6 +170,37 @@ class Link(asyncio.Protocol):
             if size:
                 sock.setsockopt(socket.SOL_SOCKET, option, size)
 
+    def become_line(self, helm: Helm, lines: Lines) -> None:
+        """The handshake is over, and the connection is plain: whoever has the helm reads and writes it (``lines.py``)."""
+        assert self._transport is not None
+        self._helm, self._lines = helm, lines
+        self._descriptor = self._transport.get_extra_info("socket").fileno()
+        if not self.dialled:
+            self._transport.pause_reading()
+            lines.add(self._descriptor, self)
+
+    def hear(self) -> None:
+        """Something has come, or the end."""
+        if not self.is_open:
+            return
+        try:
+            data = os.read(self._descriptor, self._read_size)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self.data_received(data)
+        else:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """The connection is broken; it is closed in the listener's thread."""
+        assert self._helm is not None
+        if self._lines is not None:
+            self._lines.remove(self._descriptor)
+        self._helm.later(self.abort)
+
     def data_received(self, data: bytes) -> None:
         self._traffic.received += len(data)
         self.last_heard = self._loop.time()
@@ -162,7 +209,10 @@ class Link(asyncio.Protocol):
                 self._take(frame)
         except ProtocolError as error:
             log.warning("closing the connection with %s: %s", self.peer_name, error.message)
-            self.abort()
+            if self._helm is None:
+                self.abort()
+            else:
+                self._give_up()
 
     def _take(self, frame: Frame) -> None:
         if not self.is_open:
@@ -172,8 +222,18 @@ class Link(asyncio.Protocol):
         elif frame[0] == PONG:
             if len(frame) > 1 and type(frame[1]) is int:
                 self.last_pong = frame[1]
+        elif frame[0] != CONSENSUS and self._helm is not None and self._helm.away:
+            self._helm.later(self._take_ashore, frame)
         else:
             self._owner.frame_received(self, frame)
+
+    def _take_ashore(self, frame: Frame) -> None:
+        """A frame for the listener's thread, which a committing thread has read."""
+        try:
+            self._take(frame)
+        except ProtocolError as error:
+            log.warning("closing the connection with %s: %s", self.peer_name, error.message)
+            self.abort()
 
     def send(self, frame: list[Any]) -> None:
         """Send one frame, together with the others of this turn of the loop. Nothing happens on a closed link."""
@@ -211,10 +271,37 @@ class Link(asyncio.Protocol):
         data = b"".join(self._unsent)
         self._unsent.clear()
         self._traffic.sent += len(data)
+        if self._descriptor >= 0:
+            data = self._write_now(data)
+            if not data:
+                return
+            if self._helm is not None and self._helm.away:
+                self._backlog.append(data)
+                self._helm.later(self._write_backlog)
+                return
         self._transport.write(data)
         if self._transport.get_write_buffer_size() > UNSENT_LIMIT:
             log.warning("closing the connection with %s: it does not take what is sent", self.peer_name)
             self.abort()
+
+    def _write_now(self, data: bytes) -> bytes:
+        """Hand a line's bytes to the operating system; what it did not take."""
+        assert self._transport is not None
+        if self._backlog or self._transport.get_write_buffer_size() or self._transport.is_closing():
+            return data
+        try:
+            return data[os.write(self._descriptor, data) :]
+        except BlockingIOError:
+            return data
+        except OSError:
+            self._give_up()
+            return b""
+
+    def _write_backlog(self) -> None:
+        data = b"".join(self._backlog)
+        self._backlog.clear()
+        if self._transport is not None and data:
+            self._transport.write(data)
 
     def abort(self) -> None:
         """Close at once; what was not sent is lost."""
@@ -223,6 +310,9 @@ class Link(asyncio.Protocol):
             self._transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self._lines is not None:
+            self._lines.remove(self._descriptor)
+        self._descriptor = -1
         if not self.closed.done():
             self.closed.set_result(None)
             self._owner.link_closed(self)
@@ -234,6 +324,7 @@ class BufferedLink(Link, asyncio.BufferedProtocol):
     def __init__(self, owner: LinkOwner, traffic: Traffic, turn: Turn, dialled: bool, level: int, size: int) -> None:
         super().__init__(owner, traffic, turn, dialled, level)
         self.buffer = bytearray(size)
+        self._read_size = size
 
     def get_buffer(self, sizehint: int) -> bytearray:
         """Where asyncio puts what it reads."""

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 
 from exdbsql.cluster.handoff import Alarm, Mailbox, Request, Submission
+from exdbsql.cluster.helm import Helm, HelmLoop, HelmSelector
+from exdbsql.cluster.lines import Lines
 from exdbsql.cluster.runtime import Runtime
 from exdbsql.schema.errors import ClusterError, ClusterStoppedError, Error
 
@@ -58,6 +60,7 @@ class Listener:
         self.state = "detached" if detached else "not listening"
         self.state_since = time.time()
         self._mailbox = Mailbox()
+        self._helm, self._lines = Helm(), Lines()
         self.alarm = Alarm()
         self._thread: int | None = None
         self._over = threading.Event()
@@ -77,15 +80,24 @@ class Listener:
             self._thread = threading.get_ident()
         interval = sys.getswitchinterval()
         sys.setswitchinterval(min(interval, SWITCH_INTERVAL_S))
+        self._helm.lock.acquire()
         try:
-            with asyncio.Runner() as runner:
+            with asyncio.Runner(loop_factory=self._make_loop) as runner:
                 runner.run(self._live())
         except Error as error:
             self.runtime.failure = error
             raise
         finally:
             sys.setswitchinterval(interval)
+            self._helm.board(None)
             self._end()
+            self._helm.lock.release()
+            self._lines.close()
+
+    def _make_loop(self) -> asyncio.AbstractEventLoop:
+        loop = HelmLoop(HelmSelector(self._helm, self._lines, self._mailbox))
+        self._helm.board(loop)
+        return loop
 
     def _end(self) -> None:
         self._over.set()
@@ -107,7 +119,7 @@ class Listener:
     async def _live_in_cluster(self) -> None:
         """One stay. An attach that the cluster refuses leaves the node detached, as it was before."""
         try:
-            await self.runtime.run(self._mailbox, self.alarm)
+            await self.runtime.run(self._mailbox, self.alarm, self._helm, self._lines)
         except Error as error:
             if not self._attached_again or self.runtime.was_ready:
                 raise
@@ -125,11 +137,14 @@ class Listener:
     def _open_letters_detached(self) -> None:
         if not self.is_detached:
             return  # `enter` was called: the new runtime opens them, when it takes the mailbox over
-        for letter in self._mailbox.take():
-            if isinstance(letter, Request) and letter.detached_too:
-                letter.action(letter)
+        requests = self._mailbox.take_requests()
+        for submission in self._mailbox.take_commands():
+            submission.settle(self.detached_error())
+        for request in requests:
+            if request.detached_too:
+                request.action(request)
             else:
-                letter.settle(self.detached_error())
+                request.settle(self.detached_error())
 
     # ---- for actions that run in the loop ----
 
@@ -196,8 +211,9 @@ class Listener:
 
     @property
     def is_current_thread(self) -> bool:
-        """Whether the caller is a callback, or something else in the loop."""
-        return threading.get_ident() == self._thread and not self._over.is_set()
+        """Whether the caller is a callback, or something else in the loop, or runs inside of a commit of its own thread."""
+        own = threading.get_ident()
+        return (own == self._thread and not self._over.is_set()) or own == self._helm.steersman
 
     def refuse_in_callback(self, call: str) -> None:
         """Raise ClusterError if the caller is a callback; `call` names what it wanted."""
@@ -221,6 +237,25 @@ class Listener:
     def put(self, letter: Submission | Request) -> None:
         """Give the loop something to do."""
         self._mailbox.put(letter)
+
+    def carry_through(self, submission: Submission) -> None:
+        """Begin a commit, and take it as far as this thread may; then it has an outcome, or others go on with it."""
+        mailbox, lock = self._mailbox, self._helm.lock
+        if threading.get_ident() == threading.main_thread().ident:
+            mailbox.put(submission)
+            return
+        mailbox.leave(submission)
+        voyage: Submission | None = submission
+        while lock.acquire(False):
+            runtime = self.runtime
+            if not runtime.can_be_steered:
+                lock.release()
+                mailbox.wake()
+                return
+            runtime.steer(voyage)
+            voyage = None
+            if not mailbox.has_submissions:
+                return
 
     def call(
         self, call: str, action: Callable[[Request], None], timeout: float | None = None, detached_too: bool = False

@@ -1,15 +1,15 @@
-"""One node's life in its cluster, in the listener's thread: replica, transport and exchange desk, and what joins them.
+"""One node's life in its cluster: replica, transport and exchange desk, and what joins them.
 
-The life of a commit here:
+The life of a commit here, in whatever thread has the helm (``helm.py``):
 
-1. `open_letters` takes all submissions that application threads have put, and gives them to the replica (at once, or
-   gathered by the window).
-2. `pump` takes one `Ready` from the replica and carries it out in the order of its fields: marker, messages, outcomes,
-   events. Everything that happened in one turn of the event loop travels together.
-3. An outcome wakes the application thread that waits for it.
+1. `work` hears what the lines bring, takes all submissions that application threads have put, and gives them to the
+   replica (at once, or gathered by the window).
+2. It takes one `Ready` from the replica and carries it out in the order of its fields: marker, messages, outcomes,
+   events. Everything that happened in one turn travels together.
+3. An outcome wakes the application thread that waits for it, if that is not the one that steers.
 
-Nothing here is called from another thread, but `status`, `failure` and `traffic` are read by others: they are
-replaced, never changed.
+Everything here happens at the helm, and all but `work`, `steer` and what they call in the listener's thread; but `status`,
+`failure` and `traffic` are read by others: they are replaced, never changed.
 
 Left out: durable nodes (their log on disk) come with the engine's log.
 """
@@ -32,7 +32,9 @@ from exdbsql.cluster.exchange import ExchangeDesk
 from exdbsql.cluster.frames import APPLIED, ASK_APPLIED, CONSENSUS, CONTROL, EXCHANGE, MAX_BULK, MEMBERS, STOP
 from exdbsql.cluster.handoff import Alarm, Call, Mailbox, Submission
 from exdbsql.cluster.handshake import MAX_DIGESTS, Hello, Refusal, digest_of, judge
+from exdbsql.cluster.helm import Helm
 from exdbsql.cluster.information import NodeInfo
+from exdbsql.cluster.lines import Events, Lines
 from exdbsql.cluster.link import Traffic
 from exdbsql.cluster.machine import CountedMachine
 from exdbsql.cluster.marker import MarkerFile
@@ -72,9 +74,12 @@ SLOW_CALLBACK_S = 0.1
 HANDOVER_S = 0.2
 """For how long a leader that goes stays to hand over, in s."""
 
-ROUNDS = 1
-"""Groups of submissions that are on their way before the next ones wait for an answer: then they leave together, and wake
-nobody. A tick does not wait."""
+ROUNDS = 2
+"""Groups of submissions that are on their way before the next ones wait for an answer: then they leave together. A tick
+does not wait."""
+
+STEER_S = 0.002
+"""For how long a committing thread waits for an answer before it looks around, in s."""
 
 NEWS_S = 0.002
 """For how long followers may be left without the news that something is committed, where none of them waits for it, in s."""
@@ -133,8 +138,10 @@ class Runtime:
         self._transport: TcpTransport | None = None
         self._finished: asyncio.Event = asyncio.Event()
         self._mailbox, self._alarm = Mailbox(), Alarm()
+        self._helm, self._lines = Helm(), Lines()
+        self._ended = self._at_work = False
         self._pump_due = False
-        self._news_due = False
+        self._news_behind, self._news_at = 0, 0.0
         self._ticks = 0
         self._led_at = 0.0
         self._connected_to: set[int] = set()
@@ -165,7 +172,7 @@ class Runtime:
 
     # ---- life ----
 
-    async def run(self, mailbox: Mailbox, alarm: Alarm) -> None:
+    async def run(self, mailbox: Mailbox, alarm: Alarm, helm: Helm, lines: Lines) -> None:
         """Take part in the cluster until it stops, this node leaves, or `finish` is called.
 
         Raises:
@@ -174,8 +181,9 @@ class Runtime:
         loop = asyncio.get_running_loop()
         params = self.params
         pool = max(1, MAX_BULK * params.conn_pool_factor // 100)
+        self._mailbox, self._alarm, self._helm, self._lines = mailbox, alarm, helm, lines
         self._transport = TcpTransport(
-            self.node_id, self.addr, params.tcp, self, params.clusterSendBuf, params.clusterRecvBuf, pool
+            self.node_id, self.addr, params.tcp, self, params.clusterSendBuf, params.clusterRecvBuf, pool, (helm, lines)
         )
         try:
             await self._transport.start()
@@ -184,12 +192,13 @@ class Runtime:
         try:
             self._connect_to_peers()
             self._led_at = loop.time()
-            self._mailbox, self._alarm = mailbox, alarm
-            mailbox.attach(loop, lambda: self._open_letters(mailbox))
+            lines.crew = self
+            mailbox.attach(loop, self._open_letters)
             self._tick()
             await self._finished.wait()
         finally:
-            self.proposals.closed = True
+            lines.crew = None
+            self._ended = self.proposals.closed = True
             mailbox.expecting = False
             self.window.flush()
             self.proposals.give_up_all(
@@ -215,27 +224,80 @@ class Runtime:
 
     def finish(self, failure: Error | None = None) -> None:
         """End `run` soon; with a failure, `run` raises it."""
-        if failure is not None and self.failure is None and not self._finished.is_set():
+        if failure is not None and self.failure is None and not self._ended:
             self.failure = failure
             log.error("node %d stops: %s", self.node_id, failure)
-        self._finished.set()
+        self._ended = True
+        if self._helm.away:
+            self._helm.later(self._finished.set)
+        else:
+            self._finished.set()
 
     # ---- what application threads ask ----
 
-    def _open_letters(self, mailbox: Mailbox) -> None:
-        submissions: list[Submission] = []
-        for letter in mailbox.take():
-            if isinstance(letter, Submission):
-                submissions.append(letter)
-            else:
-                letter.action(letter)
-        if submissions:
-            self.window.add(submissions)
+    def _open_letters(self) -> None:
+        """In the listener's thread: everything that is in the mailbox."""
+        requests = self._mailbox.take_requests()
+        self.work(())
+        for request in requests:
+            request.action(request)
 
     def _submit_all(self, submissions: list[Submission]) -> None:
         """Give the commands of one window to the replica."""
         self.proposals.submit(submissions)
-        self._pump()
+        if not self._at_work:
+            self._pump()
+
+    @property
+    def can_be_steered(self) -> bool:
+        """Whether a committing thread may carry its commit through by itself. Not where asyncio has a part in it, or the
+        application: its callbacks run in the listener's thread."""
+        return (
+            self._lines.crew is self
+            and self.params.tcp.ssl_params is None
+            and self.params.quorumCallback is None
+            and not self.window.bounds.length
+        )
+
+    def steer(self, submission: Submission | None = None) -> None:
+        """In a committing thread that has just got the helm, and gives it back by this: carry a commit through, as far as
+        the listener's thread lets us; without one, look into the mailbox once."""
+        helm, lines = self._helm, self._lines
+        helm.begin_voyage()
+        try:
+            if submission is None:
+                self.work(())
+            else:
+                submission.awake = True
+                self.work(())
+                while not (submission.done or helm.wanted or self._ended):
+                    self.work(lines.wait(STEER_S))
+                submission.awake = submission.done
+        finally:
+            helm.end_voyage()
+
+    def _open_commands(self) -> None:
+        """Take the commands that may leave now: all, or none while answers are due."""
+        mailbox = self._mailbox
+        if (self.window.bounds.length or self.proposals.rounds < ROUNDS) and not mailbox.is_empty:
+            self.window.add(mailbox.take_commands())
+            self._pump()
+        mailbox.expecting = not self.window.bounds.length and self.proposals.rounds >= ROUNDS
+
+    def work(self, events: Events) -> None:
+        """At the helm: hear what the lines bring, open the letters with commands, and do what follows."""
+        assert self._transport is not None
+        turn = self._transport.turn
+        turn.hold()
+        self._at_work = True
+        try:
+            if events:
+                self._lines.hear(events)
+            self._pump()
+            self._open_commands()
+        finally:
+            self._at_work = False
+            turn.let_go()
 
     def ask(self, propose: Callable[[], int], settle: Callable[[object], None]) -> None:
         """Propose something to the replica; `settle` gets its outcome, or the error."""
@@ -259,7 +321,7 @@ class Runtime:
             self._send_stop(node_id)
 
         def refused(result: object) -> None:
-            if isinstance(result, Error) and not self._finished.is_set():
+            if isinstance(result, Error) and not self._ended:
                 call.settle(result)
 
         self.ask(self.replica.submit_stop, refused)
@@ -299,21 +361,21 @@ class Runtime:
         asyncio.get_running_loop().call_later(patience_s, self._left)
 
     def _left(self) -> None:
-        if not self._finished.is_set():
+        if not self._ended:
             self.detached = True
             self.finish()
 
     # ---- the loop ----
 
     def _tick(self) -> None:
-        if self._finished.is_set():
+        if self._ended:
             return
         loop = asyncio.get_running_loop()
         loop.call_later(TICK_S, self._tick)
         self.replica.tick(int(loop.time() * 1000))
         self._ticks += 1
-        self._open_letters(self._mailbox)
         self._alarm.ring()
+        self._mailbox.expecting = False
         if self._ticks % STATUS_TICKS == 0:
             self._refresh()
             self.desk.settle_orphans()
@@ -323,28 +385,21 @@ class Runtime:
             self._pump()
 
     def schedule_pump(self) -> None:
-        """Pump once more in this turn of the loop, however much has happened."""
-        if not self._pump_due:
+        """Pump once more in this turn, however much has happened."""
+        if not (self._pump_due or self._at_work):
             self._pump_due = True
-            asyncio.get_running_loop().call_soon(self._pump)
+            self._helm.later(self._pump)
 
     def _pump(self) -> None:
         self._pump_due = False
-        if self._finished.is_set():
-            return
-        if not self._mailbox.is_empty:
-            self._open_letters(self._mailbox)
-        if not self.replica.has_ready():
-            return
-        try:
-            self._carry_out(self.replica.ready())
-        except Error as error:
-            self.finish(error)
-        except Exception as error:
-            log.exception("the replica of node %d failed", self.node_id)
-            self.finish(InternalError(f"the replica of node {self.node_id} failed: {error!r}"))
-        if self.replica.has_ready():
-            self.schedule_pump()
+        while not self._ended and self.replica.has_ready():
+            try:
+                self._carry_out(self.replica.ready())
+            except Error as error:
+                self.finish(error)
+            except Exception as error:
+                log.exception("the replica of node %d failed", self.node_id)
+                self.finish(InternalError(f"the replica of node {self.node_id} failed: {error!r}"))
 
     def _carry_out(self, ready: core_ready.Ready) -> None:
         """One Ready, in the order of its fields."""
@@ -352,59 +407,68 @@ class Runtime:
             self._marker_file.write(ready.marker)
         if ready.remove_marker:
             self._marker_file.remove()
-        self._send(ready.messages)
-        self._settle(ready.outcomes)
+        if ready.messages:
+            self._send(ready.messages)
+        if ready.outcomes:
+            self._settle(ready.outcomes)
         self.everywhere.advance()
-        self._tell_later()
         if ready.events:
-            self._refresh()
-            for event in ready.events:
-                self._take_event(event)
+            if self._helm.away:
+                self._helm.later(self._take_events, ready.events)
+            else:
+                self._take_events(ready.events)
+
+    def _take_events(self, events: Sequence[core_ready.Event]) -> None:
+        self._refresh()
+        for event in events:
+            self._take_event(event)
 
     def _settle(self, outcomes: Sequence[tuple[int, object]]) -> None:
-        """Wake those who wait, and see whether submissions that came meanwhile may wait for the next answer."""
-        alarm, mailbox = self._alarm, self._mailbox
+        """Wake those who wait."""
+        alarm = self._alarm
         alarm.held = True
         try:
             self.proposals.settle(outcomes)
         finally:
             alarm.held = False
             alarm.ring()
-        mailbox.expecting = self.proposals.rounds >= ROUNDS and not self.window.bounds.length
-        if not mailbox.expecting and not mailbox.is_empty:
-            self.schedule_pump()
 
     def _send(self, outgoing: Sequence[tuple[int, messages.Message]]) -> None:
         """All messages of a turn; what several nodes are told alike is packed once."""
         assert self._transport is not None
         transport = self._transport
         packed, data = None, b""
-        transport.turn.hold()
-        try:
-            for to, message in outgoing:
-                if message != packed:
-                    packed, data = message, transport.pack([CONSENSUS, messages.to_wire(message)])
-                transport.send_packed(to, data, 0 if messages.is_bulk(message) else None, may_drop=True)
-        finally:
-            transport.turn.let_go()
+        for to, message in outgoing:
+            if message != packed:
+                packed, data = message, transport.pack([CONSENSUS, messages.to_wire(message)])
+            transport.send_packed(to, data, 0 if messages.is_bulk(message) else None, may_drop=True)
+        transport.turn.flush()
 
-    def _tell_later(self) -> None:
-        """Followers that wait for nothing hear of what is committed soon, if nothing else takes it along before."""
-        if not self._news_due and self.replica.owes_news():
-            self._news_due = True
-            asyncio.get_running_loop().call_later(NEWS_S, self._tell)
+    def before_waiting(self) -> float | None:
+        """The listener's thread is about to wait. Followers hear now of what is committed, if nothing has taken that along
+        for a moment.
+
+        Returns:
+            For how long it may wait, in s, or None: for ever.
+        """
+        replica = self.replica
+        if not replica.owes_news():
+            return None
+        last, now = replica.core.log.last_index, time.monotonic()
+        if last != self._news_behind:
+            self._news_behind, self._news_at = last, now + NEWS_S
+        if now < self._news_at:
+            return self._news_at - now
+        self._news_at = now + TICK_S  # for those who are not to be told now: they lack more than news
+        replica.tell()
+        self.work(())
+        return TICK_S if replica.owes_news() else None
 
     def _tell_now(self) -> None:
         """Somebody waits for all nodes: a leader does not leave followers without the news."""
         if self.replica.owes_news():
             self.replica.tell()
             self.schedule_pump()
-
-    def _tell(self) -> None:
-        self._news_due = False
-        if self.replica.owes_news():
-            self.replica.tell()
-            self._pump()
 
     def _refresh(self) -> None:
         status = self.replica.status()
@@ -447,7 +511,7 @@ class Runtime:
                 self._left()
 
     def _give_up_without_quorum(self) -> None:
-        if self.replica.has_quorum() or self._finished.is_set():
+        if self.replica.has_quorum() or self._ended:
             return
         self.proposals.give_up_all(self.replica.quorum_report().text, NoQuorumError)
 
@@ -539,7 +603,7 @@ class Runtime:
 
     def received(self, node_id: int, frame: Frame) -> None:
         """A frame of a peer. Raises ProtocolError for garbage."""
-        if self._finished.is_set():
+        if self._ended:
             return
         if frame[0] == CONSENSUS and len(frame) == 2:
             self.replica.step(node_id, messages.from_wire(frame[1]))

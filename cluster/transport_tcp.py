@@ -32,6 +32,8 @@ from exdbsql.cluster.handshake import (
     refuse_version,
     version_of,
 )
+from exdbsql.cluster.helm import Helm
+from exdbsql.cluster.lines import Lines
 from exdbsql.cluster.link import BufferedLink, Link, Traffic, Turn
 from exdbsql.cluster.parameters import TcpParameters, split_address
 from exdbsql.cluster.peer import Peer
@@ -114,7 +116,9 @@ class TcpTransport:
         send_buffer: int = 0,
         receive_buffer: int = 0,
         pool: int = 1,
+        steered: tuple[Helm, Lines] | None = None,
     ) -> None:
+        """`steered`: by whom control connections are read and written; by asyncio where not given."""
         self.node_id = node_id
         self.addr = addr
         self.parameters = parameters
@@ -122,6 +126,8 @@ class TcpTransport:
         self.pool = pool
         self._receive_buffer = receive_buffer
         self._sockets = Sockets(parameters)
+        plain = parameters.ssl_params is None and Lines.available
+        self._steered = steered if plain else None
         self.traffic = Traffic()
         self.turn = Turn()
         self._owner = owner
@@ -412,6 +418,8 @@ class TcpTransport:
         self._strangers.discard(link)
         link.node_id, link.incarnation, link.channel = hello.node_id, hello.incarnation, hello.channel
         link.reader.limit = FRAME_LIMIT
+        if self._steered is not None and hello.channel == CONTROL:
+            link.become_line(*self._steered)
         peer = self._peer(hello.node_id)
         peer.incarnation = hello.incarnation
         replaced = peer.add(link)

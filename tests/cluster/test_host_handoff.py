@@ -56,30 +56,33 @@ def test_a_submission_that_nobody_waits_for_is_settled_at_once() -> None:
     assert submission.wait() and submission.result == 1
 
 
-def test_a_submission_does_not_wake_a_loop_that_expects_an_answer() -> None:
-    woken: list[None] = []
+def test_commands_wait_while_answers_are_expected_and_requests_do_not() -> None:
+    opened: list[None] = []
 
     async def main() -> None:
         mailbox = Mailbox()
-        mailbox.attach(asyncio.get_running_loop(), lambda: woken.append(None))
+        mailbox.attach(asyncio.get_running_loop(), lambda: opened.append(None))
         await asyncio.sleep(0)
-        mailbox.take()
-        woken.clear()
+        mailbox.take_requests()
+        opened.clear()
         mailbox.expecting = True
-        mailbox.put(Submission(b""))
-        await asyncio.sleep(0)
-        assert not woken and not mailbox.is_empty
+        mailbox.leave(Submission(b""))
+        mailbox.look()
+        assert not opened and not mailbox.is_empty and not mailbox.has_submissions
         mailbox.put(Request(lambda request: None))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert woken and len(mailbox.take()) == 2
+        assert len(opened) == 1 and len(mailbox.take_requests()) == 1
+        mailbox.expecting = False
+        mailbox.look()
+        assert len(opened) == 2 and len(mailbox.take_commands()) == 1
 
     asyncio.run(main())
 
 
 async def _serve(mailbox: Mailbox, enough: threading.Event) -> None:
     def open_letters() -> None:
-        for letter in mailbox.take():
+        for letter in (*mailbox.take_requests(), *mailbox.take_commands()):
             letter.settle("done")
 
     mailbox.attach(asyncio.get_running_loop(), open_letters)
@@ -92,11 +95,11 @@ def test_no_letter_is_lost_when_the_loop_begins_and_ends_under_the_writers() -> 
     results: list[object] = []
 
     def write() -> None:
-        for _ in range(500):
-            request = Request(lambda request: None)
-            mailbox.put(request)
-            assert request.wait(DEADLINE_S), "a letter was lost"
-            results.append(request.result)
+        for number in range(500):
+            letter = Submission(b"") if number % 2 else Request(lambda request: None)
+            mailbox.put(letter)
+            assert letter.wait(DEADLINE_S), "a letter was lost"
+            results.append(letter.result)
 
     writers = [threading.Thread(target=write) for _ in range(4)]
     for writer in writers[:2]:

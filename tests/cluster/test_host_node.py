@@ -497,8 +497,14 @@ def test_a_read_mark_sees_what_others_committed(tmp_path: Path) -> None:
 def test_a_wait_that_is_too_short_is_definite(tmp_path: Path) -> None:
     with cluster(tmp_path) as made:
         node = made.nodes[0].node
-        gate = threading.Event()
-        node._listener.put(Request(lambda request: gate.wait(DEADLINE_S) and None))
+        entered, gate = threading.Event(), threading.Event()
+
+        def hold_up(request: Request) -> None:
+            entered.set()
+            gate.wait(DEADLINE_S)
+
+        node._listener.put(Request(hold_up))
+        assert entered.wait(DEADLINE_S)
         try:
             threading.Timer(0.05, gate.set).start()
             with pytest.raises(OperationalError) as caught:

@@ -1,0 +1,101 @@
+"""Lines: control connections whose bytes are read past asyncio, by whoever has the helm (``helm.py``).
+
+A line is a connection that has passed its handshake. asyncio goes on to own its socket, and closes it, but reads it no longer.
+Two sets are kept in the kernel: the lines alone, which a committing thread waits for; and the lines together with
+asyncio's own selector, which the listener's thread waits for.
+
+Left out: TLS, and systems without epoll. There asyncio reads, and only the listener's thread steers.
+"""
+
+import contextlib
+import select
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+Events = Sequence[tuple[int, int]]
+
+READABLE: Final = 1
+
+
+class Line(Protocol):
+    """A connection that is read here."""
+
+    def hear(self) -> None:
+        """Something has come, or the end."""
+        ...
+
+
+class Crew(Protocol):
+    """What belongs to the lines: a node's stay in its cluster."""
+
+    def work(self, events: Events) -> None:
+        """Hear what has come, and do what follows from it; to be called at the helm."""
+        ...
+
+    def before_waiting(self) -> float | None:
+        """The listener's thread is about to wait; for how long it may, in s, or None for as long as it likes."""
+        ...
+
+
+class Lines:
+    """See the module.
+
+    Attributes:
+        crew: who is to work on what arrives; None while there is nobody.
+    """
+
+    available: Final = hasattr(select, "epoll")
+
+    def __init__(self) -> None:
+        self.crew: Crew | None = None
+        self._lines: dict[int, Line] = {}
+        self._asyncio = -1
+        if self.available:
+            self._alone: Any = select.epoll()
+            self._together: Any = select.epoll()
+
+    def watch(self, selector: int) -> None:
+        """The descriptor of asyncio's selector."""
+        self._asyncio = selector
+        self._together.register(selector, READABLE)
+
+    def add(self, descriptor: int, line: Line) -> None:
+        """From now on this connection is read here."""
+        self._lines[descriptor] = line
+        self._alone.register(descriptor, READABLE)
+        self._together.register(descriptor, READABLE)
+
+    def remove(self, descriptor: int) -> None:
+        """It is closed, or will be."""
+        if self._lines.pop(descriptor, None) is not None:
+            for poll in (self._alone, self._together):
+                with contextlib.suppress(OSError):
+                    poll.unregister(descriptor)
+
+    def wait(self, seconds: float) -> Events:
+        """What the lines bring; for a committing thread."""
+        return self._alone.poll(seconds)  # type: ignore[no-any-return]
+
+    def wait_for_all(self, seconds: float | None) -> Events:
+        """What the lines, or asyncio, bring; for the listener's thread."""
+        return self._together.poll(seconds)  # type: ignore[no-any-return]
+
+    def serve(self, events: Events) -> bool:
+        """Have the crew work on what has arrived; whether asyncio has something to do."""
+        if events and self.crew is not None and (len(events) > 1 or events[0][0] != self._asyncio):
+            self.crew.work(events)
+        return any(descriptor == self._asyncio for descriptor, _ in events)
+
+    def hear(self, events: Events) -> None:
+        """Read the lines that these events are about."""
+        lines = self._lines
+        for descriptor, _ in events:
+            line = lines.get(descriptor)
+            if line is not None:
+                line.hear()
+
+    def close(self) -> None:
+        """The listener ends."""
+        if self.available:
+            self._alone.close()
+            self._together.close()

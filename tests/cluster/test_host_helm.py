@@ -1,0 +1,123 @@
+"""Threads that carry their commits through by themselves: every commit has an outcome, whatever happens around it."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgpack
+import pytest
+
+from exdbsql.cluster.handoff import Submission
+from exdbsql.cluster.lines import Lines
+from exdbsql.schema.errors import ClusterError, ClusterStoppedError, CommitOutcomeUnknownError, Error
+
+from .host_clusters import Cluster, HostedNode, cluster
+from .host_ports import DEADLINE_S, eventually
+
+pytestmark = pytest.mark.skipif(not Lines.available, reason="only the listener's thread steers here")
+
+
+def _writers(
+    hosted: HostedNode, count: int, commits: int, note: Callable[[str, object], None]
+) -> list[threading.Thread]:
+    def write(number: int) -> None:
+        for i in range(commits):
+            key = f"{hosted.node.node_id}/{number}/{i}"
+            try:
+                note(key, hosted.node.submit(msgpack.packb([key, i])))
+            except Error as error:
+                note(key, error)
+                if isinstance(error, ClusterStoppedError):
+                    return
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _join(threads: list[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join(2 * DEADLINE_S)
+        assert not thread.is_alive(), "a commit has no outcome"
+
+
+def _voyages(made: Cluster) -> list[int]:
+    return [hosted.node._listener._helm.voyages for hosted in made.nodes.values()]
+
+
+def test_a_commit_is_steered_by_its_own_thread_on_a_leader_and_on_a_follower(tmp_path: Path) -> None:
+    with cluster(tmp_path) as made:
+        for hosted in made.nodes.values():
+            outcomes: dict[str, object] = {}
+            _join(_writers(hosted, 1, 50, outcomes.__setitem__))
+            assert len(outcomes) == 50 and not any(isinstance(outcome, Error) for outcome in outcomes.values())
+        assert min(_voyages(made)) >= 40
+        made.same_state()
+        assert len(made.nodes[0].machine.values) == 150
+
+
+def test_many_threads_on_all_nodes(tmp_path: Path) -> None:
+    with cluster(tmp_path) as made:
+        outcomes: dict[str, object] = {}
+        _join([thread for hosted in made.nodes.values() for thread in _writers(hosted, 6, 30, outcomes.__setitem__)])
+        assert len(outcomes) == 540 and not any(isinstance(outcome, Error) for outcome in outcomes.values())
+        made.same_state()
+        assert len(made.nodes[0].machine.values) == 540
+
+
+def test_every_commit_has_an_outcome_where_nodes_go(tmp_path: Path) -> None:
+    with cluster(tmp_path, ranks=(1, 1, 1, 1, 1)) as made:
+        outcomes: dict[str, object] = {}
+        threads = [thread for n in (0, 1, 2) for thread in _writers(made.nodes[n], 3, 200, outcomes.__setitem__)]
+        eventually(lambda: len(outcomes) > 50, "commits")
+        leader = made.nodes[0].node.status().leader
+        assert leader is not None
+        made.nodes[leader].node.close()
+        eventually(lambda: len(outcomes) > 200, "commits under the next leader")
+        made.nodes[(leader + 1) % 5].node.close()
+        _join(threads)
+        made.same_state(*(n for n in range(5) if n not in (leader, (leader + 1) % 5)))
+        values = made.nodes[(leader + 2) % 5].machine.values
+        for key, outcome in outcomes.items():
+            if isinstance(outcome, ClusterStoppedError):
+                assert key not in values
+            elif not isinstance(outcome, CommitOutcomeUnknownError | ClusterError):
+                assert key in values, outcome
+
+
+def test_a_node_that_stops_leaves_no_commit_behind(tmp_path: Path) -> None:
+    with cluster(tmp_path, ranks=(1,)) as made:
+        outcomes: dict[str, object] = {}
+        threads = _writers(made.nodes[0], 4, 100_000, outcomes.__setitem__)
+        eventually(lambda: len(outcomes) > 100, "commits")
+        made.nodes[0].node.close()
+        _join(threads)
+        assert any(isinstance(outcome, ClusterStoppedError) for outcome in outcomes.values())
+        assert isinstance(_outcome(made.nodes[0]), ClusterStoppedError)
+
+
+def _outcome(hosted: HostedNode) -> object:
+    submission = Submission(b"\x92\xa1k\x01", hosted.node._listener.alarm)
+    hosted.node._listener.carry_through(submission)
+    assert submission.wait(DEADLINE_S)
+    return submission.result
+
+
+def test_a_line_that_breaks_under_a_commit_is_mended(tmp_path: Path) -> None:
+    with cluster(tmp_path) as made:
+        outcomes: dict[str, object] = {}
+        threads = _writers(made.nodes[1], 2, 150, outcomes.__setitem__)
+        for n in range(3):
+            eventually(lambda n=n: len(outcomes) > 40 * n, "commits")  # type: ignore[misc]
+            transport = made.nodes[1].node._runtime._transport
+            assert transport is not None
+            for peer in list(transport._peers.values()):
+                for link in peer.links():
+                    sock = link.transport.get_extra_info("socket")
+                    sock.shutdown(2)
+        _join(threads)
+        made.ready()
+        made.same_state()
+        for key, outcome in outcomes.items():
+            assert isinstance(outcome, CommitOutcomeUnknownError | ClusterError) or key in made.nodes[0].machine.values
