@@ -1,7 +1,7 @@
-"""The expressions of CHECK and DEFAULT: parsed by sqlglot, checked, and kept as canonical text.
+"""The expressions of CHECK, DEFAULT, generated columns and indexes: checked, and kept as canonical text.
 
-Canonical is what sqlglot prints for the PostgreSQL dialect, with unquoted names in lower case, without outer
-parentheses, comments, and the table's own name before a column. Parsing the canonical text gives the same text again.
+Canonical text (:mod:`exdbsql.schema.canonical`) is made of the tokens that were written, without outer parentheses, comments, and the
+table's own name before a column. sqlglot parses a shadow of it, to find columns and what is not allowed.
 What an expression may hold follows PostgreSQL: no subqueries, aggregates, window functions or parameters; a DEFAULT no
 columns. Whether its functions exist and its types agree is found out by the layer that runs it.
 """
@@ -16,6 +16,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from exdbsql.schema import sqlstate
+from exdbsql.schema.canonical import called_name, canonical_text, shadow, types_before_strings
 from exdbsql.schema.errors import NotSupportedError, ProgrammingError
 from exdbsql.schema.identifiers import did_you_mean, fold, quote_name
 from exdbsql.schema.types import SqlType
@@ -34,13 +35,14 @@ def check_expression(text: str, table: str, columns: Collection[str] | None, pla
     _refuse(root, text, place)
     for column in root.find_all(exp.Column):
         _check_column(column, text, table, columns)
-    return canonical_text(root)
+    return canonical_text(text, table)
 
 
 def default_expression(text: str, column_type: SqlType | None) -> str | None:
     """The expression of a DEFAULT, canonical; None for NULL, which is the same as no default.
 
-    `column_type` is None where it is not known yet. Plain literals must fit the column's type: raises DataError or ProgrammingError 42804 as an INSERT would.
+    `column_type` is None where it is not known yet. Plain literals must fit the column's type: raises DataError or ProgrammingError
+    42804 as an INSERT would.
     """
     root = _parse(text)
     _refuse(root, text, "DEFAULT expressions")
@@ -50,9 +52,9 @@ def default_expression(text: str, column_type: SqlType | None) -> str | None:
     if isinstance(root, exp.Null):
         return None
     is_literal, value = literal_value(root)
-    if is_literal and column_type is not None:
+    if is_literal and column_type is not None and not isinstance(value, bool):
         column_type.coerce(value)
-    return canonical_text(root)
+    return canonical_text(text, "")
 
 
 def generated_expression(
@@ -77,20 +79,17 @@ def referenced_columns(expression: str) -> tuple[str, ...]:
 
 def with_renamed_column(expression: str, name: str, new_name: str) -> str:
     """A canonical expression with a column called otherwise."""
-    root = _parse(expression)
-    for column in root.find_all(exp.Column):
-        if identifier_name(column.this) == name:
-            column.set("this", exp.to_identifier(new_name, quoted=quote_name(new_name) != new_name))
-    return canonical_text(root)
+    found = [column.this for column in _parse(expression).find_all(exp.Column)]
+    places = [(one.meta["start"], one.meta["end"] + 1) for one in found if identifier_name(one) == name]
+    for start, end in sorted(places, reverse=True):
+        expression = expression[:start] + quote_name(new_name) + expression[end:]
+    return expression
 
 
 @lru_cache(maxsize=1024)
 def called_function(expression: str) -> str | None:
     """The name of the function that a canonical expression consists of a call to, or None."""
-    root = _parse(expression)
-    if isinstance(root, exp.Anonymous):
-        return str(root.name).lower()
-    return root.sql_name().lower() if isinstance(root, exp.Func) and not isinstance(root, exp.Cast) else None
+    return called_name(expression)
 
 
 @lru_cache(maxsize=1024)
@@ -115,7 +114,7 @@ def referenced_types(expression: str) -> frozenset[str]:
     """The types, other than built-in ones, that a canonical expression refers to in casts."""
     kinds = [node.args.get("kind") for node in _parse(expression).find_all(exp.DataType)]
     names = [kind.expression if isinstance(kind, exp.Dot) else kind for kind in kinds if kind is not None]
-    return frozenset(map(identifier_name, names))
+    return frozenset(map(identifier_name, names)) | types_before_strings(expression)
 
 
 def literal_value(node: exp.Expr) -> tuple[bool, Any]:
@@ -137,7 +136,7 @@ def _parse(text: str) -> exp.Expr:
     if not text.strip():
         raise ProgrammingError("an expression is missing", sqlstate=sqlstate.SYNTAX_ERROR, position=0, statement=text)
     try:
-        first, *others = sqlglot.parse(text, read="postgres")
+        first, *others = sqlglot.parse(shadow(text), read="postgres")
     except ParseError as problem:
         raise parse_error(problem, text) from problem
     except (SqlglotError, RecursionError) as problem:
@@ -193,11 +192,9 @@ def _check_column(column: exp.Column, text: str, table: str, columns: Collection
     """Raises unless the column is the table's own; takes the table's name from before it."""
     name = identifier_name(column.this)
     qualifier = column.args.get("table")
-    if qualifier is not None:
-        if identifier_name(qualifier) != table or column.args.get("db") is not None:
-            message = f'missing FROM-clause entry for table "{identifier_name(qualifier)}"'
-            raise _wrong(message, sqlstate.UNDEFINED_TABLE, column, text)
-        column.set("table", None)
+    if qualifier is not None and (identifier_name(qualifier) != table or column.args.get("db") is not None):
+        message = f'missing FROM-clause entry for table "{identifier_name(qualifier)}"'
+        raise _wrong(message, sqlstate.UNDEFINED_TABLE, column, text)
     if columns is not None and name not in columns:
         problem = _wrong(f'column "{name}" does not exist', sqlstate.UNDEFINED_COLUMN, column, text)
         problem.hint = did_you_mean(name, columns)
@@ -209,13 +206,6 @@ def identifier_name(identifier: Any) -> str:
     if not isinstance(identifier, exp.Identifier):
         return str(identifier)
     return identifier.this if identifier.args.get("quoted") else fold(identifier.this)
-
-
-def canonical_text(root: exp.Expr) -> str:
-    """The tree as PostgreSQL's SQL, names folded, comments left out."""
-    for identifier in root.find_all(exp.Identifier):
-        identifier.set("this", identifier_name(identifier))
-    return root.sql(dialect="postgres", comments=False)
 
 
 def _position(node: Any) -> int | None:

@@ -7,8 +7,9 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from exdbsql.schema import sqlstate
+from exdbsql.schema.canonical import canonical_text, shadow
 from exdbsql.schema.errors import ProgrammingError
-from exdbsql.schema.expressions import canonical_text, identifier_name, parse_error
+from exdbsql.schema.expressions import identifier_name, parse_error
 
 
 def canonical_query(text: str) -> str:
@@ -17,7 +18,7 @@ def canonical_query(text: str) -> str:
     if root.find(exp.Parameter, exp.Placeholder) is not None:
         message = "parameters are not allowed in views"
         raise ProgrammingError(message, sqlstate=sqlstate.UNDEFINED_PARAMETER, position=0, statement=text)
-    return canonical_text(root)
+    return canonical_text(text)
 
 
 @lru_cache(maxsize=256)
@@ -39,7 +40,7 @@ def mentioned_names(query: str) -> frozenset[str]:
 
 def _parse(text: str) -> exp.Expr:
     try:
-        found = sqlglot.parse(text, read="postgres")
+        found = sqlglot.parse(shadow(text), read="postgres")
     except ParseError as problem:
         raise parse_error(problem, text) from problem
     except (SqlglotError, RecursionError) as problem:

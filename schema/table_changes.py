@@ -51,7 +51,7 @@ def with_own_sequence(table: Table, column: str, options: SequenceOptions, taken
     require_new_relation(name, taken)
     sequence = replace(made_sequence(name, options), owned_by=(table.name, column))
     if options.serial:
-        default = f"NEXTVAL({quote_text(quote_name(name))})"
+        default = f"nextval({quote_text(quote_name(name))})"
         columns = tuple(replace(c, default=default, not_null=True) if c.name == column else c for c in table.columns)
         table = replace(table, columns=columns)
     return table, sequence

@@ -6,9 +6,9 @@ column, an index) must come out the same each time and on every node, so nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 from exdbsql.engine.query.expressions import Call, Clock, Expr
 from exdbsql.engine.query.index_functions import bound_condition, bound_expression, index_function
@@ -37,16 +37,13 @@ def check_definitions(before: Dictionary, made: Dictionary) -> None:
         ProgrammingError: 42883, 42703, 42804 and what else binding finds; 42P17, volatile where it must not be.
         NotSupportedError: what exdbsql lacks.
     """
-    changed = _new(before.tables, made.tables)
-    for table in changed:
-        _check_table(table, made)
-    for index in _new(before.indexes, made.indexes):
-        if not index.is_plain:
+    for name, table in made.tables.items():
+        if before.tables.get(name) is not table:
+            _check_table(table, made)
+    for name, index in made.indexes.items():
+        is_old = before.indexes.get(name) is index and before.tables.get(index.table) is made.tables[index.table]
+        if not index.is_plain and not is_old:
             _check_index(index, made)
-
-
-def _new(before: Mapping[str, Any], made: Mapping[str, Any]) -> list[Any]:
-    return [one for name, one in made.items() if before.get(name) is not one]
 
 
 def _check_table(table: Table, dictionary: Dictionary) -> None:

@@ -64,7 +64,7 @@ def test_a_script_holds_everything_in_an_order_that_can_be_executed(made: Dictio
 
 
 def test_sequences_of_columns(made: Dictionary) -> None:
-    assert made.tables["parent"].column("id").default == "NEXTVAL('parent_id_seq')"
+    assert made.tables["parent"].column("id").default == "nextval('parent_id_seq')"
     assert made.sequences["parent_id_seq"].owned_by == ("parent", "id")
     assert made.sequences["ci"].start == 7
     assert made.tables["child"].column("id").identity is Identity.BY_DEFAULT
@@ -155,7 +155,7 @@ def test_statements_as_values() -> None:
     assert (add.column.name, add.column.type, add.if_not_exists) == ("a", INTEGER, True)
     assert others == [
         DropColumn("b", cascade=True),
-        SetType("c", TEXT, "CAST(c AS TEXT) || 'x'"),
+        SetType("c", TEXT, "c::text || 'x'"),
         SetType("d", BIGINT),
         SetDefault("e", "1 + 1"),
         SetNotNull("f", not_null=False),

@@ -37,7 +37,7 @@ def test_a_table_with_everything() -> None:
             Column("id", t.BIGINT, not_null=True),
             Column("Who", t.varchar(20), not_null=True, default="'x;y'"),
             Column("total", t.numeric(10, 2), default="0"),
-            Column("at", t.TIMESTAMPTZ, default="CURRENT_TIMESTAMP"),
+            Column("at", t.TIMESTAMPTZ, default="now()"),
         ),
         primary_key=UniqueKey("", ("id",)),
         uniques=(UniqueKey("", ("Who", "at")), UniqueKey("only_one", ("total",))),

@@ -285,7 +285,6 @@ class ExpressionCompiler:
                 self.module.root.add(f"{name}.discard(None)")
         return name
 
-
     def _array_set(self, expr: InArray) -> str:
         """The values of an array, in a set made once before the loops."""
         name = self.module.hoisted.get(expr.array)
