@@ -99,7 +99,11 @@ def _greet(address: Address, target: Target, timeout_s: float) -> "RemoteSession
 
 
 class RemoteSession:
-    """The :class:`~exdbsql.interface.SessionInterface` of a node over the network."""
+    """The :class:`~exdbsql.interface.SessionInterface` of a node over the network.
+
+    Attributes:
+        copying: the COPY FROM that is under way.
+    """
 
     def __init__(self, wire: WireSocket, welcome: dict[str, Any]) -> None:
         self._wire = wire
@@ -113,6 +117,7 @@ class RemoteSession:
         self._under_way = 0
         self._busy = threading.Lock()
         self._unwanted: list[int] = []
+        self.copying: RemoteCopyIn | None = None
         self._cluster = RemoteCalls(lambda name, arguments: self._ask("call", name, arguments))
 
     # --- what others ask ---------------------------------------------------------------------------------------------
@@ -182,7 +187,8 @@ class RemoteSession:
     def copy_in(self, sql: str) -> RemoteCopyIn:
         """Begin a COPY FROM STDIN."""
         self._ask("copyin", sql)
-        return RemoteCopyIn(self.copy_request, self._answer)
+        self.copying = RemoteCopyIn(self.copy_request, self._answer)
+        return self.copying
 
     def copy_out(self, sql: str) -> RemoteCopyOut:
         """Begin a COPY TO STDOUT."""
@@ -190,6 +196,8 @@ class RemoteSession:
 
     def copy_request(self, operation: str, *arguments: Any) -> Any:
         """A request of a COPY that is under way."""
+        if operation in ("copydone", "copyfail"):
+            self.copying = None
         return self._ask(operation, *arguments)
 
     def next_page(self, result_id: int) -> tuple[list[Row], bool]:
@@ -213,6 +221,9 @@ class RemoteSession:
 
     def cancel(self) -> None:
         """Stop the statement that runs now, from another thread."""
+        copying = self.copying
+        if copying is not None:
+            copying.cancel()
         under_way = self._under_way
         if under_way:
             self._wire.send([next(self._request_ids), "cancel", under_way])

@@ -7,10 +7,11 @@ is known before the next is sent. A client that vanishes has loaded nothing: row
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from exdbsql.cancellation import StatementCancelled
 from exdbsql.result import Answer, ColumnInfo
 from exdbsql.schema import codec
 from exdbsql.schema import sqlstate as states
-from exdbsql.schema.errors import InternalError, ProgrammingError, ProtocolError
+from exdbsql.schema.errors import InternalError, OperationalError, ProgrammingError, ProtocolError
 
 PART: Final = 128 * 1024
 """Characters or bytes of a request."""
@@ -26,20 +27,31 @@ class RemoteCopyIn:
     def __init__(self, ask: Ask, make_answer: MakeAnswer) -> None:
         self._ask = ask
         self._make_answer = make_answer
+        self._is_cancelled = False
+
+    def cancel(self) -> None:
+        """From another thread: send nothing more."""
+        self._is_cancelled = True
+
+    def _send(self, operation: str, *arguments: Any) -> Any:
+        if self._is_cancelled:
+            self.abort("cancelled")
+            raise OperationalError(StatementCancelled.message, sqlstate=states.QUERY_CANCELED)
+        return self._ask(operation, *arguments)
 
     def write(self, data: bytes | str) -> None:
         """More of the text, in parts."""
         for start in range(0, len(data), PART):
-            self._ask("copydata", data[start : start + PART])
+            self._send("copydata", data[start : start + PART])
 
     def write_rows(self, rows: Sequence[Sequence[Any]]) -> None:
         """Rows of Python values."""
         for packed in _packed(rows):
-            self._ask("copyrows", packed)
+            self._send("copyrows", packed)
 
     def finish(self) -> Answer:
         """Insert what was sent."""
-        return self._make_answer(self._ask("copydone"))
+        return self._make_answer(self._send("copydone"))
 
     def abort(self, reason: str) -> None:
         """Give it up."""

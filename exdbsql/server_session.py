@@ -79,8 +79,9 @@ class ServerSession:
                 incoming, self._copy_in = self._incoming, None
                 return self._answer(incoming.finish(), 0)
             case "copyfail":
-                incoming, self._copy_in = self._incoming, None
-                incoming.abort(*arguments)
+                if self._copy_in is not None:
+                    self._copy_in.abort(*arguments)
+                    self._copy_in = None
             case "copyout":
                 self._copy_out = session.copy_out(*arguments)
                 return protocol.columns_to_wire(self._copy_out.columns)

@@ -66,6 +66,7 @@ class Session:
         prepared: statements that PREPARE has given a name.
         block: the transaction.
         engine: the database below.
+        copying: the COPY FROM that is under way.
         may_use_files: whether COPY may read and write files of this process's machine.
     """
 
@@ -73,6 +74,7 @@ class Session:
         self._database = database
         self.engine = database.engine
         self.may_use_files = True
+        self.copying: CopyIn | None = None
         self._catalog: Catalog = database.engine
         self._statements = database.statements
         self._planned = database.statements.planned
@@ -123,7 +125,10 @@ class Session:
         return notices
 
     def cancel(self) -> None:
-        """Stop the statement that runs now, from another thread."""
+        """Stop the statement that runs now, from another thread; a COPY also between two parts of its data."""
+        copying = self.copying
+        if copying is not None:
+            copying.cancel()
         self._running.cancel()
 
     def end(self, timeout_s: float) -> None:

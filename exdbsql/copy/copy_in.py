@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from exdbsql.cancellation import StatementCancelled
 from exdbsql.copy.reading import RowReader, place, type_mismatch
 from exdbsql.copy.statement import Copy
 from exdbsql.copy.writing import RowWriter
@@ -17,13 +18,15 @@ from exdbsql.engine.memory import refuse_growth
 from exdbsql.engine.transaction import Transaction
 from exdbsql.result import Answer, Shape
 from exdbsql.schema import sqlstate as states
-from exdbsql.schema.errors import DataError, IntegrityError, NotSupportedError, ProgrammingError
+from exdbsql.schema.errors import DataError, IntegrityError, NotSupportedError, OperationalError, ProgrammingError
 from exdbsql.schema.identifiers import did_you_mean, quote_name, quote_names
 from exdbsql.schema.table import Column, Identity, Table
 from exdbsql.statement_cache import PlannedStatement
 
 if TYPE_CHECKING:
     from exdbsql.session import Session
+
+T = TypeVar("T")
 
 PIECE: Final = 256 * 1024
 """Characters or bytes that are read at once."""
@@ -53,15 +56,28 @@ class CopyIn:
         self._reader = RowReader(table.name, names, [column.type for column in self._columns], copy.options)
         self._is_wanted = _condition(session, copy, table, self._columns)
         self._received = 0
+        self._is_cancelled = False
+        session.copying = self
+
+    def cancel(self) -> None:
+        """From another thread: refuse what comes next."""
+        self._is_cancelled = True
+
+    def _carry_out(self, work: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        if self._is_cancelled:
+            self.abort("cancelled")
+            raise OperationalError(StatementCancelled.message, sqlstate=states.QUERY_CANCELED)
+        made: T = self._session.carry_out(work, *arguments, cancellable=True, **named)
+        return made
 
     def write(self, data: bytes | str) -> None:
         """More of the text; errors as :meth:`RowReader.feed`, and 53200 where the database has no room for it."""
         for start in range(0, len(data), PIECE):
-            self._session.carry_out(self._feed, data[start : start + PIECE], cancellable=True)
+            self._carry_out(self._feed, data[start : start + PIECE])
 
     def write_rows(self, rows: Iterable[Sequence[Any]]) -> None:
         """Rows of Python values; errors as :meth:`RowReader.add`."""
-        self._session.carry_out(self._reader.add, rows, cancellable=True)
+        self._carry_out(self._reader.add, rows)
 
     def finish(self) -> Answer:
         """Insert what was read; how many rows.
@@ -70,7 +86,8 @@ class CopyIn:
             IntegrityError: a constraint; with the line as its context, where it is known.
             Error: as an INSERT.
         """
-        self._session.carry_out(self._feed, "", last=True, cancellable=True)
+        self._carry_out(self._feed, b"", last=True)
+        self._session.copying = None
         planned = self._session.plan(self._insert)
         if _columns_of(_table_of(self._session, self._copy), self._copy) != self._columns:
             raise type_mismatch([column.name for column in self._columns])
@@ -81,13 +98,11 @@ class CopyIn:
     def abort(self, reason: str) -> None:
         """Give it up: what was written is forgotten, and an open transaction has failed."""
         self._reader.rows.clear()
+        self._session.copying = None
         self._session.block.fail()
 
     def _feed(self, data: bytes | str, *, last: bool = False) -> None:
-        if last and isinstance(data, str) and not data:
-            self._reader.feed(b"", last=True)
-        else:
-            self._reader.feed(data, last=last)
+        self._reader.feed(data, last=last)
         self._received += len(data)
         engine = self._session.engine
         if engine.memory_limit is not None and engine.memory_used + self._received > engine.memory_limit:
@@ -97,7 +112,7 @@ class CopyIn:
     def _wanted_rows(self) -> list[tuple[Any, ...]]:
         if self._is_wanted is None:
             return self._reader.rows
-        return self._session.carry_out(self._filter, self._is_wanted, cancellable=True)  # type: ignore[no-any-return]
+        return self._carry_out(self._filter, self._is_wanted)
 
     def _filter(self, is_wanted: Callable[[tuple[Any, ...]], bool]) -> list[tuple[Any, ...]]:
         reader = self._reader
@@ -213,7 +228,8 @@ def check_forced(copy: Copy, table: Table | None, chosen: Sequence[str]) -> None
             if name == "*" or name in chosen:
                 continue
             if table is None or not table.has_column(name):
-                raise _no_column(f'column "{name}" does not exist', name, table)
+                whose = "" if table is None else f' of relation "{table.name}"'
+                raise _no_column(f'column "{name}"{whose} does not exist', name, table)
             raise ProgrammingError(
                 f'{option.upper()} column "{name}" not referenced by COPY', sqlstate=states.INVALID_COLUMN_REFERENCE
             )

@@ -132,6 +132,6 @@ def _check_null(options: CopyOptions) -> None:
         raise NotSupportedError("CSV quote character must not appear in the NULL specification")
 
 
-def repeated(name: str) -> Error:
+def repeated() -> Error:
     """An option was given twice."""
-    return ProgrammingError(f"conflicting or redundant options: {name}", sqlstate=states.SYNTAX_ERROR)
+    return ProgrammingError("conflicting or redundant options", sqlstate=states.SYNTAX_ERROR)

@@ -70,11 +70,18 @@ class RowReader:
             if block:
                 self._take(block)
             if last and not self._has_ended:
-                rest = self._records.finish()
+                rest = self._finish()
                 if rest:
                     self._take(rest)
         except Error as error:
             raise self._placed(error, self._line + 1) from None
+
+    def _finish(self) -> str:
+        rest = self._records.rest.rstrip("\n")
+        try:
+            return self._records.finish()
+        except Error as error:
+            raise self._placed(error, self._line + 1 + rest.count("\n"), value=rest) from None
 
     def add(self, rows: Iterable[Sequence[Any]]) -> None:
         """Rows of Python values; texts are read as fields would be.
@@ -84,8 +91,11 @@ class RowReader:
         """
         for row in rows:
             self._line += 1
-            self._check_number(row, "")
             values = []
+            try:
+                self._check_number(row)
+            except Error as error:
+                raise self._placed(error, self._line) from None
             for name, kind, value in zip(self._names, self._kinds, row, strict=True):
                 try:
                     values.append(kind.parse(value) if type(value) is str else kind.coerce(value))
@@ -158,11 +168,13 @@ class RowReader:
                 return
             try:
                 self._check_record(record)
+            except Error as error:
+                raise self._placed(error, line) from None
+            try:
                 fields = self._split(record)
                 if self._header_is_due:
                     self._take_header(fields)
                 else:
-                    self._check_number(fields, record)
                     self.rows.append(self._values(fields, line))
                     self.lines.append(line)
             except Error as error:
@@ -204,20 +216,22 @@ class RowReader:
             if field != name:
                 raise _bad(f'column name mismatch in header line field {number}: got "{field}", expected "{name}"')
 
-    def _check_number(self, fields: Sequence[Any], record: str) -> None:
+    def _check_number(self, fields: Sequence[Any]) -> None:
         if len(fields) > len(self._names):
-            raise self._placed(_bad("extra data after last expected column"), self._line + 1, value=record)
+            raise _bad("extra data after last expected column")
         if len(fields) < len(self._names):
-            missing = f'missing data for column "{self._names[len(fields)]}"'
-            raise self._placed(_bad(missing), self._line + 1, value=record)
+            raise _bad(f'missing data for column "{self._names[len(fields)]}"')
 
     def _values(self, fields: Sequence[str | None], line: int) -> tuple[Any, ...]:
+        if len(fields) > len(self._names):
+            self._check_number(fields)
         values = []
-        for name, kind, field in zip(self._names, self._kinds, fields, strict=True):
+        for name, kind, field in zip(self._names, self._kinds, fields, strict=False):
             try:
                 values.append(None if field is None else kind.parse(field))
             except Error as error:
                 raise self._placed(error, line, name, field) from None
+        self._check_number(fields)
         return tuple(values)
 
     # --- messages ------------------------------------------------------------------------------------------------------
@@ -233,7 +247,7 @@ def place(table: str, line: int, column: str = "", value: str | None = None) -> 
     where = f"COPY {table}, line {line}"
     if column:
         where += f", column {column}"
-    if value:
+    if value is not None:
         where += f': "{value if len(value) <= SHOWN else value[:SHOWN] + "..."}"'
     return where
 

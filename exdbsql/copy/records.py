@@ -64,13 +64,18 @@ class Records:
             self._keep(text[end:])
         return block
 
+    @property
+    def rest(self) -> str:
+        """The text behind the last whole record."""
+        return "".join(self._rest) + self._held_back
+
     def finish(self) -> str:
         """The last record, where the stream ends without a newline.
 
         Raises:
             DataError: it ends between quotes (22P04).
         """
-        text = "".join(self._rest) + self._held_back
+        text = self.rest
         if self._in_quotes:
             raise DataError("unterminated CSV quoted field", sqlstate=states.BAD_COPY_FILE_FORMAT)
         self._rest, self._held_back = [], ""
@@ -179,18 +184,16 @@ def check_ends(record: str, options: CopyOptions) -> None:
         DataError: 22P04.
     """
     if options.is_csv:
-        outside = "".join(_outside_quotes(record, options)) if options.quote in record else record
+        outside = _outside_quotes(record, options) if options.quote in record else record
         _refuse_ends(outside, "unquoted", "Use quoted CSV field to represent {}.")
     else:
         _refuse_ends(re.sub(r"\\.", "", record, flags=re.DOTALL), "literal", 'Use "{}" to represent {}.')
 
 
-def _outside_quotes(record: str, options: CopyOptions) -> Iterator[str]:
-    inside = False
-    for part in record.split(options.quote):
-        if not inside:
-            yield part
-        inside = not inside
+def _outside_quotes(record: str, options: CopyOptions) -> str:
+    """What of a record stands outside of quotes."""
+    quote, escape = re.escape(options.quote), re.escape(options.escape)
+    return re.sub(rf"{quote}(?:{escape}[{quote}{escape}]|[^{quote}])*{quote}", "", record)
 
 
 def _refuse_ends(text: str, what: str, hint: str) -> None:

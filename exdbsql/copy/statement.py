@@ -141,7 +141,7 @@ def _option_list(reader: TokenReader) -> dict[str, Any]:
             if read is None:
                 raise ProgrammingError(f'option "{name}" not recognized', sqlstate=states.SYNTAX_ERROR)
             if name in given:
-                raise repeated(name)
+                raise repeated()
         given[name] = read(reader)
         if not reader.accept_symbol(","):
             break
@@ -155,7 +155,7 @@ def _older_options(reader: TokenReader, given: dict[str, Any]) -> dict[str, Any]
         name, value = _older_option(reader)
         if name in given:
             with reader.at(at):
-                raise repeated(name)
+                raise repeated()
         given[name] = value
     return given
 

@@ -75,7 +75,7 @@ def invalid_bytes(encoding: str, error: UnicodeDecodeError) -> DataError:
 
 def text_writer(options: CopyOptions) -> Callable[[Fields], Sequence[str]]:
     """A function that writes the fields of one column."""
-    table = _WRITTEN | {ord(options.delimiter): "\\" + options.delimiter}
+    table = {ord(options.delimiter): "\\" + options.delimiter} | _WRITTEN
     special = re.compile("[" + re.escape("".join(map(chr, table))) + "]")
     null = options.null
 
