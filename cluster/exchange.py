@@ -264,8 +264,12 @@ class ExchangeDesk:
         operation = self._own.get(name)
         if operation is not None:
             self._guarded(operation, lambda: operation.received(sender, frames.SHIPMENT, fields))
-        else:
+        elif not self._is_over(name):
             self._incoming.setdefault((sender, name), frames.ShipmentReader()).take(fields)
+
+    def _is_over(self, name: str) -> bool:
+        """Whether this is a gather of this node that has ended: what a source still ships must not be taken for a scatter."""
+        return name.startswith(f"{self._name}-") and name not in self._own
 
     def _prepare(self, sender: int, name: str, fields: Sequence[Any]) -> None:
         operation = self._own.get(name)

@@ -119,6 +119,8 @@ class Replica:
         self._outcomes: list[tuple[int, object]] = []
         self._applied_term = 0
         self._stop_index: int | None = None
+        self._passed: list[VerdictReached] = []
+        """Verdicts that this node learned by a snapshot, and has not told."""
         self._detached = False
         self._missed = False
         self._dirty = True
@@ -161,6 +163,8 @@ class Replica:
             core.flush()
             self._apply_committed()
         core.compact()
+        core.events += self._passed
+        self._passed = []
         ready = Ready(core.marker, core.remove_marker, core.take_save(), core.out, self._outcomes, core.events)
         core.marker, core.remove_marker, core.out, core.events = None, False, [], []
         self._outcomes = []
@@ -542,7 +546,9 @@ class Replica:
             self._missed = True
         else:
             self._machine.restore(iter(pieces[1:]))
-        self._duplicates, self._agreements = made
+        known, (self._duplicates, self._agreements) = self._agreements.verdicts, made
+        verdicts = self._agreements.verdicts.items()
+        self._passed += [VerdictReached(operation, commit) for operation, commit in verdicts if operation not in known]
         self._applied_term = term
         if self._agreements.stopped:
             self._stop_index = log_index

@@ -24,7 +24,7 @@ from exdbsql.engine.transaction import Transaction
 from exdbsql.replication import Replication
 from exdbsql.schema import codec
 from exdbsql.schema.ddl import parse_ddl
-from exdbsql.schema.dictionary import Dictionary
+from exdbsql.schema.dictionary import Dictionary, TableKind
 from exdbsql.schema.errors import Error
 
 ACCOUNTS, PEOPLE, EACH = 6, 3, 100
@@ -45,8 +45,10 @@ EXTRA = ("CREATE TABLE IF NOT EXISTS extra (id int PRIMARY KEY, v int)", "DROP T
 class EngineMachine:
     """One node's engine, as the simulator sees it."""
 
+    schema = SCHEMA
+
     def __init__(self, node_id: int) -> None:
-        self.engine = Database(Dictionary().with_all(parse_ddl(SCHEMA)), node_id=node_id)
+        self.engine = Database(Dictionary().with_all(parse_ddl(self.schema)), node_id=node_id)
         self.planner = Planner(self.engine)
         self.replication = Replication(self.engine, node_id, max_rows=8)
         self.node_id = node_id
@@ -173,7 +175,8 @@ class EngineMachine:
         """Of every replicated table and the dictionary."""
         transaction = self.engine.begin(read_only=True)
         try:
-            tables = sorted(name for name in self.engine.dictionary.tables if name != "scratch")
+            kinds = {name: table.kind for name, table in self.engine.dictionary.tables.items()}
+            tables = sorted(name for name, kind in kinds.items() if kind is TableKind.REPLICATED)
             text = " ".join(table_digest(transaction, name) for name in tables)
         finally:
             transaction.rollback()

@@ -42,17 +42,18 @@ class Meetings:
         def checked(released: list[Call]) -> None:
             let_out(released)
             cluster, index = replica.core.cluster, replica.core.applied + 1
+            members = replica._members_at(index)
             if released and not replica._agreements.stopped:
-                node.unseen.append(lambda: self.released(node, cluster, index, frozenset(released)))
+                node.unseen.append(lambda: self.released(node, cluster, index, members, frozenset(released)))
 
         replica._let_out = checked  # type: ignore[method-assign]
 
-    def released(self, node: SimNode, cluster: int, index: int, calls: frozenset[Call]) -> None:
+    def released(
+        self, node: SimNode, cluster: int, index: int, members: frozenset[int], calls: frozenset[Call]
+    ) -> None:
         """Check 1, and that every node sees the same meeting."""
         if self.met.setdefault((cluster, index), calls) != calls:
             raise Violation(f"two meetings at {index}: {self.met[cluster, index]} and {calls} (node {node.id})")
-        core = node.replica.core
-        members = [c for c in core.configurations if c.log_index <= index][-1].ids()
         if members - {node_id for node_id, _, _ in calls}:
             raise Violation(f"{sorted(calls)} met without all of {sorted(members)}")
         for call in calls:

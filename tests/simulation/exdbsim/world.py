@@ -23,7 +23,7 @@ from exdbsql.cluster.core import describe
 from exdbsql.cluster.core.messages import Message
 from exdbsql.cluster.core.phases import ENDED, IN_CLUSTER
 from exdbsql.cluster.core.quorum import Member
-from exdbsql.cluster.core.ready import Ready
+from exdbsql.cluster.core.ready import Event, Ready
 from exdbsql.cluster.replica import Replica
 from exdbsql.cluster.state_machine import Origin
 from exdbsql.schema.errors import CommitOutcomeUnknownError
@@ -210,12 +210,16 @@ class World:
         node.start(self.rng.getrandbits(64) | 1, self.rng.getrandbits(32), self.lazy, **TIMING)
         self.checks.watch(node)
         self.meetings.watch(node)
+        self.equip(node)
         if self.breaker is not None:
             self.breaker(node.replica)
         self.tick(node, node.incarnation)
         for other in self.nodes:
             if other is not node:
                 self.at(self.rng.randrange(1, 40), lambda o=other: self.relink(node, o))
+
+    def equip(self, node: SimNode) -> None:
+        """A node that starts gets what else belongs to it."""
 
     def crash(self, node: SimNode) -> None:
         if not node.up:
@@ -250,6 +254,8 @@ class World:
             self.checks.stepped(node, ready, self.nodes)
             for to, message in ready.messages:
                 self.post(node.id, to, message)
+            for event in ready.events:
+                self.heard(node, event)
             for number, result in ready.outcomes:
                 self.outcome(node, number, result)
 
@@ -268,6 +274,9 @@ class World:
             for to, message in ready.messages[: self.rng.randrange(len(ready.messages) + 1)]:
                 self.post(node.id, to, message)
         self.crash(node)
+
+    def heard(self, node: SimNode, event: Event) -> None:
+        """What a host may act upon."""
 
     def outcome(self, node: SimNode, number: int, result: object) -> None:
         self.meetings.outcome(node, number, result)
