@@ -37,7 +37,12 @@ AGGREGATE_NODES: Final[dict[type[exp.Expr], str]] = {
 }
 """Aggregates for which sqlglot has a node of its own."""
 
-AGGREGATE_NAMES: Final = {"every": "bool_and", **aggregates_more.NAMES}
+AGGREGATE_NAMES: Final = {
+    "every": "bool_and",
+    "variance": "var_samp",
+    "var_samp": "var_samp",
+    **aggregates_more.NAMES,
+}
 """Aggregates that sqlglot reads as functions it does not know, or is kept from knowing."""
 
 WINDOW_FUNCTIONS: Final = frozenset(

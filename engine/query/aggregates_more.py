@@ -24,7 +24,7 @@ NAMES: Final = {
     name: name
     for name in (
         *("array_agg", "json_agg", "jsonb_agg", "json_object_agg", "jsonb_object_agg", "regr_count"),
-        *(*REGRESSIONS, *BITS, *ORDERED_SETS),
+        *("any_value", *REGRESSIONS, *BITS, *ORDERED_SETS),
     )
 }
 
@@ -62,6 +62,8 @@ def find(name: str, types: Sequence[SqlType]) -> MoreAggregate | None:
         return MoreAggregate(
             (None,), JSON if name == "json_agg" else JSONB, f"{name}({{0}})", "keep", ((name, function),)
         )
+    if name == "any_value":
+        return MoreAggregate((None,), t.unconstrained, "({0} or (None,))[0]")
     if name in BITS and t.is_integer:
         return MoreAggregate((None,), t, f"bits_of({{0}}, {BITS[name]!r})", names=(("bits_of", bits_of),))
     return None

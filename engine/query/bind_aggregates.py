@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlglot import exp
 
 from exdbsql.engine.query import aggregates_more, operators
-from exdbsql.engine.query.bind_special import record_of
+from exdbsql.engine.query.bind_whole_rows import document
 from exdbsql.engine.query.context import StatementContext
 from exdbsql.engine.query.expressions import Call, Expr
 from exdbsql.engine.query.library.json_values import RawJson
+from exdbsql.engine.query.library.number_values import hypothetical_rank
 from exdbsql.engine.query.plan import AggregateCall, SortKey, used_rels
 from exdbsql.schema import sqlstate
-from exdbsql.schema.types import DOUBLE, JSON, TEXT, array_of
+from exdbsql.schema.types import BIGINT, DOUBLE, JSON, TEXT, array_of
 
 if TYPE_CHECKING:
     from exdbsql.engine.query.bind_expressions import ExpressionBinder
@@ -38,7 +39,7 @@ def arguments(
     for part in nodes:
         if isinstance(part, exp.Star):
             raise context.error(node, f"{name}(*) does not exist", sqlstate.UNDEFINED_FUNCTION)
-        arg = record_of(inner, part, name) or inner.bind(part)
+        arg = document(inner, part, name) or inner.bind(part)
         args.append(operators.resolved(context, part, arg, TEXT) if arg.type is None else arg)
     return args, distinct, order
 
@@ -73,7 +74,7 @@ def call(
 
 
 def _raw(arg: Expr) -> Expr:
-    if arg.type != JSON or isinstance(arg, Call) and arg.template.startswith("RawJson"):
+    if arg.type != JSON or isinstance(arg, Call) and arg.template.startswith(("RawJson", "RowJson")):
         return arg
     return Call(JSON, arg.nullable, "json", "RawJson({0})", (arg,), names=(("RawJson", RawJson),))
 
@@ -127,6 +128,54 @@ def ordered_set_call(
     order = (SortKey(value, key.descending, key.nulls_first),)
     return AggregateCall(
         name, (value,), found.result, False, condition, order, found.template, "skip", tuple(direct), found.names
+    )
+
+
+HYPOTHETICAL_SETS: Final = {"rank": BIGINT, "dense_rank": BIGINT, "percent_rank": DOUBLE, "cume_dist": DOUBLE}
+"""Functions that say which place a row would have among those of a group, and their results."""
+
+
+def hypothetical_call(
+    context: StatementContext,
+    inner: ExpressionBinder,
+    node: exp.Expr,
+    name: str,
+    within: exp.Expr,
+    condition: Expr | None,
+) -> AggregateCall:
+    """``rank(values) WITHIN GROUP (ORDER BY keys)`` and its kin."""
+    from exdbsql.engine.query.grouping import sort_key
+
+    if len(node.expressions) != len(within.expressions):
+        raise context.error(
+            node,
+            f"function {name} needs as many arguments as there are ORDER BY expressions",
+            sqlstate.UNDEFINED_FUNCTION,
+        )
+    args, direct = [], []
+    keys = [sort_key(inner, item) for item in within.expressions]
+    for part, key in zip(node.expressions, keys, strict=True):
+        value = inner.bind(part)
+        if used_rels(value):
+            raise context.unsupported(node, f"an argument of {name} that uses columns")
+        (value, sorted_by), _ = operators.unify(context, node, [value, key.expr], "WITHIN GROUP")
+        args.append(sorted_by)
+        direct.append(value)
+    order = tuple((key.descending, key.nulls_first) for key in keys)
+    values = "".join(f"{{{i + 1}}}, " for i in range(len(direct)))
+    template = f"hypothetical_rank({name!r}, {{0}}, ({values}), {order!r})"
+    names = (("hypothetical_rank", hypothetical_rank),)
+    return AggregateCall(
+        name,
+        tuple(args),
+        HYPOTHETICAL_SETS[name],
+        False,
+        condition,
+        (),
+        template,
+        "keep",
+        tuple(direct),
+        names,
     )
 
 

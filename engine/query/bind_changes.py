@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from exdbsql.engine.query import bind_rows, operators
+from exdbsql.engine.query import bind_rows, bind_runs, operators
 from exdbsql.engine.query.bind_expressions import ExpressionBinder
 from exdbsql.engine.query.bind_from import FromBinder
 from exdbsql.engine.query.bind_query import QueryBinder
@@ -94,7 +94,11 @@ class ChangeBinder:
             return self._values([self.defaults(table)], table)
         if isinstance(source, exp.Values):
             self.context.only(source, ("expressions",), "VALUES")
+            parts = source.expressions[0].expressions
+            run = bind_runs.find(self.context, parts, is_list=False) if len(source.expressions) == 1 else None
             rows = [self._value_row(row, table, positions, explicit) for row in source.expressions]
+            if run is not None:
+                return bind_runs.rows(self.context, run, rows[0], self._columns_of(table, rows))
             return self._values(rows, table)
         plan = self.queries.bind(source, None)
         columns = output_columns(plan)
@@ -103,6 +107,8 @@ class ChangeBinder:
         plan = self._typed(plan, table, positions)
         new = self.defaults(table)
         for i, (position, column) in enumerate(zip(positions, output_columns(plan), strict=False)):
+            if self._keeps_identity(table, position):
+                continue
             self.require_writable(source, table, position, inserting=True)
             value = Column(column.type, column.nullable, rel, i, column.name)
             new[position] = self.assigned(source, value, table, position)
@@ -127,9 +133,15 @@ class ChangeBinder:
         new = self.defaults(table)
         for part, position in zip(parts, positions, strict=False):
             if not is_default(part):
-                self.require_writable(part, table, position, inserting=True)
-                new[position] = self.assigned(part, binder.bind(part), table, position)
+                value = self.assigned(part, binder.bind(part), table, position)
+                if not self._keeps_identity(table, position):
+                    self.require_writable(part, table, position, inserting=True)
+                    new[position] = value
         return new
+
+    def _keeps_identity(self, table: Table, position: int) -> bool:
+        """Whether OVERRIDING USER VALUE has the sequence's number stand against a given one."""
+        return self.context.overriding == "user" and table.columns[position].identity is not None
 
     def checked_count(self, node: exp.Expr, count: int, positions: list[int], explicit: bool) -> list[int]:
         if count > len(positions):
@@ -272,6 +284,8 @@ class ChangeBinder:
         column = table.columns[position]
         if column.generated is None and column.identity is not Identity.ALWAYS:
             return
+        if inserting and column.generated is None and self.context.overriding == "system":
+            return
         what = (
             "a generated column" if column.generated is not None else "an identity column defined as GENERATED ALWAYS"
         )
@@ -280,6 +294,7 @@ class ChangeBinder:
             node,
             f"cannot {verb}" if inserting else f'column "{column.name}" can only be updated to DEFAULT',
             sqlstate.GENERATED_ALWAYS,
+            "use OVERRIDING SYSTEM VALUE to override" if inserting and column.generated is None else None,
         )
         problem.detail = f'Column "{column.name}" is {what}.'
         raise problem

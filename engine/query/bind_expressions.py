@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sqlglot import exp
 
+from exdbsql.engine.query import bind_chains as chains
 from exdbsql.engine.query import bind_rows as rows
+from exdbsql.engine.query import bind_runs as runs
 from exdbsql.engine.query import bind_special as special
 from exdbsql.engine.query import bind_structures as structures
+from exdbsql.engine.query import bind_variadic as variadic
+from exdbsql.engine.query import bind_whole_rows as whole_rows
 from exdbsql.engine.query import operators
 from exdbsql.engine.query.aggregates import AGGREGATE_NAMES, AGGREGATE_NODES, WINDOW_FUNCTIONS
 from exdbsql.engine.query.context import COMPARE, StatementContext, name_of
@@ -40,6 +44,7 @@ from exdbsql.engine.query.expressions import (
 from exdbsql.engine.query.functions import FUNCTIONS, NODE_FUNCTIONS, find_overload
 from exdbsql.engine.query.in_literals import stranger
 from exdbsql.engine.query.plan import Plan, output_columns
+from exdbsql.engine.query.runs import NotUsable
 from exdbsql.engine.query.scope import Scope
 from exdbsql.engine.query.signatures import Function
 from exdbsql.engine.query.tokens import MARK
@@ -127,6 +132,8 @@ class ExpressionBinder:
         name = node.name.lower()
         if node.args.get("table") is None and name in _NILADIC and not node.this.args.get("quoted"):
             raise self.context.unsupported(node, name)
+        if whole_rows.source_of(self, node) is not None:
+            raise self.context.unsupported(node, "a row as a value")
         return self.scope.resolve(node)
 
     def literal(self, node: exp.Literal) -> Expr:
@@ -160,18 +167,18 @@ class ExpressionBinder:
     def comparison(self, node: exp.Expr) -> Expr:
         self.context.only(node, ("this", "expression"))
         op = operators.COMPARISONS[type(node)]
-        right = node.args["expression"]
+        left, right = (whole_rows.taken_apart(self, node.args[side]) for side in ("this", "expression"))
         if isinstance(right, (exp.Any, exp.All)) or structures.array_quantifier(right) is not None:
             return structures.quantified(self, node, op, right)
-        if rows.is_row(node.this) or rows.is_row(right):
-            return rows.comparison(self, node, op, node.this, right)
+        if rows.is_row(left) or rows.is_row(right):
+            return rows.comparison(self, node, op, left, right)
         return operators.comparison(self.context, node, op, self.bind(node.this), self.bind(right))
 
     def arithmetic(self, node: exp.Expr) -> Expr:
-        self.context.only(node, ("this", "expression"))
-        op = operators.ARITHMETIC[type(node)]
-        left, right = self.bind(node.this), self.bind(node.args["expression"])
-        return operators.arithmetic(self.context, node, op, left, right)
+        def combined(part: exp.Expr, left: Expr, right: Expr) -> Expr:
+            return operators.arithmetic(self.context, part, operators.ARITHMETIC[type(part)], left, right)
+
+        return chains.bound(self, node, operators.ARITHMETIC, combined)
 
     def bitwise(self, node: exp.Expr) -> Expr:
         self.context.only(node, ("this", "expression"))
@@ -220,8 +227,9 @@ class ExpressionBinder:
         what = node.expression
         if isinstance(what, exp.JSON):
             return structures.is_json(self, node, what, negated)
-        if isinstance(what, exp.Null) and rows.is_row(node.this):
-            return rows.is_null(self, node.this, negated)
+        subject = whole_rows.taken_apart(self, node.this)
+        if isinstance(what, exp.Null) and rows.is_row(subject):
+            return rows.is_null(self, subject, negated)
         if isinstance(what, exp.Null):
             arg = self.bind(node.this)
             if arg.type is None:
@@ -268,6 +276,7 @@ class ExpressionBinder:
         if rows.is_row(node.this):
             equal = [self.comparison(exp.EQ(this=node.this, expression=item)) for item in node.expressions]
             return equal[0] if len(equal) == 1 else Logical(BOOLEAN, any(e.nullable for e in equal), "or", tuple(equal))
+        run = runs.find(self.context, node.expressions, is_list=True)
         arg = self.bind(node.this)
         bound_items = [self.bind(item) for item in node.expressions]
         if arg.type is None:
@@ -276,9 +285,13 @@ class ExpressionBinder:
         items = []
         for item, bound in zip(node.expressions, bound_items, strict=True):
             arg_now, bound = operators.comparable(self.context, item, "=", arg, bound)
+            if arg_now is not arg and run is not None:
+                raise NotUsable
             if arg_now is not arg:
                 return self._in_by_comparisons(node)
             items.append(bound)
+        if run is not None:
+            return InList(BOOLEAN, arg.nullable, arg, runs.items(run, items))
         return InList(BOOLEAN, arg.nullable or any(i.nullable for i in items), arg, tuple(items))
 
     def _in_by_comparisons(self, node: exp.In) -> Expr:
@@ -322,8 +335,10 @@ class ExpressionBinder:
     # text
 
     def concatenation(self, node: exp.DPipe) -> Expr:
-        self.context.only(node, ("this", "expression"))
-        return operators.concatenation(self.context, node, self.bind(node.this), self.bind(node.expression))
+        def combined(part: exp.Expr, left: Expr, right: Expr) -> Expr:
+            return operators.concatenation(self.context, part, left, right)
+
+        return chains.bound(self, node, (exp.DPipe,), combined)
 
     def like(self, node: exp.Expr, escape: exp.Expr | None = None) -> Expr:
         self.context.only(node, ("this", "expression", "negate"), "LIKE")
@@ -386,10 +401,10 @@ class ExpressionBinder:
 
     def concat(self, node: exp.Concat | exp.ConcatWs) -> Expr:
         self.context.only(node, ("expressions",), "CONCAT")
+        if variadic.is_variadic(node):
+            return variadic.concatenated(self, node)
         args = []
         for part in node.expressions:
-            if isinstance(part, exp.Variadic):
-                raise self.context.unsupported(part, "VARIADIC")
             bound = self.bind(part)
             if bound.type == BOOLEAN:
                 bound = Call(TEXT, bound.nullable, "cast", "('t' if {0} else 'f')", (bound,))
@@ -549,7 +564,10 @@ class ExpressionBinder:
                 f"DISTINCT or ORDER BY specified, but {name} is not an aggregate function",
                 sqlstate.WRONG_OBJECT_TYPE,
             )
-        return self.call(node, name, [self.bind(a) for a in node.expressions])
+        if variadic.is_variadic(node):
+            return variadic.call(self, node, name)
+        args = [whole_rows.document(self, a, name) or self.bind(a) for a in node.expressions]
+        return self.call(node, name, args)
 
     def overloads(self, node: exp.Expr, name: str) -> Sequence[Function]:
         """The overloads of a function, the program's own included."""
@@ -572,7 +590,8 @@ class ExpressionBinder:
             )
         made = operators.call_of(self.context, node, found, args)
         if found.function.rows is None:
-            return made
+            absent = any(isinstance(a, Const) and a.value is None for a in made.args)
+            return null(made.type) if made.strict and absent else made
         if self.sets is None:
             raise self.context.error(
                 node,
@@ -641,6 +660,7 @@ _METHODS: Final[dict[type[exp.Expr], Callable[[ExpressionBinder, Any], Expr]]] =
     exp.ByteString: _B.escape_string,
     exp.HexString: _B.hex_string,
     exp.Paren: _B.paren,
+    exp.Dot: whole_rows.field,
     exp.Neg: _B.negative,
     exp.And: _B.logical,
     exp.Or: _B.logical,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -271,7 +272,8 @@ class FromBinder:
 
     def _merged(self, node: exp.Join, name: str, a: Visible, b: Visible, side: str) -> Visible:
         if side == "FULL":
-            exprs, target = operators.unify(self.context, node, [a.expr(), b.expr()], "JOIN/USING")
+            sides = [replace(side.expr(), nullable=True) for side in (a, b)]  # either side may have no row
+            exprs, target = operators.unify(self.context, node, sides, "JOIN/USING")
             return Visible(name, None, 0, Coalesce(target, True, tuple(exprs)))
         chosen = b if side == "RIGHT" else a
         return Visible(name, chosen.source, chosen.index, chosen.merged)
@@ -292,3 +294,4 @@ def _is_comma(join: exp.Join) -> bool:
 def _make_nullable(sources: Sequence[Source]) -> None:
     for source in sources:
         source.nullable = [True] * len(source.nullable)
+        source.optional = True

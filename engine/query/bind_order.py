@@ -99,8 +99,10 @@ class OrderBinder:
         return len(outputs) - 1
 
     def _position(self, node: exp.Expr, width: int) -> int | None:
-        if not isinstance(node, exp.Literal) or node.is_string:
+        if not isinstance(node, exp.Literal):
             return None
+        if node.is_string:
+            raise self.context.error(node, "non-integer constant in ORDER BY", sqlstate.SYNTAX_ERROR)
         place = self.context.literal_value(node)
         if not isinstance(place, int):
             raise self.context.error(node, "non-integer constant in ORDER BY", sqlstate.SYNTAX_ERROR)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from exdbsql.engine.query import operators
+from exdbsql.engine.query import bind_runs, operators
 from exdbsql.engine.query.bind_expressions import ExpressionBinder
 from exdbsql.engine.query.bind_from import FromBinder
 from exdbsql.engine.query.bind_order import OrderBinder
@@ -32,6 +32,7 @@ from exdbsql.engine.query.plan import (
     Filter,
     GroupingSets,
     Limit,
+    LimitWithTies,
     OneRow,
     OrderColumn,
     OutputColumn,
@@ -45,6 +46,7 @@ from exdbsql.engine.query.plan import (
     output_columns,
     used_rels,
 )
+from exdbsql.engine.query.runs import NotUsable
 from exdbsql.engine.query.scope import Scope
 from exdbsql.schema import sqlstate
 from exdbsql.schema.types import BIGINT, TEXT
@@ -134,6 +136,9 @@ class QueryBinder:
 
     def _values(self, node: exp.Values, parent: Scope | None) -> Plan:
         self.context.only(node, ("expressions", "order", "limit", "offset", "alias"), "VALUES")
+        run = bind_runs.find(self.context, _row_parts(node.expressions[0]), is_list=False)
+        if run is not None and len(node.expressions) > 1:
+            raise NotUsable
         binder = ExpressionBinder(self.context, Scope(self.context, parent), self, "VALUES")
         rows = [[binder.bind(e) for e in _row_parts(row)] for row in node.expressions]
         width = len(rows[0])
@@ -146,6 +151,10 @@ class QueryBinder:
                 row[i] = expr
             columns.append(OutputColumn(f"column{i + 1}", target, any(row[i].nullable for row in rows)))
         plan: Plan = Values(tuple(tuple(row) for row in rows), tuple(columns))
+        if run is not None:
+            first = [operators.resolved(self.context, node, e, TEXT) if e.type is None else e for e in rows[0]]
+            columns = [replace(c, type=e.type) for c, e in zip(columns, first, strict=True)]
+            plan = bind_runs.rows(self.context, run, first, tuple(columns))
         return self._ordered_rows(node, plan, parent)
 
     # SELECT
@@ -192,7 +201,7 @@ class QueryBinder:
         ordering = OrderBinder(self.context)
         order = ordering.over_outputs(node.args.get("order"), binder, outputs)
         distinct_on = ordering.distinct_on(node.args.get("distinct"), binder, outputs)
-        if group is not None or having is not None or grouping.calls:
+        if group is not None or having is not None or grouping.calls or grouping.mask_used:
             grouping.keys = list(dict.fromkeys(keys))
             exprs = [grouping.over_groups(o.node, o.expr) for o in outputs]
             if condition is not None:
@@ -257,6 +266,12 @@ class QueryBinder:
         if order:
             plan = Sort(plan, tuple(order))
         if distinct_on is not None:
+            if order and {k.index for k in order[: len(set(distinct_on))]} != set(distinct_on[: len(order)]):
+                raise self.context.error(
+                    node.args["order"],
+                    "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
+                    sqlstate.INVALID_COLUMN_REFERENCE,
+                )
             plan = Distinct(plan, distinct_on)
         plan = self._limited(node, plan, parent)
         return Cut(plan, visible) if width > visible else plan
@@ -326,11 +341,13 @@ class QueryBinder:
     def _limited(self, node: exp.Expr, plan: Plan, parent: Scope | None) -> Plan:
         limit, offset = node.args.get("limit"), node.args.get("offset")
         count, skip = None, None
+        ties = False
         if isinstance(limit, exp.Fetch):
             self.context.only(limit, ("direction", "count", "limit_options"), "FETCH")
             options = limit.args.get("limit_options")
             if options is not None:
-                self.context.only(options, ("rows",), "FETCH")
+                self.context.only(options, ("rows", "with_ties"), "FETCH")
+                ties = bool(options.args.get("with_ties"))
             count = limit.args.get("count") or exp.Literal.number(1)
         elif limit is not None:
             self.context.only(limit, ("expression",), "LIMIT")
@@ -343,7 +360,14 @@ class QueryBinder:
         if count is None and skip is None:
             return plan
         binder = ExpressionBinder(self.context, Scope(self.context), self, "LIMIT")
-        return Limit(plan, self._count(binder, count), self._count(binder, skip))
+        bound, skipped = self._count(binder, count), self._count(binder, skip)
+        if ties and bound is not None:
+            if not isinstance(plan, Sort):
+                raise self.context.error(
+                    limit, "WITH TIES cannot be specified without ORDER BY clause", sqlstate.SYNTAX_ERROR
+                )
+            return LimitWithTies(plan, bound, skipped, tuple(key.index for key in plan.keys))
+        return Limit(plan, bound, skipped)
 
     def _count(self, binder: ExpressionBinder, node: exp.Expr | None) -> Expr | None:
         if node is None:

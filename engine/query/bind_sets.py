@@ -11,6 +11,7 @@ from sqlglot import exp
 from exdbsql.engine.query import operators
 from exdbsql.engine.query.bind_expressions import ExpressionBinder
 from exdbsql.engine.query.bind_special import FORMS
+from exdbsql.engine.query.bind_whole_rows import table_columns
 from exdbsql.engine.query.context import StatementContext, name_of
 from exdbsql.engine.query.expressions import Call, Column, Expr
 from exdbsql.engine.query.functions import find_overload
@@ -18,11 +19,12 @@ from exdbsql.engine.query.library import json_values
 from exdbsql.engine.query.plan import FunctionScan, OutputColumn, Plan
 from exdbsql.engine.query.signatures import Resolved
 from exdbsql.schema import sqlstate
-from exdbsql.schema.types import BIGINT, JSONB, TEXT
+from exdbsql.schema.types import BIGINT, JSONB, TEXT, SqlType
 
 if TYPE_CHECKING:
     from exdbsql.engine.query.bind_from import FromBinder
 
+_POPULATE = ("json_populate_record", "json_populate_recordset", "jsonb_populate_record", "jsonb_populate_recordset")
 _RECORDS = ("jsonb_to_recordset", "jsonb_to_record", "json_to_recordset", "json_to_record")
 
 
@@ -66,6 +68,7 @@ class FunctionsInFrom:
         nodes = [t.this for t in node.args["rows_from"]] if node.args.get("rows_from") else [node.this]
         alias = node.args.get("alias")
         definitions = [c for c in (alias.args.get("columns") or ()) if isinstance(c, exp.ColumnDef)] if alias else []
+        nodes = [part for n in nodes for part in _single_unnests(n)]
         functions = [self._function(n, definitions) for n in nodes]
         columns = [column for function in functions for column in function.columns]
         ordinality = bool(node.args.get("ordinality"))
@@ -87,15 +90,13 @@ class FunctionsInFrom:
             name = name_of(node.this)
             if name in _RECORDS:
                 return self._records(binder, node, name, definitions)
+            if name in _POPULATE:
+                return self._populated(binder, node, name)
             if definitions:
                 raise self.context.error(
                     node,
                     "a column definition list is only allowed for functions returning record",
                     sqlstate.SYNTAX_ERROR,
-                )
-            if name == "unnest" and len(node.expressions) > 1:
-                raise self.context.error(
-                    node, "unnest takes one array here", sqlstate.UNDEFINED_FUNCTION, "ROWS FROM (unnest(a), unnest(b))"
                 )
             if name not in FORMS:
                 args = [binder.bind(a) for a in node.expressions]
@@ -132,9 +133,36 @@ class FunctionsInFrom:
             raise self.context.error(
                 node, f"function {name} takes one document, not {len(node.expressions)}", sqlstate.UNDEFINED_FUNCTION
             )
-        arg = operators.cast(self.context, node, binder.bind(node.expressions[0]), JSONB)
-        function = getattr(json_values, name.replace("json_", "jsonb_"))
+        return self._of_document(binder, node, node.expressions[0], name.replace("json_", "jsonb_"), names, types)
+
+    def _populated(self, binder: ExpressionBinder, node: exp.Anonymous, name: str) -> _Function:
+        """``jsonb_populate_record(NULL::t, document)``: the columns are those of the table."""
+        columns = table_columns(binder, node.expressions[0]) if len(node.expressions) == 2 else None
+        if columns is None:
+            raise self.context.unsupported(node, f"{name}() of anything but NULL::table and a document")
+        function = f"jsonb_to_{'recordset' if name.endswith('set') else 'record'}"
+        return self._of_document(binder, node, node.expressions[1], function, *columns)
+
+    def _of_document(
+        self,
+        binder: ExpressionBinder,
+        node: exp.Anonymous,
+        document: exp.Expr,
+        function_name: str,
+        names: tuple[str, ...],
+        types: tuple[SqlType, ...],
+    ) -> _Function:
+        name = name_of(node.this)
+        arg = operators.cast(self.context, node, binder.bind(document), JSONB)
+        function = getattr(json_values, function_name)
         called = function.__name__
         made = (("record_names", names), ("record_types", types), (called, function))
         call = Call(JSONB, arg.nullable, name, f"{called}({{0}}, record_names, record_types)", (arg,), names=made)
         return _Function(name, call, tuple(OutputColumn(n, t, True) for n, t in zip(names, types, strict=True)))
+
+
+def _single_unnests(node: exp.Expr) -> list[exp.Expr]:
+    """``unnest(a, b)`` as ``unnest(a), unnest(b)``, side by side."""
+    if isinstance(node, exp.Anonymous) and name_of(node.this) == "unnest" and len(node.expressions) > 1:
+        return [exp.Anonymous(this=node.this, expressions=[part]) for part in node.expressions]
+    return [node]

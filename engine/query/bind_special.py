@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlglot import exp
 
+from exdbsql.engine.query import bind_variadic as variadic
 from exdbsql.engine.query import operators
+from exdbsql.engine.query.bind_whole_rows import to_document
 from exdbsql.engine.query.context import name_of
 from exdbsql.engine.query.conversions import convert
 from exdbsql.engine.query.expressions import Call, Clock, Const, Expr
 from exdbsql.engine.query.library.datetime_values import age_today
-from exdbsql.engine.query.library.json_values import Record, json_text, to_jsonb
 from exdbsql.schema import sqlstate
 from exdbsql.schema.array import Array
 from exdbsql.schema.enum_value import EnumValue
@@ -21,8 +22,6 @@ from exdbsql.schema.types import (
     DOUBLE,
     INTEGER,
     INTERVAL,
-    JSON,
-    JSONB,
     TEXT,
     TIMESTAMP,
     TIMESTAMPTZ,
@@ -35,65 +34,6 @@ if TYPE_CHECKING:
 
 _INTERVAL_ARGUMENTS: Final = ("years", "months", "weeks", "days", "hours", "mins", "secs")
 _RESTRICTED: Final = {"year": "years", "month": "months", "day": "days", "hour": "hours", "minute": "mins"}
-
-
-def record_of(binder: ExpressionBinder, node: exp.Expr, name: str) -> Expr | None:
-    """A whole row of FROM as an argument, ``row_to_json(t)``; None where the node is something else."""
-    if not isinstance(node, exp.Column) or node.args.get("table") is not None or "json" not in name:
-        return None
-    wanted = name_of(node.this)
-    if any(v.name == wanted for v in binder.scope.visible):
-        return None
-    source = binder.scope.source(wanted)
-    if source is None:
-        return None
-    columns = [source.column(i) for i in range(len(source.names))]
-    slots = "".join(f"{{{i}}}, " for i in range(len(columns)))
-    # a document made of the row at once: its type says which of the two kinds it is in
-    make, result = (to_jsonb, JSONB) if name.startswith(("jsonb", "to_jsonb")) else (json_text, JSON)
-    template = f"{make.__name__}(Record.of({source.names!r}, ({slots})))"
-    args = []
-    for column in columns:
-        args.append(_as_json(column) if column.type == JSON else column)
-    if result == JSON:
-        template = f"RawJson({template})"
-    names: tuple[tuple[str, Any], ...] = (("Record", Record), (make.__name__, make), ("RawJson", _raw_json()))
-    return Call(result, False, "row", template, tuple(args), strict=False, names=names)
-
-
-def _raw_json() -> type:
-    from exdbsql.engine.query.library.json_values import RawJson
-
-    return RawJson
-
-
-def _as_json(expr: Expr) -> Expr:
-    return Call(JSON, expr.nullable, "json", "RawJson({0})", (expr,), names=(("RawJson", _raw_json()),))
-
-
-def to_document(binder: ExpressionBinder, node: exp.Anonymous) -> Expr:
-    """``to_json``, ``to_jsonb``, ``row_to_json``."""
-    name = name_of(node.this)
-    if len(node.expressions) == 1:
-        found = record_of(binder, node.expressions[0], name)
-        if found is not None:
-            return found
-        if isinstance(node.expressions[0], exp.Anonymous) and name_of(node.expressions[0].this) == "row":
-            return _unnamed_row(binder, node, name)
-    if name == "row_to_json":
-        raise binder.context.error(
-            node, "row_to_json takes a row", sqlstate.UNDEFINED_FUNCTION, "the name of a table of FROM, or ROW(...)"
-        )
-    return binder.call(node, name, [binder.bind(a) for a in node.expressions])
-
-
-def _unnamed_row(binder: ExpressionBinder, node: exp.Anonymous, name: str) -> Expr:
-    parts = [binder.bind(p) for p in node.expressions[0].expressions]
-    args: list[Expr] = []
-    for i, part in enumerate(parts):
-        args += [Const(TEXT, False, f"f{i + 1}"), part]
-    made = binder.call(node, "jsonb_build_object", args)
-    return made if name == "to_jsonb" else convert(made, JSON)
 
 
 def row(binder: ExpressionBinder, node: exp.Anonymous) -> Expr:
@@ -178,6 +118,8 @@ def pg_typeof(binder: ExpressionBinder, node: exp.Anonymous) -> Expr:
 
 def count_nulls(binder: ExpressionBinder, node: exp.Anonymous) -> Expr:
     """``num_nulls(...)`` and ``num_nonnulls(...)``."""
+    if variadic.is_variadic(node):
+        return variadic.count_of_nulls(binder, node, name_of(node.this))
     args = [binder.bind(a) for a in node.expressions]
     args = [operators.resolved(binder.context, node, a, TEXT) if a.type is None else a for a in args]
     test = "is None" if name_of(node.this) == "num_nulls" else "is not None"
@@ -242,12 +184,17 @@ FORMS: Final[dict[str, Callable[[Any, Any], Expr]]] = {
     "enum_first": enum_function,
     "enum_last": enum_function,
     "enum_range": enum_function,
-    **dict.fromkeys(("jsonb_to_recordset", "jsonb_to_record", "json_to_recordset", "json_to_record"), only_in_from),
+    **dict.fromkeys(
+        (
+            *("jsonb_to_recordset", "jsonb_to_record", "json_to_recordset", "json_to_record"),
+            *("jsonb_populate_record", "jsonb_populate_recordset", "json_populate_record", "json_populate_recordset"),
+        ),
+        only_in_from,
+    ),
     **dict.fromkeys(
         (
             *("jsonb_path_query", "jsonb_path_exists", "jsonb_path_match", "jsonb_path_query_array"),
-            *("jsonb_path_query_first", "jsonb_populate_record", "jsonb_populate_recordset", "json_populate_record"),
-            "json_populate_recordset",
+            "jsonb_path_query_first",
         ),
         left_out,
     ),

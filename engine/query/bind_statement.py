@@ -7,11 +7,11 @@ from dataclasses import replace
 from sqlglot import exp
 
 from exdbsql.engine.catalog import Catalog
+from exdbsql.engine.query import bind_runs
 from exdbsql.engine.query.bind_changes import ChangeBinder
 from exdbsql.engine.query.bind_query import QueryBinder, settle
 from exdbsql.engine.query.bind_with import CHANGES, CommonTables
 from exdbsql.engine.query.context import StatementContext
-from exdbsql.engine.query.parse import too_complex
 from exdbsql.engine.query.plan import Plan, Scan, output_columns, walk
 from exdbsql.engine.query.rules import optimise
 from exdbsql.engine.query.statements import BoundStatement, Change, Insert
@@ -26,11 +26,10 @@ _KINDS: dict[type[exp.Expr], str] = {
 
 
 def bind_statement(tree: exp.Expr, context: StatementContext, database: Catalog) -> BoundStatement:
-    """The bound and optimised statement."""
-    try:
-        return _bound(tree, context, DatabaseStatistics(database, context))
-    except RecursionError:
-        raise too_complex() from None
+    """The bound and optimised statement; RecursionError where there is no room for one that is nested deeply (`nesting.deeply`)."""
+    bound = _bound(tree, context, DatabaseStatistics(database, context))
+    bind_runs.settle(context)
+    return bound
 
 
 def _bound(tree: exp.Expr, context: StatementContext, statistics: DatabaseStatistics) -> BoundStatement:

@@ -14,6 +14,7 @@ from sqlglot import exp
 from exdbsql.engine.query.expressions import Const, Expr, Param
 from exdbsql.engine.query.lexical import Literal, read_literal
 from exdbsql.engine.query.parse import ParsedStatement, Placeholders
+from exdbsql.engine.query.runs import Runs
 from exdbsql.engine.query.tokens import MARK
 from exdbsql.schema import sqlstate
 from exdbsql.schema.dictionary import Dictionary
@@ -64,6 +65,8 @@ class StatementContext:
     next_rel: int = 0
     next_cte: int = 0
     pin_literals: bool = False
+    runs: Runs = field(default_factory=Runs)
+    overriding: str | None = None
 
     def __post_init__(self) -> None:
         self.slot_of_offset = {literal.start: i for i, literal in enumerate(self.literals)}
@@ -73,7 +76,7 @@ class StatementContext:
     @classmethod
     def of(cls, parsed: ParsedStatement, dictionary: Dictionary, literals: Sequence[Literal]) -> "StatementContext":
         """The context for a parsed statement."""
-        return cls(parsed.text, dictionary, parsed.placeholders, literals)
+        return cls(parsed.text, dictionary, parsed.placeholders, literals, overriding=parsed.overriding)
 
     def new_rel(self) -> int:
         """A relation number not used yet."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from exdbsql.engine.query.expressions import (
+    Accumulator,
     Call,
     Case,
     Clock,
@@ -21,6 +22,7 @@ from exdbsql.engine.query.expressions import (
     Const,
     Exists,
     Expr,
+    Fold,
     InArray,
     InList,
     InSubquery,
@@ -30,6 +32,7 @@ from exdbsql.engine.query.expressions import (
     Logical,
     Not,
     Param,
+    ParamRange,
     Quantified,
     ScalarSubquery,
 )
@@ -45,8 +48,10 @@ from exdbsql.engine.query.plan import (
     HashAccess,
     Join,
     Limit,
+    LimitWithTies,
     ListAccess,
     OneRow,
+    ParamRows,
     Plan,
     PointAccess,
     Project,
@@ -67,6 +72,8 @@ from exdbsql.engine.query.plan import (
 )
 from exdbsql.engine.query.statements import BoundStatement, Change, Delete, Insert, Merge, Update
 from exdbsql.schema.dictionary import Dictionary
+
+ACCUMULATOR: Final = "\0"
 
 
 def plan_lines(bound: BoundStatement, dictionary: Dictionary) -> list[str]:
@@ -157,6 +164,8 @@ class _Printer:
                 return "WindowAgg", [f"Window: {_window_call(c)}" for c in plan.calls], [plan.child]
             case Recursive():
                 return "Recursive Union", [], [plan.base, plan.step]
+            case ParamRows():
+                return "Values Scan", [f"Rows: {plan.count}"], []
             case Values():
                 return "Values Scan", [f"Rows: {len(plan.rows)}"], []
             case Distinct():
@@ -172,6 +181,8 @@ class _Printer:
                     [f"Rows: {show(plan.limit)}" if plan.limit is not None else "", _offset(plan)],
                     [plan.child],
                 )
+            case LimitWithTies():
+                return "Limit With Ties", [f"Rows: {show(plan.limit)}"], [plan.child]
             case SetOperation(op="UNION"):
                 return "Append" if plan.every else "HashSetOp Union", [], [plan.left, plan.right]
             case SetOperation():
@@ -310,11 +321,21 @@ def _constant(expr: Const) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def _show_chain(expr: Fold) -> str:
+    parts = [show(expr.first)]
+    for step in expr.steps:
+        before, _, after = show(step).removeprefix("(").removesuffix(")").partition(ACCUMULATOR)
+        parts = [before, *parts, after] if before else [*parts, after]
+    return f"({''.join(parts)})"
+
+
 def show(expr: Any) -> str:
     """An expression as text for people."""
     match expr:
         case Column():
             return str(expr.name)
+        case ParamRange():
+            return f"${expr.slot + 1}, ..., ${expr.slot + expr.count}"
         case Param():
             return f"${expr.slot + 1}"
         case Const():
@@ -332,6 +353,10 @@ def show(expr: Any) -> str:
         case Compare():
             op = {"==": "=", "!=": "<>"}.get(expr.op, expr.op)
             return f"{show(expr.left)} {op} {show(expr.right)}"
+        case Accumulator():
+            return ACCUMULATOR
+        case Fold():
+            return _show_chain(expr)
         case Logical():
             return "(" + f" {expr.op.upper()} ".join(map(show, expr.args)) + ")"
         case Not():

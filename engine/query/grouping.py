@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from exdbsql.engine.query import aggregates_more, operators
 from exdbsql.engine.query import bind_aggregates as more
+from exdbsql.engine.query import bind_whole_rows as whole_rows
 from exdbsql.engine.query.aggregates import AGGREGATE_NAMES, AGGREGATE_NODES, find_aggregate
 from exdbsql.engine.query.bind_expressions import ExpressionBinder
 from exdbsql.engine.query.context import StatementContext, name_of
@@ -66,6 +67,8 @@ class Grouping:
             node = node.this
         if isinstance(node, exp.Anonymous):
             name = name_of(node.this)
+            if within is not None and name in more.HYPOTHETICAL_SETS:
+                return more.hypothetical_call(self.context, inner, node, name, within, condition)
             if name in self.context.aggregates:
                 return self._own_call(inner, node, name, condition)
             if name not in AGGREGATE_NAMES:
@@ -108,6 +111,8 @@ class Grouping:
             if len(argument.expressions) != 1:
                 raise self.context.unsupported(node, f"{name}(DISTINCT ...) of several expressions")
             argument = argument.expressions[0]
+        if name == "count" and argument is not None and not distinct:
+            argument = whole_rows.counted(inner, argument) or argument
         if extra:
             raise self.context.unsupported(node, f"{name}() of several arguments")
         if isinstance(argument, exp.Star):

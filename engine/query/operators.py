@@ -155,6 +155,8 @@ def call_of(context: StatementContext, node: exp.Expr, found: Resolved, args: Se
 
 def _for_json(function: Function, arg: Expr, target: SqlType | None) -> Expr:
     """A json goes as it is into the document that a function builds; its text is not a string there."""
+    if isinstance(arg, Call) and arg.template.startswith("RowJson"):
+        return arg
     if target is None and arg.type == JSON and "json" in function.name:
         return Call(JSON, arg.nullable, "json", "RawJson({0})", (arg,), names=(("RawJson", RawJson),))
     return arg
@@ -224,6 +226,11 @@ def unify(
     if target is None:
         return list(exprs), None
     return [coerced(context, node, e, target, mode) for e in exprs], target
+
+
+def null_of(t: SqlType) -> Const:
+    """NULL of a type."""
+    return Const(t, True, None)
 
 
 def coerced(context: StatementContext, node: exp.Expr | None, expr: Expr, target: SqlType, mode: str = STRICT) -> Expr:

@@ -17,6 +17,7 @@ from exdbsql.engine.query.plan import (
     Derived,
     Distinct,
     Limit,
+    LimitWithTies,
     OutputColumn,
     Plan,
     Project,
@@ -60,6 +61,7 @@ _NAMES: dict[type[exp.Expr], str] = {
     exp.CurrentTimestamp: "now",
     exp.CurrentDate: "current_date",
     exp.Stddev: "stddev",
+    exp.StddevSamp: "stddev_samp",
     exp.Variance: "variance",
     exp.Initcap: "initcap",
     exp.TimestampTrunc: "date_trunc",
@@ -96,8 +98,6 @@ def _named(node: exp.Expr) -> tuple[str, bool]:
         default = node.args.get("default")
         inner, stands = ("", False) if default is None else _named(default)
         return (inner, True) if stands else ("case", False)
-    if isinstance(node, exp.Boolean):
-        return "bool", False
     if isinstance(node, exp.Subquery):
         first = node.this.expressions[0] if isinstance(node.this, exp.Select) else None
         return (output_name(first), True) if first is not None else ("?column?", False)
@@ -110,6 +110,8 @@ def _own_name(node: exp.Expr) -> str:
         return name_of(node)
     if isinstance(node, (exp.Column, exp.Anonymous)):
         return name_of(node.this)
+    if isinstance(node, exp.Dot):
+        return name_of(node.expression)
     if isinstance(node, exp.Pad):
         return "lpad" if node.args.get("is_left") else "rpad"
     if isinstance(node, exp.Trim):
@@ -154,14 +156,18 @@ def convert_outputs(context: StatementContext, plan: Plan, types: Sequence[SqlTy
             return replace(plan, exprs=tuple(exprs), columns=_retyped(plan.columns, exprs))
         case Values():
             rows = tuple(tuple(_converted(context, e, t) for e, t in zip(row, types, strict=True)) for row in plan.rows)
-            return replace(plan, rows=rows, columns=_retyped(plan.columns, rows[0]))
+            columns = _retyped(plan.columns, rows[0])
+            nullable = [any(row[i].nullable for row in rows) for i in range(len(columns))]
+            return replace(
+                plan, rows=rows, columns=tuple(replace(c, nullable=n) for c, n in zip(columns, nullable, strict=True))
+            )
         case SetOperation(every=True) | SetOperation():
             if any(c.type is not None and t is not None and c.type != t for c, t in zip(columns, types, strict=False)):
                 return _wrapped(context, plan, types)
             left, right = convert_outputs(context, plan.left, types), convert_outputs(context, plan.right, types)
             new = tuple(replace(c, type=o.type) for c, o in zip(columns, output_columns(left), strict=False))
             return replace(plan, left=left, right=right, columns=new)
-        case Sort() | Limit() | Cut() | Distinct():
+        case Sort() | Limit() | LimitWithTies() | Cut() | Distinct():
             if any(c.type is not None and t is not None and c.type != t for c, t in zip(columns, types, strict=False)):
                 return _wrapped(context, plan, types)
             return replace(plan, child=convert_outputs(context, plan.child, types))

@@ -21,7 +21,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from exdbsql.engine.query.aggregates import AGGREGATE_NAMES, WINDOW_FUNCTIONS
 from exdbsql.engine.query.functions import CALLED_PLAINLY as _FUNCTIONS
-from exdbsql.engine.query.tokens import SPECIAL_FORMS, rewritten
+from exdbsql.engine.query.nesting import require_depth
+from exdbsql.engine.query.tokens import SPECIAL_FORMS, rewritten, without_overriding
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import NotSupportedError, OperationalError, ProgrammingError
 from exdbsql.schema.identifiers import did_you_mean
@@ -117,11 +118,12 @@ class Placeholders:
 
 @dataclass(frozen=True, slots=True)
 class ParsedStatement:
-    """A statement's tree, its text, and its placeholders."""
+    """A statement's tree, its text, its placeholders, and what its INSERT overrides (``system`` or ``user``)."""
 
     tree: exp.Expr
     text: str
     placeholders: Placeholders
+    overriding: str | None = None
 
 
 def parse_statement(
@@ -130,7 +132,7 @@ def parse_statement(
     """Parse one statement; `functions` are the names that sqlglot shall not know better, `types` those of the enum types.
 
     Raises ProgrammingError (42601) with position for a syntax error, NotSupportedError for a statement that sqlglot
-    does not read, OperationalError (54001) for one that is nested too deeply.
+    does not read, OperationalError (54001) for one that is nested too deeply; RecursionError where there is no room (`nesting.deeply`).
     """
     if len(text) > _MAX_TEXT_LENGTH:
         raise OperationalError("the statement is longer than 16 MiB", sqlstate=sqlstate.PROGRAM_LIMIT_EXCEEDED)
@@ -144,6 +146,8 @@ def parse_statement(
         raise syntax_error(text, 0, "the statement is empty")
     _refuse_what_only_sqlglot_takes(tokens, text)
     _require_verb(tokens[0], text)
+    require_depth(tokens)
+    tokens, overriding = without_overriding(tokens)
     tokens = rewritten(tokens, text, functions, types)
     tokens, placeholders = _number_placeholders(tokens, text)
     try:
@@ -151,8 +155,6 @@ def parse_statement(
             trees = _POSTGRES.parser().parse(tokens, text)
     except ParseError as error:
         _raise_syntax_error(text, tokens, error)
-    except RecursionError:
-        raise too_complex() from None
     if len(trees) != 1 or trees[0] is None:
         raise syntax_error(text, 0, "one statement is expected")
     if isinstance(trees[0], (exp.Condition, exp.Alias, exp.Tuple)) and not isinstance(trees[0], exp.Query):
@@ -160,7 +162,9 @@ def parse_statement(
         raise syntax_error(text, tokens[0].start, f'syntax error at or near "{near}"', "a statement begins with a verb")
     if isinstance(trees[0], exp.Command):
         raise NotSupportedError(f"{str(trees[0].this).upper()} is not supported", position=0, statement=text)
-    return ParsedStatement(trees[0], text, placeholders)
+    if overriding is not None and sum(1 for _ in trees[0].find_all(exp.Insert)) != 1:
+        raise NotSupportedError("OVERRIDING beside several INSERTs is not supported", statement=text)
+    return ParsedStatement(trees[0], text, placeholders, overriding)
 
 
 _threads_that_parse: Final[set[int]] = set()
@@ -183,15 +187,6 @@ def _require_verb(token: Token, text: str) -> None:
     if word.isalpha() and word.lower() not in _VERBS:
         hint = did_you_mean(word.lower(), _VERBS) or "a statement begins with a verb"
         raise syntax_error(text, token.start, f'syntax error at or near "{word}"', hint)
-
-
-def too_complex() -> OperationalError:
-    """The error for a statement that is nested too deeply."""
-    return OperationalError(
-        "the statement is nested too deeply",
-        sqlstate=sqlstate.STATEMENT_TOO_COMPLEX,
-        hint="break it into several statements, or use IN instead of a long chain of conditions",
-    )
 
 
 def syntax_error(text: str, position: int, message: str, hint: str | None = None) -> ProgrammingError:

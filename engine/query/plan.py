@@ -158,6 +158,16 @@ class FunctionScan(Plan):
 
 
 @dataclass(frozen=True, slots=True)
+class ParamRows(Plan):
+    """Parameters that stand side by side, from `slot` on, as `count` rows of `width` columns: relation `rel`."""
+
+    rel: int
+    slot: int
+    count: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectSet(Plan):
     """Set-returning functions in a select list: each row of `child` as often as the longest of them has rows, as relation `rel`."""
 
@@ -364,6 +374,16 @@ class Limit(Plan):
 
 
 @dataclass(frozen=True, slots=True)
+class LimitWithTies(Plan):
+    """As `Limit`, and the rows behind that are equal to the last one in the columns at `keys`, by which the child sorts."""
+
+    child: Plan
+    limit: Expr
+    offset: Expr | None
+    keys: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SetOperation(Plan):
     """UNION, INTERSECT or EXCEPT; `every` is ALL."""
 
@@ -401,7 +421,7 @@ class Recursive(Plan):
     columns: tuple[OutputColumn, ...]
 
 
-ROWS_NODES: Final = (Project, Values, Distinct, Sort, Cut, Limit, SetOperation, With, Recursive)
+ROWS_NODES: Final = (Project, Values, Distinct, Sort, Cut, Limit, LimitWithTies, SetOperation, With, Recursive)
 
 
 def output_columns(plan: Plan) -> tuple[OutputColumn, ...]:
@@ -413,7 +433,7 @@ def output_columns(plan: Plan) -> tuple[OutputColumn, ...]:
             return columns
         case Cut(child=child, visible=visible):
             return output_columns(child)[:visible]
-        case Distinct(child=child) | Sort(child=child) | Limit(child=child):
+        case Distinct(child=child) | Sort(child=child) | Limit(child=child) | LimitWithTies(child=child):
             return output_columns(child)
         case With(body=body):
             return output_columns(body)
@@ -446,15 +466,16 @@ def rewrite(value: Any, change: Callable[[Expr], Expr | None]) -> Any:
 
 def walk(value: Any) -> Iterator[Any]:
     """Every expression, plan node and helper value inside `value`, itself first."""
-    if isinstance(value, tuple):
-        for item in value:
-            yield from walk(item)
-        return
-    names = CHILD_FIELDS.get(type(value))
-    if names is not None:
-        yield value
-        for name in names:
-            yield from walk(getattr(value, name))
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, tuple):
+            todo.extend(reversed(item))
+            continue
+        names = CHILD_FIELDS.get(type(item))
+        if names is not None:
+            yield item
+            todo.extend([getattr(item, name) for name in reversed(names)])
 
 
 def provided_rels(plan: Plan) -> frozenset[int]:
@@ -462,7 +483,7 @@ def provided_rels(plan: Plan) -> frozenset[int]:
     match plan:
         case Window(rel=rel, child=child) | ProjectSet(rel=rel, child=child):
             return provided_rels(child) | {rel}
-        case Scan() | Derived() | CteScan() | Aggregate() | FunctionScan() | GroupingSets():
+        case Scan() | Derived() | CteScan() | Aggregate() | FunctionScan() | GroupingSets() | ParamRows():
             return frozenset((plan.rel,))
         case Filter(child=child) | Gathered(child=child):
             return provided_rels(child)
@@ -507,7 +528,7 @@ def _width(item: Any) -> int:
     return int(item.width)
 
 
-RELATIONS: Final = (Scan, Derived, CteScan, FunctionScan, Aggregate, GroupingSets, Window, ProjectSet)
+RELATIONS: Final = (Scan, Derived, CteScan, FunctionScan, Aggregate, GroupingSets, Window, ProjectSet, ParamRows)
 """The nodes that have a relation number."""
 
 
@@ -528,3 +549,6 @@ CHILD_FIELDS: Final[dict[type, tuple[str, ...]]] = {
     ]
 }
 """For each class of nodes the fields in which there may be other nodes; by their annotations."""
+
+HOLDERS: Final = frozenset((tuple, *(cls for cls, names in CHILD_FIELDS.items() if names)))
+"""The classes of values in which there may be other nodes."""

@@ -21,7 +21,7 @@ from exdbsql.schema.types import SqlType
 
 @dataclass(slots=True)
 class Source:
-    """A relation under the name by which the query knows it; an outer join makes all its columns nullable."""
+    """A relation under the name by which the query knows it; an outer join makes it `optional`, all its columns nullable."""
 
     alias: str
     rel: int
@@ -29,6 +29,7 @@ class Source:
     types: tuple[SqlType | None, ...]
     nullable: list[bool]
     table: Table | None = None
+    optional: bool = False
 
     def column(self, index: int) -> Column:
         """The expression for one column."""
@@ -88,6 +89,15 @@ class Scope:
                     return source
             scope = scope.parent
         return None
+
+    def sees(self, name: str) -> bool:
+        """Whether an unqualified name is that of a column, here or further out."""
+        scope: Scope | None = self
+        while scope is not None:
+            if any(v.name == name for v in scope.visible):
+                return True
+            scope = scope.parent
+        return False
 
     def resolve(self, node: exp.Column) -> Expr:
         """What a column reference means."""

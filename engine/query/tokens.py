@@ -123,6 +123,17 @@ def rewritten(tokens: list[Token], text: str, functions: Collection[str], types:
     return out
 
 
+def without_overriding(tokens: list[Token]) -> tuple[list[Token], str | None]:
+    """The tokens without ``OVERRIDING SYSTEM VALUE``, which sqlglot does not know, and which of the two it was."""
+    words = [t.text.lower() for t in tokens]
+    for i in range(len(words) - 2):
+        if words[i] == "overriding" and words[i + 1] in ("system", "user") and words[i + 2] == "value":
+            if words[i - 1] in (".", "as", "select", ","):
+                continue
+            return tokens[:i] + tokens[i + 3 :], words[i + 1]
+    return tokens, None
+
+
 def operator_tokens(operator: str, token: Token) -> list[Token]:
     """The three tokens of an operator between two operands."""
     return [

@@ -15,6 +15,7 @@ from exdbsql.engine.query.plan import (
     Cut,
     Distinct,
     Limit,
+    LimitWithTies,
     OrderColumn,
     Plan,
     Project,
@@ -61,6 +62,8 @@ class RowsCompiler:
                 return f"[row[:{plan.visible}] for row in {rows}]"
             case Limit():
                 return self._limit(plan, frame)
+            case LimitWithTies():
+                return self._limit_with_ties(plan, frame)
             case SetOperation():
                 return self._set_operation(plan, frame)
             case With():
@@ -177,6 +180,12 @@ class RowsCompiler:
             return f"{self._first_rows(plan.child, stop, frame)}{cut}"
         return f"{self.rows(plan.child, frame)}[{offset if offset != 'None' else ''}:{stop if stop != 'None' else ''}]"
 
+    def _limit_with_ties(self, plan: LimitWithTies, frame: Frame) -> str:
+        compiler = self.streams.expressions(frame)
+        limit = f"limit_count({compiler.value(plan.limit)}, 'LIMIT')"
+        offset = "None" if plan.offset is None else f"limit_count({compiler.value(plan.offset)}, 'OFFSET')"
+        return f"first_with_ties({self.rows(plan.child, frame)}, {limit}, {offset}, {plan.keys!r})"
+
     def _limited_project(self, plan: Project, frame: Frame, offset: str, stop: str) -> str:
         clauses = self.streams.stream(plan.child, frame)
         element = self._element(plan, frame)
@@ -185,12 +194,18 @@ class RowsCompiler:
     # several queries
 
     def _set_operation(self, plan: SetOperation, frame: Frame) -> str:
-        left, right = self.rows(plan.left, frame), self.rows(plan.right, frame)
         if plan.op == "UNION":
-            both = f"[*{left}, *{right}]"
-            return both if plan.every else f"list(dict.fromkeys({both}))"
+            parts = [self._listed(part, frame) for part in _united(plan)]
+            every = f"[{', '.join('*' + part for part in parts)}]"
+            return every if plan.every else f"list(dict.fromkeys({every}))"
+        left, right = self.rows(plan.left, frame), self.rows(plan.right, frame)
         function = {"INTERSECT": "intersect", "EXCEPT": "except_"}[plan.op]
         return f"{function}({left}, {right}, {plan.every})"
+
+    def _listed(self, plan: Plan, frame: Frame) -> str:
+        """The rows of a part of a union; of one of many, under a name."""
+        rows = self.rows(plan, frame)
+        return rows if isinstance(plan, (Project, Values)) else frame.assign("part", rows)
 
     def _with(self, plan: With, frame: Frame) -> str:
         rels = plan.table_rels or (None,) * len(plan.ctes)
@@ -218,6 +233,16 @@ class RowsCompiler:
         frame.add(f"    {newest} = {step}")
         frame.add(f"    {every} += {newest}")
         return every
+
+
+def _united(plan: SetOperation) -> list[Plan]:
+    """The queries of a chain of UNIONs that all keep duplicates, or all drop them."""
+    parts: list[Plan] = []
+    left: Plan = plan
+    while isinstance(left, SetOperation) and left.op == "UNION" and left.every is plan.every:
+        parts.append(left.right)
+        left = left.left
+    return [left, *reversed(parts)]
 
 
 def sort_passes(keys: Sequence[OrderColumn]) -> list[str]:

@@ -17,6 +17,11 @@ from exdbsql.schema.text_types import value_to_text
 _MAX_ELEMENTS: Final = 134_217_727
 
 
+def elements_of(array: Array | None) -> Sequence[Any]:
+    """The elements of an array of any dimensions; none of NULL."""
+    return () if array is None else tuple(array.flat())
+
+
 def array_of(*elements: Any) -> Array:
     """``ARRAY[...]``; arrays among the elements make one of more dimensions."""
     if any(e is None for e in elements) and any(isinstance(e, Array) for e in elements):
@@ -215,8 +220,10 @@ def trim_array(array: Array, count: int) -> Array:
     return Array.of_elements(array.elements[: len(array) - count])
 
 
-def array_to_string(array: Array, separator: str, null: str | None = None) -> str:
+def array_to_string(array: Array | None, separator: str | None, null: str | None = None) -> str | None:
     """``array_to_string``."""
+    if array is None or separator is None:
+        return None
     shown = [null if e is None else "t" if e is True else "f" if e is False else _text(e) for e in array.flat()]
     return separator.join([e for e in shown if e is not None])
 

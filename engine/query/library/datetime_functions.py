@@ -137,5 +137,5 @@ for _t in (INTEGER, BIGINT):
     _add("generate_series", (_t, _t, _t), _t, d.series_of_numbers, rows=_column)
 _add("generate_series", (NUMERIC, NUMERIC), NUMERIC, d.series_of_numerics, rows=(("generate_series", NUMERIC),))
 _add("generate_series", (NUMERIC,) * 3, NUMERIC, d.series_of_numerics, rows=(("generate_series", NUMERIC),))
-for _t in _MOMENTS:
+for _t in (TIMESTAMPTZ, TIMESTAMP):  # dates become the first
     _add("generate_series", (_t, _t, INTERVAL), _t, d.series_of_moments, rows=(("generate_series", _t),))

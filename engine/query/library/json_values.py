@@ -31,6 +31,12 @@ class RawJson(str):
     __slots__ = ()
 
 
+class RowJson(RawJson):
+    """The same, of a row; an aggregate begins a line with each."""
+
+    __slots__ = ()
+
+
 class Record(tuple[Any, ...]):
     """The row of a table on its way into a document."""
 
@@ -174,7 +180,10 @@ def jsonb_object(*arrays: Array) -> Jsonb:
 
 def json_agg(values: Sequence[Any]) -> str | None:
     """``json_agg``."""
-    return json_build_array(*values) if values else None
+    if not values:
+        return None
+    parts = [f"\n {json_text(v)}" if isinstance(v, (Array, RowJson)) else json_text(v) for v in values]
+    return f"[{', '.join([parts[0].removeprefix(chr(10) + ' '), *parts[1:]])}]"
 
 
 def jsonb_agg(values: Sequence[Any]) -> Jsonb | None:
@@ -221,6 +230,8 @@ def jsonb_get(document: Jsonb, key: str | int) -> Jsonb | None:
     root = document.root
     if isinstance(key, str) is not isinstance(root, dict):
         return None
+    if not isinstance(root, (dict, list)):
+        return document if key in (0, -1) else None  # as if it were in an array
     found, node = _step(root, key)
     return Jsonb.of_root(node) if found else None
 
@@ -702,4 +713,13 @@ def json_object_keys(text: str) -> list[tuple[str]]:
 
 def json_strip_nulls(text: str) -> str:
     """``json_strip_nulls``."""
-    return json.dumps(strip_nulls(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
+    return _compact(strip_nulls(json.loads(text, parse_float=RawJson, parse_int=RawJson)))
+
+
+def _compact(node: Any) -> str:
+    """A node as text without blanks; numbers are there as they were written."""
+    if isinstance(node, RawJson):
+        return str(node)
+    if isinstance(node, dict):
+        return "{" + ",".join(f"{quoted(key)}:{_compact(value)}" for key, value in node.items()) + "}"
+    return "[" + ",".join(map(_compact, node)) + "]" if isinstance(node, list) else write(node)

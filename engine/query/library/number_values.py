@@ -262,18 +262,34 @@ def mode_value(values: Sequence[Any]) -> Any:
     return max(counts, key=counts.__getitem__) if counts else None
 
 
-def hypothetical_rank(kind: str, rows: Sequence[Any], is_before: Callable[[Any], int]) -> Any:
-    """``rank(...) WITHIN GROUP`` and its kin; `is_before` gives -1, 0, 1 for a row before, equal to, or after the argument."""
-    before = sum(1 for row in rows if is_before(row) < 0)
-    equal = sum(1 for row in rows if is_before(row) == 0)
-    match kind:
-        case "rank":
-            return before + 1
-        case "dense_rank":
-            return len({row for row in rows if is_before(row) < 0}) + 1
-        case "percent_rank":
-            return before / len(rows) if rows else 0.0
-    return (before + equal + 1) / (len(rows) + 1)
+def hypothetical_rank(
+    kind: str, rows: Sequence[Any], values: tuple[Any, ...], order: tuple[tuple[bool, bool], ...]
+) -> int | float:
+    """``rank(values) WITHIN GROUP (ORDER BY ...)`` and its kin: the place that the row of `values` would have.
+
+    `order` says for each key whether it is descending, and whether NULLs come first.
+    """
+    members = [row if len(values) > 1 else (row,) for row in rows]
+    before = [row for row in members if _precedes(row, values, order)]
+    if kind == "rank":
+        return len(before) + 1
+    if kind == "dense_rank":
+        return len(set(before)) + 1
+    if kind == "percent_rank":
+        return len(before) / len(members) if members else 0.0
+    behind = sum(1 for row in members if _precedes(values, row, order))
+    return (len(members) - behind + 1) / (len(members) + 1)
+
+
+def _precedes(left: Sequence[Any], right: Sequence[Any], order: tuple[tuple[bool, bool], ...]) -> bool:
+    for a, b, (descending, nulls_first) in zip(left, right, order, strict=True):
+        if a is None or b is None:
+            if a is b:
+                continue
+            return (a is None) == nulls_first
+        if a != b:
+            return bool(b < a if descending else a < b)
+    return False
 
 
 def round_half_up(x: Decimal) -> int:

@@ -135,6 +135,23 @@ def limit_count(value: Any, clause: str) -> int | None:
     return min(int(count), sys.maxsize // 2)
 
 
+def first_with_ties(
+    rows: list[tuple[Any, ...]], limit: int | None, offset: int | None, keys: tuple[int, ...]
+) -> list[tuple[Any, ...]]:
+    """The sorted `rows` from `offset` on: `limit` of them, and those behind that are equal to the last one in `keys`."""
+    start = offset or 0
+    if limit is None or start + limit >= len(rows):
+        return rows[start:]
+    if limit == 0:
+        return []
+    key = itemgetter(*keys)
+    end = start + limit
+    last = key(rows[end - 1])
+    while end < len(rows) and key(rows[end]) == last:
+        end += 1
+    return rows[start:end]
+
+
 def null_violation(table: str, column: str) -> NoReturn:
     """Raise 23502."""
     raise IntegrityError(
@@ -205,6 +222,7 @@ NAMES: Final[dict[str, object]] = {
             except_,
             distinct_on,
             limit_count,
+            first_with_ties,
             null_violation,
         ),
         *(check_violation, full_join, compress, islice, itemgetter, defaultdict, Counter),
