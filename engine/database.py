@@ -338,7 +338,12 @@ class Database:
 
     def check_growth(self, changes: Changes, bound: int) -> None:
         """Raise OperationalError 53200 where these changes, at most `bound` bytes, would pass the limit."""
-        if self.memory_limit is None or self.memory_used + bound <= self.memory_limit:
+        limit = self.memory_limit
+        if limit is None:
+            return
+        if self.memory_used + bound + self.scan_bytes > limit:
+            self.forget_scans()
+        if self.memory_used + bound <= limit:
             return
         growth = 0
         for store, writes in changes:
@@ -346,8 +351,23 @@ class Database:
             for key, row in writes.items():
                 before = store.rows.get(key)
                 growth += (store.size_of(row) if row is not None else 0) - (store.size_of(before) if before else 0)
-        if growth > 0 and self.memory_used + growth > self.memory_limit:
-            raise refuse_growth(self.memory_limit, self.memory_used, growth)
+        if growth > 0 and self.memory_used + growth > limit:
+            raise refuse_growth(limit, self.memory_used, growth)
+
+    @property
+    def scan_bytes(self) -> int:
+        """Rough bytes of the lists that scans keep."""
+        return sum(store.scans.size() for store in list(self.tables.values()) if store.scans is not None)
+
+    def room_for_scans(self) -> int:
+        """How many more bytes of lists may be kept; there is a memory limit."""
+        assert self.memory_limit is not None
+        return self.memory_limit - self.memory_used - self.scan_bytes
+
+    def forget_scans(self) -> None:
+        """Drop the lists that scans keep: they are made again when somebody asks, and there is room."""
+        for store in list(self.tables.values()):
+            store.scans = None
 
     # Pruning
 
@@ -476,6 +496,6 @@ class Database:
             "rows": {name: len(store.rows) for name, store in self.tables.items()},
             "version_chains": {name: len(store.chains) for name, store in self.tables.items()},
             "certification_keys": sum(len(store.touched) for store in self.tables.values()),
-            "memory_used": self.memory_used,
+            "memory_used": self.memory_used + self.scan_bytes,
             "memory_limit": self.memory_limit,
         }

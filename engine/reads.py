@@ -13,7 +13,7 @@ from exdbsql.engine.index import Index, merged_entries, within
 from exdbsql.engine.keys import same
 from exdbsql.engine.ordered import BLOCK_ENTRIES, Bound, cut
 from exdbsql.engine.overlay import ABSENT, Overlay
-from exdbsql.engine.scan_cache import ROWS, shared_columns, shared_rows
+from exdbsql.engine.scan_cache import ROWS, columns_with, shared_columns
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.errors import ProgrammingError
@@ -75,29 +75,33 @@ class Reads:
 
     def scan(self, store: TableStore) -> Sequence[Row]:
         """As `rows`, in a list that may be shared: it must not be changed, nor given to anybody who might."""
-        if store not in self.by_table:
-            rows = shared_rows(store, self.snapshot)
-            if rows is not None:
-                return rows
-        return list(self._merged(store).values())
+        lists = self._lists(store, (ROWS,))
+        return list(self._merged(store).values()) if lists is None else lists[0]
 
     def columns(self, store: TableStore, *positions: int) -> list[list[Any]]:
         """The values of some columns of all rows, each a list, in the same order of rows; shared as those of `scan`."""
-        if store not in self.by_table:
-            columns = shared_columns(store, self.snapshot, positions)
-            if columns is not None:
-                return columns
+        lists = self._lists(store, positions)
+        if lists is not None:
+            return lists
         rows = list(self._merged(store).values())
         return [list(map(itemgetter(position), rows)) for position in positions]
 
     def rows_and_column(self, store: TableStore, position: int) -> tuple[Sequence[Row], list[Any]]:
         """All rows, and the values of one column of theirs in the same order; both may be shared."""
-        if store not in self.by_table:
-            lists = shared_columns(store, self.snapshot, (ROWS, position))
-            if lists is not None:
-                return lists[0], lists[1]
+        lists = self._lists(store, (ROWS, position))
+        if lists is not None:
+            return lists[0], lists[1]
         rows = list(self._merged(store).values())
         return rows, list(map(itemgetter(position), rows))
+
+    def _lists(self, store: TableStore, positions: Sequence[int]) -> list[list[Any]] | None:
+        """Rows and columns from lists that the table keeps; None where they do not have what this transaction sees."""
+        database = self._database
+        room = None if database.memory_limit is None else database.room_for_scans()
+        overlay = self.by_table.get(store)
+        if overlay is None or not overlay.writes:
+            return shared_columns(store, self.snapshot, positions, room)
+        return columns_with(store, self.snapshot, positions, overlay.writes, room)
 
     def items(self, store: TableStore) -> Sequence[tuple[Key, Row]]:
         """All (key, row), in no particular order."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from exdbsql.engine.collector import untrack
 from exdbsql.engine.interruption import finish_publication
+from exdbsql.engine.scan_cache import note_change
 from exdbsql.engine.versions import Key, Row, longer, wants_thinning
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ def row_committer(database: "Database", store: "TableStore", indexes: "tuple[Ind
         chain = chains.get(key)
         try:
             store.changed_at = version
+            if store.scans is None:
+                store.changes_from = version
+            else:
+                note_change(store, version, key, before is None, after)
             chains[key] = (version, before, None, 1) if chain is None else longer(chain, version, before)
             for index in indexes:
                 index.replace(key, before, after, version)
@@ -80,8 +85,6 @@ def row_committer(database: "Database", store: "TableStore", indexes: "tuple[Ind
         if holders:
             _keep_for_snapshots(database, store, key)
         else:  # whoever opens a snapshot from now on sees this version
-            if store.scans:
-                store.scans = {}
             if chain is None:
                 del chains[key]
             else:

@@ -27,6 +27,8 @@ from exdbsql.engine.dots import Dots
 from exdbsql.engine.index import Index, PrimaryIndex
 from exdbsql.engine.memory import row_size_function
 from exdbsql.engine.reservations import Reservations
+from exdbsql.engine.scan_cache import Scans, forget, note_changes
+from exdbsql.engine.scan_replay import ChangedRow
 from exdbsql.engine.versions import THIN_AT_DEPTH, Chain, Key, Row, longer, row_at, thinned, trimmed, wants_thinning
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import InternalError
@@ -43,7 +45,8 @@ class TableStore:
         kind: how its rows reach other nodes.
         rows: newest committed rows by key. Read it with atomic calls only.
         commit_row: commits the change of one row (:mod:`exdbsql.engine.single_row`), made when first wanted for these indexes.
-        scans: lists that scans have made (:mod:`exdbsql.engine.scan_cache`).
+        scans: lists that scans have made (:mod:`exdbsql.engine.scan_cache`), or None.
+        scan_changes: what commits have changed since, all of it after the version `changes_from`.
         chains: what older snapshots need, by key (:mod:`exdbsql.engine.versions`).
         changed_at: version of the newest commit that touches it.
         key_of: reads the key from a row; None where the key is a hidden row id.
@@ -65,6 +68,7 @@ class TableStore:
     __slots__ = (
         "chains",
         "changed_at",
+        "changes_from",
         "checked_indexes",
         "commit_row",
         "credit",
@@ -83,6 +87,7 @@ class TableStore:
         "retired",
         "row_functions",
         "rows",
+        "scan_changes",
         "scans",
         "shape",
         "size_of",
@@ -96,7 +101,9 @@ class TableStore:
         self.name = definition.name
         self.kind = definition.kind
         self.rows: dict[Key, Row] = {}
-        self.scans: dict[int, tuple[int, list[Any]]] = {}
+        self.scans: Scans | None = None
+        self.scan_changes: list[ChangedRow] = []
+        self.changes_from = version
         self.chains: dict[Key, Chain] = {}
         self.changed_at = version
         self.commit_row: Any = None
@@ -153,6 +160,10 @@ class TableStore:
 
     def apply(self, version: int, writes: Mapping[Key, Row | None]) -> int:
         """Make `writes` (None deletes) the newest rows; `changed_at` is already `version`. Returns growth in rough bytes."""
+        if self.scans is None:
+            self.changes_from = version
+        else:
+            note_changes(self, version, writes)
         if len(writes) > 8 and self._all_new(writes):
             return self._apply_new_rows(version, writes)  # type: ignore[arg-type]  # no None among them
         rows, chains, size_of = self.rows, self.chains, self.size_of
@@ -196,6 +207,7 @@ class TableStore:
 
     def apply_again(self, version: int, writes: Mapping[Key, Row | None]) -> None:
         """Finish an `apply` that was interrupted at an unknown point: what it did is recognised by its links."""
+        forget(self, version)
         for key, row in writes.items():
             chain = self.chains.get(key)
             if chain is None or chain[0] != version:
@@ -239,8 +251,6 @@ class TableStore:
 
         A full sweep costs as much as there is; it is paid for by changes and by ends of snapshots, in `credit`.
         """
-        if self.scans:
-            self.scans = {at: kept for at, kept in list(self.scans.items()) if kept[0] == self.changed_at}
         if floor is None or floor >= self.changed_at:
             self.chains = {}
             self.forget_gone()

@@ -23,7 +23,7 @@ from exdbsql.engine.query.codegen.filter_function import Unpredictable, compile_
 from exdbsql.engine.query.context import StatementContext
 from exdbsql.engine.query.expressions import Call, Column, Compare, Const, Expr, InList, Param
 from exdbsql.engine.query.plan import Scan, used_rels, walk
-from exdbsql.engine.scan_cache import ROWS
+from exdbsql.engine.scan_cache import kept_rows
 from exdbsql.schema.errors import Error
 from exdbsql.schema.table import IndexColumn, IndexDef, Table
 
@@ -188,9 +188,8 @@ class DatabaseStatistics:
     def _take_sample(self, name: str) -> list[Any]:
         """Some rows, in a few steps whatever the size of the table; other threads may commit meanwhile."""
         store = self.database.tables[name]
-        kept = store.scans.get(ROWS)
-        if kept is not None:
-            rows = kept[1]
+        rows = kept_rows(store)
+        if rows is not None:
             return rows[:: max(1, len(rows) // SAMPLE_ROWS)]
         half = SAMPLE_ROWS // 2
         for _ in range(3):
