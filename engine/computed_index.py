@@ -47,9 +47,13 @@ class IndexFunction:
 
 
 class ComputedIndex(Index):
-    """An index with a condition, or with expressions in its key."""
+    """An index with a condition, or with expressions in its key.
 
-    __slots__ = ()
+    Attributes:
+        bound: its expressions as the planner compares them with those of statements; None before it has asked for them.
+    """
+
+    __slots__ = ("bound",)
 
     is_computed: ClassVar[bool] = True
 
@@ -66,6 +70,7 @@ class ComputedIndex(Index):
         )
         self.verify = function.value_of
         self.where = definition.where
+        self.bound: Any = None
         self.finds_all = False
 
     def holds(self, value: Any) -> bool:

@@ -71,10 +71,10 @@ def _inferred(
         found += [key for key in table.unique_keys if set(table.column_positions(key.columns)) == columns]
     for index in _unique_indexes(context, table):
         matcher = Matcher(context, source.rel)
-        if _matches(
-            matcher, table, index, bound_index(table, index, context.dictionary), columns, expressions, conditions
-        ):
-            matcher.pin()
+        bound_parts = bound_index(table, index, context.dictionary)
+        matched = _matches(matcher, table, index, bound_parts, columns, expressions, conditions)
+        matcher.pin(matched=matched)
+        if matched:
             found.append(UniqueKey(index.name, index.column_names))
     return tuple(found)
 

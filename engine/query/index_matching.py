@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any, Final
 
 from exdbsql.engine.query import operators
@@ -35,7 +36,7 @@ from exdbsql.engine.query.expressions import (
 )
 from exdbsql.engine.query.lexical import lift_literals
 from exdbsql.engine.query.parse import parse_statement
-from exdbsql.engine.query.plan import CHILD_FIELDS
+from exdbsql.engine.query.plan import CHILD_FIELDS, rewrite
 from exdbsql.engine.query.scope import Scope, table_source
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import Error
@@ -71,6 +72,20 @@ class BoundIndex:
     where: tuple[Expr, ...]
     contexts: tuple[StatementContext | None, ...]
 
+    def over(self, rel: int) -> tuple[Expr | None, ...]:
+        """The parts over relation `rel`, with their literals as constants."""
+        return tuple(
+            None if part is None else rewrite(part, partial(_constant, context, rel))
+            for part, context in zip(self.parts, self.contexts[:-1], strict=True)
+        )
+
+
+def _constant(context: StatementContext | None, rel: int, expr: Expr) -> Expr | None:
+    if isinstance(expr, Column):
+        return replace(expr, rel=rel)
+    value = _value(expr, context) if isinstance(expr, Param) else _UNKNOWN
+    return None if value is _UNKNOWN else Const(expr.type, False, value)
+
 
 def bound_index(table: Table, index: IndexDef, dictionary: Dictionary) -> BoundIndex:
     """Bind the expressions of an index, which was checked when it was made."""
@@ -98,18 +113,22 @@ def _bound(table: Table, text: str, dictionary: Dictionary) -> tuple[StatementCo
 class Matcher:
     """Compares expressions of a statement, over a relation of it, with those of an index.
 
-    `pinned` collects the slots of the statement's literals that a comparison depended on; `pin` tells the statement of them.
+    Attributes:
+        pinned: slots of the statement's literals that comparisons have depended on.
+        decisive: those of them that were compared for equality: another value might decide otherwise.
     """
 
     def __init__(self, context: StatementContext | None, rel: int) -> None:
         self.context = context
         self.rel = rel
         self.pinned: set[int] = set()
+        self.decisive: set[int] = set()
 
-    def pin(self) -> None:
-        """The plan depends on the literals that were compared."""
+    def pin(self, *, matched: bool) -> None:
+        """The plan depends on the literals that were compared; where nothing `matched`, on those only that another statement of the shape
+        is likely to have the wanted value of."""
         if self.context is not None:
-            for slot in self.pinned:
+            for slot in self.pinned if matched else self.decisive:
                 self.context.slots[slot].pinned = True
 
     def same(self, mine: Any, other: Any, context: StatementContext | None) -> bool:
@@ -117,7 +136,7 @@ class Matcher:
         if isinstance(mine, (Param, Const)):
             if not isinstance(other, (Param, Const)) or mine.type != other.type:
                 return False
-            value = self._value(mine)
+            value = self._value(mine, decisive=True)
             return value is not _UNKNOWN and _equal(value, _value(other, context))
         if isinstance(mine, Column):
             return isinstance(other, Column) and (mine.rel, mine.index) == (self.rel, other.index)
@@ -188,18 +207,20 @@ class Matcher:
         if isinstance(condition, Compare) and condition.op == "==":
             for side, other in ((condition.left, condition.right), (condition.right, condition.left)):
                 if self.same(side, thing, context):
-                    value = self._value(other)
+                    value = self._value(other, decisive=True)
                     return None if value is _UNKNOWN else [value]
         if isinstance(condition, InList) and self.same(condition.arg, thing, context):
-            values = [self._value(item) for item in condition.items]
+            values = [self._value(item, decisive=True) for item in condition.items]
             return None if _UNKNOWN in values else values
         return None
 
-    def _value(self, expr: Expr) -> Any:
+    def _value(self, expr: Expr, *, decisive: bool = False) -> Any:
         """The value of a literal of the statement, on which the plan depends from now on."""
         found = _value(expr, self.context)
         if found is not _UNKNOWN and isinstance(expr, Param):
             self.pinned.add(expr.slot)
+            if decisive:
+                self.decisive.add(expr.slot)
         return found
 
 

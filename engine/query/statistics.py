@@ -19,9 +19,11 @@ from itertools import islice
 from typing import Any, Final
 
 from exdbsql.engine.catalog import Catalog
+from exdbsql.engine.computed_index import ComputedIndex
 from exdbsql.engine.query.codegen.filter_function import Unpredictable, compile_filters
 from exdbsql.engine.query.context import StatementContext
 from exdbsql.engine.query.expressions import Call, Column, Compare, Const, Expr, InList, Param
+from exdbsql.engine.query.index_matching import BoundIndex, Matcher, bound_index
 from exdbsql.engine.query.plan import Scan, used_rels, walk
 from exdbsql.engine.scan_cache import kept_rows
 from exdbsql.schema.errors import Error
@@ -62,6 +64,27 @@ class DatabaseStatistics:
             columns = tuple(IndexColumn(c) for c in key.columns)
             found.append(IndexDef(key.name, name, columns, unique=not key.deferrable))
         return found
+
+    def computed_indexes(self, name: str) -> list[tuple[IndexDef, BoundIndex]]:
+        """The partial indexes of a table and those over expressions, bound once for each index that is made."""
+        dictionary, store = self.database.dictionary, self.database.tables[name]
+        found = []
+        for definition in dictionary.indexes.values():
+            index = store.indexes.get(definition.name)
+            if definition.table == name and isinstance(index, ComputedIndex):
+                if index.bound is None:
+                    index.bound = bound_index(dictionary.tables[name], definition, dictionary)
+                found.append((definition, index.bound))
+        return found
+
+    def entries(self, name: str, index: str) -> float:
+        """About how many different keys an index has; in a small table no fewer than it may have some day."""
+        store = self.database.tables[name]
+        return max(float(len(store.indexes[index].buckets)), 1.0 if len(store.rows) >= _FEW_ROWS else _FEW_ROWS / 10)
+
+    def matcher(self, rel: int) -> Matcher:
+        """What compares expressions of the statement, over a relation, with those of indexes."""
+        return Matcher(self.context, rel)
 
     def distinct(self, name: str, position: int) -> float:
         """About how many different values a column has."""

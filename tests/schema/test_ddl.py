@@ -124,7 +124,6 @@ MISTAKES = [
     ("create table t (a ^intger)", "42704", 'did you mean "integer"?'),
     ("create table t (a varchar(^0))", "22023", "between 1 and"),
     ("create table t (a int default ^'abc')", "22P02", 'invalid input syntax for type integer: "abc"'),
-    ("create table t (a int default ^true)", "42804", "boolean"),
     ("create table t (a varchar(2) default ^'abc')", "22001", "too long"),
     ("create table t (a int default 1 ^2)", "42601", 'at or near "2"'),
     ("create table t (a int default 1 ^default 2)", "42601", "multiple default values"),

@@ -29,7 +29,7 @@ from exdbsql.engine.query.plan import (
     walk,
 )
 from exdbsql.engine.query.rules import join_costs
-from exdbsql.engine.query.rules.candidate_indexes import Candidate, candidate_indexes
+from exdbsql.engine.query.rules.candidate_indexes import Candidate, candidate_indexes, distinct_values, share_held
 from exdbsql.engine.query.rules.common import Statistics, map_plans
 from exdbsql.engine.query.rules.estimates import estimate
 from exdbsql.engine.query.rules.index_conditions import Conditions, OneOf, is_null_value
@@ -85,6 +85,16 @@ class Path:
         return isinstance(self.access, (ListAccess, RangeAccess)) and bool(self.access.lists)
 
     @property
+    def is_whole_index(self) -> bool:
+        """Whether it reads all rows that a partial index has."""
+        access = self.access
+        return (
+            isinstance(access, RangeAccess)
+            and not access.prefix
+            and access.low is access.high is access.pattern is None
+        )
+
+    @property
     def cost(self) -> float:
         """In units of `join_costs`, for one use."""
         if isinstance(self.access, PointAccess):
@@ -127,7 +137,11 @@ def best_path(scan: Scan, conditions: Conditions, statistics: Statistics) -> Pat
     everything = max(SOME_ROWS, statistics.row_count(scan.table)) * (
         join_costs.ROW + join_costs.FILTER * len(scan.filters)
     )
-    paths = [path for path in paths if not path.has_lists or used_rels(path.access) or path.cost < everything]
+    paths = [
+        path
+        for path in paths
+        if not (path.has_lists or path.is_whole_index) or used_rels(path.access) or path.cost < everything
+    ]
     return min(paths, key=lambda path: (path.cost, -len(path.used)), default=None)
 
 
@@ -148,9 +162,9 @@ def path_by(candidate: Candidate, scan: Scan, conditions: Conditions, statistics
     access: Access
     if whole:
         access = _whole_key(candidate, prefix)
-        return _estimated(access, candidate, scan, prefix, used, used, statistics)
+        return _estimated(access, candidate, scan, prefix, used, [*used, *candidate.predicate], statistics)
     bounds = conditions.bounds(candidate.keys[len(prefix)])
-    if not prefix and not bounds.used:
+    if not prefix and not bounds.used and not candidate.is_partial:
         return None
     access = RangeAccess(
         candidate.name,
@@ -163,7 +177,7 @@ def path_by(candidate: Candidate, scan: Scan, conditions: Conditions, statistics
         pattern=bounds.pattern,
     )
     used += bounds.used
-    ensured = [*(condition for condition, _, _ in prefix), *bounds.ensured]
+    ensured = [*(condition for condition, _, _ in prefix), *bounds.ensured, *candidate.predicate]
     return _estimated(access, candidate, scan, prefix, used, ensured, statistics)
 
 
@@ -195,11 +209,10 @@ def _estimated(
     if candidate.unique and isinstance(access, (PointAccess, SeekAccess, ListAccess)):
         rows = lookups
     else:
-        everything = float(max(SOME_ROWS, statistics.row_count(scan.table)))
+        everything = float(max(SOME_ROWS, statistics.row_count(scan.table))) * share_held(candidate, scan, statistics)
         rows = everything
-        positions = candidate.positions[: len(prefix)]
-        if positions:
-            rows = lookups * everything / statistics.distinct_together(scan.table, positions)
+        if prefix:
+            rows = lookups * everything / distinct_values(candidate, len(prefix), scan, statistics)
         others = used[len(prefix) :]
         if others:
             rows *= statistics.share_of_range(scan, tuple(others))

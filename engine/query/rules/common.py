@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
 
 from exdbsql.engine.query.expressions import Expr
+from exdbsql.engine.query.index_matching import BoundIndex, Matcher
 from exdbsql.engine.query.plan import CHILD_FIELDS, Plan, Scan
 from exdbsql.schema.table import IndexDef, Table
 
@@ -22,6 +23,15 @@ class Statistics(Protocol):
 
     def indexes(self, name: str) -> list[IndexDef]:
         """The indexes of a table, unique constraints among them, the primary key not."""
+
+    def computed_indexes(self, name: str) -> list[tuple[IndexDef, BoundIndex]]:
+        """The partial indexes of a table and those over expressions."""
+
+    def entries(self, name: str, index: str) -> float:
+        """About how many different keys an index has; in a small table no fewer than it may have some day."""
+
+    def matcher(self, rel: int) -> Matcher:
+        """What compares expressions of the statement, over a relation, with those of indexes."""
 
     def distinct(self, name: str, position: int) -> float:
         """About how many different values a column has."""

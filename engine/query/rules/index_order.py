@@ -35,7 +35,13 @@ from exdbsql.engine.query.plan import (
 )
 from exdbsql.engine.query.rules import join_costs
 from exdbsql.engine.query.rules.access_paths import SOME_ROWS, best_path
-from exdbsql.engine.query.rules.candidate_indexes import Candidate, KeyPart, candidate_indexes
+from exdbsql.engine.query.rules.candidate_indexes import (
+    Candidate,
+    KeyPart,
+    candidate_indexes,
+    distinct_values,
+    share_held,
+)
 from exdbsql.engine.query.rules.common import Statistics, map_plans
 from exdbsql.engine.query.rules.estimates import estimate
 from exdbsql.engine.query.rules.index_conditions import Bounds, Conditions, is_null_value
@@ -163,7 +169,7 @@ def _access(
     if bounds.pattern is not None:
         bounds = Bounds()
     fixed_parts = candidate.keys[: len(fixed)]
-    ensured = [condition for condition, _ in fixed] + bounds.ensured
+    ensured = [condition for condition, _ in fixed] + bounds.ensured + list(candidate.predicate)
     demanded = conditions.not_null(rest[0]) if rest and not bounds.ensured else []
     reverse = _direction(candidate, fixed_parts, order, not_null=bool(not_null or bounds.ensured or demanded))
     if reverse is None or not rest:
@@ -219,10 +225,10 @@ def _cost(
     statistics: Statistics,
 ) -> float:
     everything = float(max(SOME_ROWS, statistics.row_count(scan.table)))
-    entries = statistics.distinct_together(scan.table, candidate.positions) if candidate.positions else everything
-    rows = everything
+    entries = distinct_values(candidate, len(candidate.keys), scan, statistics)
+    rows = everything * share_held(candidate, scan, statistics)
     if access.prefix:
-        rows /= statistics.distinct_together(scan.table, candidate.positions[: len(access.prefix)])
+        rows /= distinct_values(candidate, len(access.prefix), scan, statistics)
     bounds = tuple(c for c in ensured if _is_bound(c, access))
     if bounds:
         rows *= statistics.share_of_range(scan, bounds)
