@@ -47,7 +47,7 @@ from exdbsql.schema.errors import (
 )
 from exdbsql.settings import Settings, kilobytes, milliseconds
 from exdbsql.statement_cache import DdlText, PlannedStatement, StatementCache
-from exdbsql.statement_watch import Limits
+from exdbsql.statement_watch import Limits, default_work_memory
 from exdbsql.transaction_block import TransactionBlock
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ class Session:
         self.prepared: dict[str, Prepare] = {}
         self.block = TransactionBlock(database.engine, self.settings, self._choose_catalog)
         self.block.early = None if database.replication is None else database.replication.early
+        if database.engine.memory_limit is not None:
+            self.limit_statements()
 
     # --- what others ask ---------------------------------------------------------------------------------------------
 
@@ -574,7 +576,8 @@ class Session:
         """Put the settings `statement_timeout` and `work_mem` into force."""
         timeout_ms = milliseconds(self.settings.get("statement_timeout"))
         memory_kb = kilobytes(self.settings.get("work_mem"))
-        limits = Limits(timeout_ms / 1000 if timeout_ms else None, memory_kb * 1024 if memory_kb else None)
+        memory_bytes = memory_kb * 1024 if memory_kb else default_work_memory(self.engine.memory_limit)
+        limits = Limits(timeout_ms / 1000 if timeout_ms else None, memory_bytes)
         self._database.watch.set(self._running, limits)
 
     def notice(self, text: str) -> None:

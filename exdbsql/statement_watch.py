@@ -9,7 +9,8 @@ same object is there, the same statement runs. So limits cost the statements not
   Python cannot interrupt, one long sort in C for example, ends first.
 - `work_mem` (kilobytes, or with a unit, ``'64MB'``): error 53200 when the process has grown by more than that since the statement
   began. It is for statements that would make the process die, a join that explodes for example; it is rough where
-  several statements run at once.
+  several statements run at once. Where it is 0 and the database has a limit for its rows, twice that limit is in force: sorts and
+  hash tables must not take what the rows may not, and the load of what the rows may take must not be in its own way.
 
 In both cases what the statement did is undone, and the database goes on.
 """
@@ -28,6 +29,7 @@ from exdbsql.schema.sqlstate import OUT_OF_MEMORY
 _LONGEST_PAUSE_S: Final = 0.05
 _SHORTEST_PAUSE_S: Final = 0.001
 _MEMORY_PAUSE_S: Final = 0.01
+_IDLE_PAUSE_S: Final = 0.025
 _STATM: Final = Path("/proc/self/statm")
 
 
@@ -40,8 +42,16 @@ class StatementTimedOut(StatementCancelled):
 class StatementTooLarge(StatementCancelled):
     """The statement needed more memory than `work_mem`."""
 
-    message = "out of memory: the process grew by more than work_mem while the statement ran"
+    message = (
+        "out of memory: the process grew by more than work_mem, or twice the database's memory limit, "
+        "while the statement ran"
+    )
     sqlstate = OUT_OF_MEMORY
+
+
+def default_work_memory(memory_limit: int | None) -> int | None:
+    """What a statement may take where nobody has set `work_mem`; None for any number of bytes."""
+    return None if memory_limit is None or not _STATM.exists() else 2 * memory_limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +61,11 @@ class Limits:
     timeout_s: float | None = None
     memory_bytes: int | None = None
 
-    @property
-    def pause_s(self) -> float:
-        """How often to look."""
-        pause = _LONGEST_PAUSE_S if self.memory_bytes is None else _MEMORY_PAUSE_S
+    def pause_s(self, runs: bool) -> float:
+        """How often to look, while a statement runs and while none does."""
+        pause = _LONGEST_PAUSE_S
+        if self.memory_bytes is not None:
+            pause = _MEMORY_PAUSE_S if runs else _IDLE_PAUSE_S
         if self.timeout_s is not None:
             pause = min(pause, self.timeout_s / 10)
         return max(pause, _SHORTEST_PAUSE_S)
@@ -111,7 +122,7 @@ class StatementWatch:
                     return
                 watched = list(self._limits.items())
             self._look(watched)
-            self._changed.wait(min(limits.pause_s for _, limits in watched))
+            self._changed.wait(min(limits.pause_s(running.thread > 0) for running, limits in watched))
 
     def _look(self, watched: list[tuple[Cancellation, Limits]]) -> None:
         now = time.monotonic()

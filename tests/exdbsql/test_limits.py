@@ -11,6 +11,8 @@ import pytest
 
 from exdbsql.connection import Connection
 from exdbsql.database import Database
+from exdbsql.engine.database import Database as Engine
+from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import Error, OperationalError, ProgrammingError
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -110,6 +112,22 @@ def test_work_mem(filled: Database, connect: Connect, query: Query) -> None:
             con.execute(ENDLESS[name])
         assert caught.value.sqlstate == "53200"
         check_intact(con, query)
+
+
+@pytest.mark.parametrize("sql", ["SELECT * FROM a, a AS b", "SELECT * FROM a, a AS b ORDER BY b.n"])
+def test_the_memory_limit_of_the_database_bounds_sorts_and_joins(sql: str) -> None:
+    with Database("limited", Engine(Dictionary(), memory_limit=10_000_000)).connect() as con:
+        con.execute("CREATE TABLE a (n integer PRIMARY KEY)")
+        con.executemany("INSERT INTO a VALUES (?)", [(n,) for n in range(5000)])
+        con.commit()
+        con.execute("INSERT INTO a VALUES (-1)")
+        con.execute("SAVEPOINT s")
+        with pytest.raises(OperationalError, match="memory limit") as caught:
+            con.execute(sql)
+        assert caught.value.sqlstate == "53200"
+        con.execute("ROLLBACK TO s")
+        assert con.execute("SELECT min(n), count(*) FROM a").fetchall() == [(-1, 5001)]
+        con.commit()
 
 
 def test_the_watch_is_there_while_somebody_has_a_limit(filled: Database) -> None:
