@@ -4,29 +4,28 @@ python -m tests.simulation SEED           replay one seed, every message and eve
 python -m tests.simulation FIRST LAST     run these seeds; those that fail are told with the end of their dialogue
 python -m tests.simulation soak [FIRST]   run seeds until stopped (from a random one), and say so now and then
 
-The word "engine" at the end takes the real engine as the state machine.
+The word "engine" at the end takes the real engine as the state machine, "definition" the real engine while its tables are
+altered and refer to each other; "exchange" plays scatter and gather. Soaking takes a hundredth of each between the plain ones.
 """
 
 import itertools
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import SystemRandom
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from exdbsim.engine_machine import EngineMachine
-from exdbsim.machine import Model
-from exdbsim.runs import SeedFailure, run_seed
+from exdbsim.runs import KINDS, SeedFailure, run_kind
 
 TELL_EVERY = 500
+SOAK_EVERY = 100
 
 
 def main(arguments: list[str]) -> int:
     """Exit code 1 when a seed fails."""
-    machine = EngineMachine if arguments[-1:] == ["engine"] else Model
-    arguments = [a for a in arguments if a != "engine"]
+    kind = arguments.pop() if arguments and arguments[-1] in KINDS else ""
     forever = arguments[:1] == ["soak"]
     numbers = arguments[1:] if forever else arguments
     if not all(a.isdecimal() for a in numbers) or not (len(numbers) <= 1 if forever else 1 <= len(numbers) <= 2):
@@ -34,11 +33,11 @@ def main(arguments: list[str]) -> int:
         return 2
     if forever:
         first = int(numbers[0]) if numbers else SystemRandom().randrange(10**6, 10**9)
-        return run(itertools.count(first), machine)
+        return run(itertools.count(first), [kind] if kind else list(KINDS))
     if len(numbers) == 2:
-        return run(range(int(numbers[0]), int(numbers[1]) + 1), machine)
+        return run(range(int(numbers[0]), int(numbers[1]) + 1), [kind])
     try:
-        world = run_seed(int(numbers[0]), trace=True, machine=machine)
+        world = run_kind(int(numbers[0]), kind, trace=True)
     except SeedFailure as failure:
         print(failure)
         return 1
@@ -46,16 +45,17 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def run(seeds: Iterable[int], machine: type[EngineMachine] | type[Model]) -> int:
+def run(seeds: Iterable[int], kinds: Sequence[str]) -> int:
     """Run seeds, and go on after failures. Returns the exit code."""
     began, count, failed = time.perf_counter(), 0, []
     try:
         for seed in seeds:
-            try:
-                run_seed(seed, machine=machine)
-            except SeedFailure as failure:
-                failed.append(seed)
-                print(failure, flush=True)
+            for kind in kinds if seed % SOAK_EVERY == 0 else kinds[:1]:
+                try:
+                    run_kind(seed, kind)
+                except SeedFailure as failure:
+                    failed.append(f"{seed} {kind}".strip())
+                    print(failure, flush=True)
             count += 1
             if count % TELL_EVERY == 0:
                 print(f"{count} seeds up to {seed}, {time.perf_counter() - began:.0f} s, failed: {failed}", flush=True)

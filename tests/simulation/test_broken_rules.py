@@ -7,8 +7,9 @@ one for R7 there too, mistakes of the past (R5, R6, R8) in test_core_schedules.p
 import pytest
 
 from exdbsim import broken
+from exdbsim.definition_machine import DefinitionMachine
 from exdbsim.engine_machine import EngineMachine
-from exdbsim.runs import first_failure
+from exdbsim.runs import SeedFailure, first_failure, run_seed
 from exdbsim.world import Breaker
 
 
@@ -42,3 +43,17 @@ def test_half_a_quorum_is_found() -> None:
 def test_a_lenient_engine_is_found() -> None:
     """R2, where the verdict is the real engine's."""
     assert first_failure(range(20), broken.node_0_certifies_nothing, EngineMachine) is not None
+
+
+def test_children_without_parents_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R1: a parent is deleted on one node while a child is inserted on another, and nobody looks when both are certified."""
+    monkeypatch.setattr("exdbsql.engine.certification.reference_violation", lambda *arguments: None)
+    monkeypatch.setattr("exdbsql.engine.certification.check_guard", lambda *arguments: None)
+    failures = []
+    for seed in range(60):
+        try:
+            run_seed(seed, lambda replica: None, machine=DefinitionMachine)
+        except SeedFailure as failure:
+            failures.append(str(failure))
+            break
+    assert failures and "without a parent" in failures[0]

@@ -5,11 +5,13 @@ A seed's life changes whenever the simulator does, so what a seed has found is k
 
 import pytest
 
+from exdbsim.definition_machine import DefinitionMachine
 from exdbsim.engine_machine import EngineMachine
 from exdbsim.runs import run_seed
 
 BLOCKS, SEEDS_PER_BLOCK = 24, 100
 ENGINE_BLOCKS, ENGINE_SEEDS_PER_BLOCK = 6, 12
+DEFINITION_BLOCKS = 2
 
 
 @pytest.mark.timeout(300)
@@ -28,6 +30,14 @@ def test_the_database_holds(block: int) -> None:
         run_seed(seed, machine=EngineMachine)
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("block", range(DEFINITION_BLOCKS))
+def test_definitions_hold(block: int) -> None:
+    """Foreign keys and ALTER TABLE, in transactions and by itself, while other nodes write."""
+    for seed in range(block * ENGINE_SEEDS_PER_BLOCK, (block + 1) * ENGINE_SEEDS_PER_BLOCK):
+        run_seed(seed, machine=DefinitionMachine)
+
+
 def test_a_seed_replays_exactly() -> None:
     """The same seed gives the same dialogue, to the last message."""
     for seed in (4, 5):
@@ -39,10 +49,11 @@ def test_a_seed_replays_exactly() -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_seeds_until_stopped() -> None:
-    """Without end; every hundredth with the engine."""
+    """Without end; every hundredth with the engine, and with definitions that change."""
     seed = BLOCKS * SEEDS_PER_BLOCK
     while True:
         run_seed(seed)
         if seed % 100 == 0:
             run_seed(seed, machine=EngineMachine)
+            run_seed(seed, machine=DefinitionMachine)
         seed += 1

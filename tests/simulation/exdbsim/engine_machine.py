@@ -11,7 +11,7 @@ into a ledger. What must hold after every entry:
 """
 
 import marshal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from zlib import crc32
 
@@ -21,7 +21,7 @@ from exdbsql.engine.database import Database
 from exdbsql.engine.query.prepare import Planner
 from exdbsql.engine.query.runtime.digests import table_digest
 from exdbsql.engine.transaction import Transaction
-from exdbsql.replication import Replication
+from exdbsql.replication import Replication, _command_of
 from exdbsql.schema import codec
 from exdbsql.schema.ddl import parse_ddl
 from exdbsql.schema.dictionary import Dictionary, TableKind
@@ -42,10 +42,16 @@ OPENING = [
 EXTRA = ("CREATE TABLE IF NOT EXISTS extra (id int PRIMARY KEY, v int)", "DROP TABLE IF EXISTS extra")
 
 
+Work = Callable[[Transaction, Random], None]
+
+
 class EngineMachine:
     """One node's engine, as the simulator sees it."""
 
     schema = SCHEMA
+    opening = (*OPENING,)
+    ddl: tuple[str, ...] = EXTRA
+    ddl_share = 0.04
 
     def __init__(self, node_id: int) -> None:
         self.engine = Database(Dictionary().with_all(parse_ddl(self.schema)), node_id=node_id)
@@ -65,8 +71,8 @@ class EngineMachine:
     def command(self, rng: Random) -> bytes | None:
         """The next step of some client of this node: a transaction to propose, or None."""
         kind = rng.random()
-        if kind < 0.04:
-            return codec.pack(["ddl", rng.choice(EXTRA)])
+        if kind < self.ddl_share:
+            return codec.pack(["ddl", rng.choice(self.ddl)])
         if self._open and kind < 0.45:
             return self._commit(self._open.pop(rng.randrange(len(self._open))))
         transaction = self._work(rng)
@@ -81,13 +87,13 @@ class EngineMachine:
 
     def _work(self, rng: Random) -> Transaction | None:
         isolation = rng.choice(("repeatable read", "serializable"))
-        work = rng.choice((self._transfer, self._claim, self._go_off_duty, self._extra))
+        work = rng.choice(self._works())
         if work == self._go_off_duty:
             isolation = "serializable"
         transaction = self.engine.begin(isolation=isolation)
         try:
             if not self._rows(transaction, "SELECT id FROM account"):
-                for text in OPENING:
+                for text in self.opening:
                     self._run(transaction, text)
             else:
                 work(transaction, rng)
@@ -96,6 +102,9 @@ class EngineMachine:
             transaction.rollback()
             return None
         return transaction
+
+    def _works(self) -> tuple[Work, ...]:
+        return self._transfer, self._claim, self._go_off_duty, self._extra
 
     def _transfer(self, transaction: Transaction, rng: Random) -> None:
         source, target = rng.sample(range(ACCOUNTS), 2)
@@ -122,7 +131,8 @@ class EngineMachine:
             self._run(transaction, f"INSERT INTO extra VALUES ({rng.randrange(100)}, {rng.randrange(9)})")
 
     def _run(self, transaction: Transaction, text: str) -> object:
-        bound = self.planner.prepare(text)
+        planner = self.planner if transaction.catalog is None else Planner(transaction.catalog)
+        bound = planner.prepare(text)
         return bound.statement.run(transaction, bound.bind(()))
 
     def _rows(self, transaction: Transaction, text: str) -> list[tuple[int]]:
@@ -139,7 +149,7 @@ class EngineMachine:
         self._prepared.append(prepared)
         token = self.node_id.to_bytes(8, "big") + len(self._prepared).to_bytes(8, "big")
         self.replication._prepared[token] = prepared
-        return codec.pack(["txn", token, prepared.to_bytes()])
+        return codec.pack(_command_of(token, prepared))
 
     # ---- StateMachine ----
 
@@ -151,7 +161,7 @@ class EngineMachine:
         self.position = index
         self.applied.add(origin)
         took_effect = not isinstance(result, Exception)
-        self.effective += took_effect and codec.unpack(command)[0] == "txn"
+        self.effective += took_effect and codec.unpack(command)[0] != "ddl"
         self.calls.append((index, origin, took_effect))
         self._look()
         return result
