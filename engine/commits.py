@@ -52,6 +52,7 @@ class PreparedCommit:
         is_open: whether the verdict is still to come.
         reserved_in: the tables where it has set something aside.
         definitions: its DDL, or None.
+        packed: what `to_bytes` gave, for `is_in`.
     """
 
     write_set: WriteSet
@@ -60,10 +61,17 @@ class PreparedCommit:
     is_open: bool = True
     reserved_in: list[TableStore] = field(default_factory=list)
     definitions: "DefinitionChange | None" = None
+    packed: bytes = b""
 
     def to_bytes(self) -> bytes:
         """What to propose to the log."""
-        return self.write_set.to_bytes()
+        self.packed = self.write_set.to_bytes()
+        return self.packed
+
+    def is_in(self, command: bytes, behind: int) -> bool:
+        """Whether an entry of the log holds just the bytes of this, from a place on: then they need not be read again."""
+        packed = self.packed
+        return len(packed) == len(command) - behind and command.endswith(packed)
 
 
 def check_commit(changes: Changes, snapshot: int, holder: object, links: Links) -> None:

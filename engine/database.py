@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from exdbsql.engine import commits, constraints, replicated_state
-from exdbsql.engine.certification import CertificationMemory, certify, resolve
+from exdbsql.engine.certification import WINDOW, CertificationMemory, certify, resolve
 from exdbsql.engine.commits import Changes, PreparedCommit
 from exdbsql.engine.ddl_commits import apply_with_ddl, commit_with_ddl, prepare_with_ddl
 from exdbsql.engine.definitions import adopt, put_in_force, work_out
@@ -32,7 +32,7 @@ from exdbsql.engine.serializable import (
     check_reads,
     local_part,
 )
-from exdbsql.engine.single_row import commit_transaction
+from exdbsql.engine.single_row import apply_from_log, commit_transaction
 from exdbsql.engine.snapshots import SnapshotRegistry
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.transaction import READ_COMMITTED, REPEATABLE_READ, Transaction
@@ -285,18 +285,44 @@ class Database:
         with self.commit_lock:
             self._require_later(position)
             self.certification.advance(position)
-            verdict = certify(self, position, write_set)
-            changes: Changes = []
-            if verdict is None:
-                changes = resolve(self, write_set)
-                self.certification.remember(position, origin_node, changes)
-                if prepared is not None and prepared.is_open:
-                    changes = changes + [change for change in prepared.local_changes if not change[0].dropped]
-            if prepared is not None:
-                self.close_prepared(prepared)
-            self.publish(changes, position)
-            self.prune_locked()
-        self._prune_if_wanted()
+            if self._apply_one_row(position, origin_node, write_set, prepared):
+                verdict = None
+            else:
+                verdict = self._apply_in_general(position, origin_node, write_set, prepared)
+        if self.prune_wanted:
+            self.prune()
+        return verdict
+
+    def _apply_one_row(
+        self, position: int, origin_node: int, write_set: WriteSet, prepared: PreparedCommit | None
+    ) -> bool:
+        """The short form, where it may be taken; whether it was."""
+        snapshot_position, tables, guards = write_set
+        if len(tables) != 1 or guards or not position - WINDOW <= snapshot_position < position:
+            return False
+        if prepared is None:
+            return apply_from_log(self, position, origin_node, snapshot_position, tables[0])
+        if prepared.local_changes or prepared.reserved_in or prepared.local_reads:
+            return False
+        if not apply_from_log(self, position, origin_node, snapshot_position, tables[0]):
+            return False
+        prepared.is_open = False
+        return True
+
+    def _apply_in_general(
+        self, position: int, origin_node: int, write_set: WriteSet, prepared: PreparedCommit | None
+    ) -> Error | None:
+        verdict = certify(self, position, write_set)
+        changes: Changes = []
+        if verdict is None:
+            changes = resolve(self, write_set)
+            self.certification.remember(position, origin_node, changes)
+            if prepared is not None and prepared.is_open:
+                changes = changes + [change for change in prepared.local_changes if not change[0].dropped]
+        if prepared is not None:
+            self.close_prepared(prepared)
+        self.publish(changes, position)
+        self.prune_locked()
         return verdict
 
     def _require_later(self, position: int) -> None:

@@ -15,20 +15,23 @@ from exdbsql.engine.collector import untrack
 from exdbsql.engine.interruption import finish_publication
 from exdbsql.engine.scan_cache import note_change
 from exdbsql.engine.versions import Key, Row, longer, wants_thinning
+from exdbsql.schema.table import TableKind
 
 if TYPE_CHECKING:
     from exdbsql.engine.database import Database
     from exdbsql.engine.index import Index
     from exdbsql.engine.table import TableStore
     from exdbsql.engine.transaction import Transaction
+    from exdbsql.engine.write_set import TableWrites
 
 
 Committer = Callable[..., int | None]
-"""``commit(key, before, after, holder=None)``, to be called under the commit lock.
+"""``commit(key, before, after, holder=None, entry=None)``, to be called under the commit lock.
 
 - `key` of the row; `before`, its newest row, read under the lock; `after`, what it becomes, None to delete. `after` has the
   same key, and has passed all checks but those of uniqueness.
 - `holder`: the transaction that made the change, whose snapshot ends with this.
+- `entry`: position of the entry of the log that made the change; what is set aside, for the log to decide about, is not in its way.
 
 Gives 1, or None where nothing was done and the general way has to be taken.
 """
@@ -46,14 +49,22 @@ def row_committer(database: "Database", store: "TableStore", indexes: "tuple[Ind
     holders, recent = database.snapshots.holders, database.recent
     unique = any(index.unique for index in indexes)
 
-    def commit(key: Key, before: Row | None, after: Row | None, holder: "Transaction | None" = None) -> int | None:
-        if database.in_cluster or reserved.keys or database.pending_reads:
+    def commit(
+        key: Key,
+        before: Row | None,
+        after: Row | None,
+        holder: "Transaction | None" = None,
+        entry: int | None = None,
+    ) -> int | None:
+        if entry is None and (database.in_cluster or reserved.keys or database.pending_reads):
             return None
         if unique and after is not None and not stays_unique(indexes, key, after):
             return None
         if holder is not None:
             holders.pop(holder, None)
         number, position = database.head
+        if entry is not None:
+            position = entry
         version = number + 1
         if recent.entries is not None:
             recent.note(version, [(store, {key: after})])
@@ -97,6 +108,36 @@ def row_committer(database: "Database", store: "TableStore", indexes: "tuple[Ind
         return 1
 
     return commit
+
+
+def apply_from_log(
+    database: "Database", position: int, origin_node: int, snapshot_position: int, writes: "TableWrites"
+) -> bool:
+    """Certify and apply an entry of the log that changed one row, under the commit lock, where it is to be committed and has no
+    other checks than those made here; whether it was done. The rules are those of :mod:`exdbsql.engine.certification`.
+    """
+    table_id, shape, rows = writes
+    store = database.tables_by_id.get(table_id)
+    if store is None or store.shape != shape or store.kind is not TableKind.REPLICATED:
+        return False
+    if len(rows) != 1 or database.links or database.memory_limit is not None:
+        return False
+    ((key, after),) = rows.items()
+    mark = store.touched.get(key)
+    if mark is not None and mark[0] > snapshot_position:
+        return False
+    before = store.rows.get(key)
+    if before is None and after is None:
+        return False
+    commit = store.commit_row
+    if commit is None:
+        commit = store.commit_row = row_committer(database, store, tuple(store.indexes.values()))
+    try:
+        return commit(key, before, after, None, position) is not None
+    finally:  # an interrupted publication is finished
+        if database.head[1] == position:
+            store.touched[key] = (position, origin_node)
+            database.certification.entries.append((position, origin_node, ((store, (key,)),)))
 
 
 def commit_transaction(

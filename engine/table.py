@@ -18,7 +18,7 @@ Chains are always stored, since a snapshot may open at any moment, and dropped r
 import hashlib
 import weakref
 from collections.abc import Callable, Mapping
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any, Final
 
 from exdbsql.engine.collector import BULK, untrack, untrack_each
@@ -168,6 +168,10 @@ class TableStore:
             return self._apply_new_rows(version, writes)  # type: ignore[arg-type]  # no None among them
         rows, chains, size_of = self.rows, self.chains, self.size_of
         indexes = self._indexes_to_keep_up(len(writes))
+        if len(writes) > 8 and not chains and size_of is None and all(writes.values()):
+            former = list(map(rows.get, writes))
+            if all(former):
+                return self._apply_changed_rows(version, writes, former, indexes)  # type: ignore[arg-type]  # no None
         growth = 0
         for key, row in writes.items():
             before = rows.get(key)
@@ -243,6 +247,20 @@ class TableStore:
         self.rows.update(writes)
         self.credit += len(writes)
         return 0 if self.size_of is None else sum(map(self.size_of, writes.values()))
+
+    def _apply_changed_rows(
+        self, version: int, writes: Mapping[Key, Row], former: list[Row], indexes: tuple[Index, ...]
+    ) -> int:
+        """Other rows for many keys of a table without chains, none of which goes or comes."""
+        self.chains = dict(zip(writes, zip(repeat(version), former, repeat(None), repeat(_LINK_DEPTH)), strict=False))
+        for index in indexes:
+            for (key, row), before in zip(writes.items(), former, strict=True):
+                index.replace(key, before, row, version)
+        if len(writes) < BULK:
+            untrack_each(writes.values())
+        self.rows.update(writes)
+        self.credit += len(writes)
+        return 0
 
     # Pruning, under the commit lock
 

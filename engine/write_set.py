@@ -6,8 +6,7 @@ transaction also has guards: what it read.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from exdbsql.engine.guards import TableGuard, guard_from_wire
 from exdbsql.engine.table import TableStore
@@ -16,8 +15,7 @@ from exdbsql.schema.codec import pack, unpack_tuples
 from exdbsql.schema.errors import ProtocolError
 
 
-@dataclass(frozen=True, slots=True)
-class TableWrites:
+class TableWrites(NamedTuple):
     """The changes of one table.
 
     Attributes:
@@ -30,8 +28,7 @@ class TableWrites:
     rows: Mapping[Key, Row | None]
 
 
-@dataclass(frozen=True, slots=True)
-class WriteSet:
+class WriteSet(NamedTuple):
     """All changes of one transaction, the log position of the snapshot that it read, and the guards of what it read."""
 
     snapshot_position: int
@@ -49,10 +46,13 @@ class WriteSet:
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> "WriteSet":
         """The write set that `to_bytes` gave; ProtocolError where `data` is none."""
         try:
-            position, tables, *guards = unpack_tuples(data)
-            guarded = tuple(map(guard_from_wire, guards[0])) if guards else ()
-            return cls(int(position), tuple(_table_writes(table) for table in tables), guarded)
-        except (TypeError, ValueError) as problem:
+            unpacked = unpack_tuples(data)
+            writes = tuple([_table_writes(*table) for table in unpacked[1]])
+            if len(unpacked) == 2:
+                return cls(int(unpacked[0]), writes)
+            position, _, guards = unpacked
+            return cls(int(position), writes, tuple(map(guard_from_wire, guards)))
+        except (TypeError, ValueError, IndexError, KeyError) as problem:
             raise ProtocolError(f"these bytes are no write set: {problem}") from problem
 
 
@@ -69,8 +69,7 @@ def row_from_wire(row: Any) -> Row | None:
     return None if row is None else tuple(row)
 
 
-def _table_writes(packed: Any) -> TableWrites:
-    table_id, shape, keys, rows = packed
+def _table_writes(table_id: Any, shape: Any, keys: Any, rows: Any) -> TableWrites:
     if not _ROWS.issuperset(map(type, rows)):
         raise ProtocolError("these bytes are no write set: a row is no array")
     return TableWrites(int(table_id), str(shape), dict(zip(keys, rows, strict=True)))
@@ -82,5 +81,5 @@ def write_set_of(
     guards: tuple[TableGuard, ...] = (),
 ) -> WriteSet:
     """The write set of changes to replicated tables."""
-    tables = (TableWrites(store.definition.id, store.shape, writes) for store, writes in changes)
+    tables = [TableWrites(store.definition.id, store.shape, writes) for store, writes in changes]
     return WriteSet(snapshot_position, tuple(tables), guards)

@@ -11,7 +11,7 @@ module is the :class:`~exdbsql.cluster.state_machine.StateMachine` that joins th
    began, the token leads back to what was prepared, and its other rows become visible in the same step.
 5. The verdict is the outcome that the committing thread waited for.
 
-A command is msgpack: ``["txn", token, write set]``, ``["ddl", text]`` for a statement that is a transaction of its own, or
+A command is the byte "T", a token and a write set, or msgpack: ``["ddl", text]`` for a statement that is a transaction of its own, or
 ``["ddl+txn", token, base, texts, sequences, write set]`` for a transaction that has executed DDL
 (:mod:`exdbsql.engine.ddl_commits`); and for sequences (:mod:`exdbsql.engine.sequences`) ``["take", id, number]``, ``["set", id, value]``.
 """
@@ -46,7 +46,9 @@ from exdbsql.schema.errors import (
     ProtocolError,
 )
 
-_TRANSACTION: Final = "txn"
+_TRANSACTION: Final = b"T"
+_TOKEN_BYTES: Final = 16
+_HEAD_BYTES: Final = 1 + _TOKEN_BYTES
 _DDL: Final = "ddl"
 _DDL_AND_ROWS: Final = "ddl+txn"
 _TAKE: Final = "take"
@@ -245,7 +247,7 @@ class Replication:
         try:
             self.require_quorum()
             prepared = self._engine.prepare_commit(transaction, partial(self._prepared.__setitem__, token))
-            command = codec.pack(_command_of(token, prepared))
+            command = transaction_command(token, prepared)
             if ahead is not None and self.early is not None:
                 if ahead.arrived() and prepared.definitions is None:
                     command = codec.pack(ahead.command(token, prepared.write_set))
@@ -367,12 +369,14 @@ class Replication:
         """One committed entry: None, or the error that makes it void, the same on every node."""
         if self._kept:
             self._kept.bring_back()
-        unpacked = codec.unpack(command)
-        if type(unpacked) is list and len(unpacked) == 3 and unpacked[0] == _TRANSACTION:  # nearly always
-            _, token, data = unpacked
-            prepared = self._prepared.pop(token, None)
-            return self._engine.apply_write_set(index, origin.node_id, WriteSet.from_bytes(data), prepared)
-        match unpacked:
+        if command[:1] == _TRANSACTION:  # nearly always
+            prepared = self._prepared.pop(command[1:_HEAD_BYTES], None)
+            if prepared is not None and prepared.is_in(command, _HEAD_BYTES):
+                write_set = prepared.write_set
+            else:
+                write_set = WriteSet.from_bytes(memoryview(command)[_HEAD_BYTES:])
+            return self._engine.apply_write_set(index, origin.node_id, write_set, prepared)
+        match codec.unpack(command):
             case [str(kind), str(text)] if kind == _DDL:
                 return self._apply_ddl(index, text)
             case [str(kind), bytes(ahead), bytes(data)] if kind == early_data.PART:
@@ -434,12 +438,13 @@ class Replication:
             return [f"the other node's dictionary cannot be read: {error.message}"]
 
 
-def _command_of(token: bytes, prepared: PreparedCommit) -> list[Any]:
+def transaction_command(token: bytes, prepared: PreparedCommit) -> bytes:
+    """What is proposed to the log for a prepared commit, which `token` leads back to where it began."""
     definitions = prepared.definitions
     if definitions is None:
-        return [_TRANSACTION, token, prepared.to_bytes()]
+        return _TRANSACTION + token + prepared.to_bytes()
     moved = sorted(definitions.sequences.items())
-    return [_DDL_AND_ROWS, token, definitions.base, list(definitions.texts), moved, prepared.to_bytes()]
+    return codec.pack([_DDL_AND_ROWS, token, definitions.base, list(definitions.texts), moved, prepared.to_bytes()])
 
 
 def _dictionary_of(text: str) -> Dictionary:

@@ -84,7 +84,7 @@ class DefinitionMachine(EngineMachine):
 
     def apply(self, index: int, origin: Origin, command: bytes) -> object:
         result = super().apply(index, origin, command)
-        if isinstance(result, Error) and codec.unpack(command)[0] != "ddl":
+        if isinstance(result, Error) and (command[:1] == b"T" or codec.unpack(command)[0] != "ddl"):
             fair = result.retryable or isinstance(result, IntegrityError)
             assert fair, f"a transaction was void with {result!r}, which says neither to retry nor what it broke"
         return result

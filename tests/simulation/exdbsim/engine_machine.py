@@ -21,7 +21,7 @@ from exdbsql.engine.database import Database
 from exdbsql.engine.query.prepare import Planner
 from exdbsql.engine.query.runtime.digests import table_digest
 from exdbsql.engine.transaction import Transaction
-from exdbsql.replication import Replication, _command_of
+from exdbsql.replication import Replication, transaction_command
 from exdbsql.schema import codec
 from exdbsql.schema.ddl import parse_ddl
 from exdbsql.schema.dictionary import Dictionary, TableKind
@@ -149,7 +149,7 @@ class EngineMachine:
         self._prepared.append(prepared)
         token = self.node_id.to_bytes(8, "big") + len(self._prepared).to_bytes(8, "big")
         self.replication._prepared[token] = prepared
-        return codec.pack(_command_of(token, prepared))
+        return transaction_command(token, prepared)
 
     # ---- StateMachine ----
 
@@ -161,7 +161,7 @@ class EngineMachine:
         self.position = index
         self.applied.add(origin)
         took_effect = not isinstance(result, Exception)
-        self.effective += took_effect and codec.unpack(command)[0] != "ddl"
+        self.effective += took_effect and (command[:1] == b"T" or codec.unpack(command)[0] != "ddl")
         self.calls.append((index, origin, took_effect))
         self._look()
         return result
