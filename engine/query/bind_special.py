@@ -161,11 +161,6 @@ def only_in_from(binder: ExpressionBinder, node: exp.Anonymous) -> Expr:
     raise binder.context.unsupported(node, f"{name_of(node.this)} outside of FROM")
 
 
-def left_out(binder: ExpressionBinder, node: exp.Anonymous) -> Expr:
-    """Functions that we lack."""
-    raise binder.context.unsupported(node, f"the function {name_of(node.this)}")
-
-
 FORMS: Final[dict[str, Callable[[Any, Any], Expr]]] = {
     "interval": interval,
     "row": row,
@@ -190,13 +185,6 @@ FORMS: Final[dict[str, Callable[[Any, Any], Expr]]] = {
             *("jsonb_populate_record", "jsonb_populate_recordset", "json_populate_record", "json_populate_recordset"),
         ),
         only_in_from,
-    ),
-    **dict.fromkeys(
-        (
-            *("jsonb_path_query", "jsonb_path_exists", "jsonb_path_match", "jsonb_path_query_array"),
-            "jsonb_path_query_first",
-        ),
-        left_out,
     ),
 }
 """The names are also in `tokens.SPECIAL_FORMS`, which keeps sqlglot from knowing them."""

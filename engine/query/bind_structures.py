@@ -57,8 +57,8 @@ def operator(binder: ExpressionBinder, node: exp.Expr, op: str) -> Expr:
     mark = node.this.expression
     if op == "^@":
         return binder.call(node, "starts_with", [left, right])
-    if op in ("@?", "@@"):
-        raise binder.context.unsupported(mark, f"the operator {op} (jsonpath)")
+    if op in ("@?", "@@") and right.type is None:
+        right = operators.coerced(binder.context, node, right, TEXT)
     found = operators.find_operator(binder.context, node, op, left, right)
     if found is None:
         raise operators.no_operator(binder.context, mark, op, (left, right))

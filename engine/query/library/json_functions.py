@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from exdbsql.engine.query.library import json_values as j
+from exdbsql.engine.query.library import jsonpath as p
 from exdbsql.engine.query.signatures import Function, Kind, Poly, Result
 from exdbsql.schema.jsonb import kind
 from exdbsql.schema.types import BOOLEAN, INTEGER, JSON, JSONB, TEXT, array_of
@@ -85,6 +86,17 @@ _add("jsonb_insert", (JSONB, _TEXTS, JSONB, BOOLEAN), JSONB, j.jsonb_insert)
 _add("json_strip_nulls", (JSON,), JSON, j.json_strip_nulls)
 _add("jsonb_strip_nulls", (JSONB,), JSONB, j.jsonb_strip_nulls)
 _add("jsonb_pretty", (JSONB,), TEXT, j.jsonb_pretty)
+
+for _n in range(3):
+    _more = (JSONB, BOOLEAN)[:_n]
+    _add("jsonb_path_exists", (JSONB, TEXT, *_more), BOOLEAN, p.jsonb_path_exists, nullable=True)
+    _add("jsonb_path_match", (JSONB, TEXT, *_more), BOOLEAN, p.jsonb_path_match, nullable=True)
+    _add("jsonb_path_query_array", (JSONB, TEXT, *_more), JSONB, p.jsonb_path_query_array)
+    _add("jsonb_path_query_first", (JSONB, TEXT, *_more), JSONB, p.jsonb_path_query_first, nullable=True)
+    _column = (("jsonb_path_query", JSONB),)
+    _add("jsonb_path_query", (JSONB, TEXT, *_more), JSONB, p.jsonb_path_query, rows=_column)
+_operator("@?", (JSONB, TEXT), BOOLEAN, p.path_exists_operator, nullable=True)
+_operator("@@", (JSONB, TEXT), BOOLEAN, p.path_match_operator, nullable=True)
 
 for _prefix, _t in (("json", JSON), ("jsonb", JSONB)):
     for _name, _columns in (
