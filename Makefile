@@ -10,7 +10,7 @@ help:
 	@echo "make demo   a three-node cluster from a schema file: SQL, replication, scatter and gather, shown"
 	@echo "make test   lint, types, layers, unit tests, golden scripts, simulator, end-to-end tests"
 	@echo "make soak   simulator seeds until stopped (Ctrl-C)"
-	@echo "make bench  the embedded engine beside sqlite3, as ratios of one run"
+	@echo "make bench  the embedded engine beside sqlite3, as ratios of one run; DuckDB and PostgreSQL where installed"
 	@echo "make bench-cluster   commits per second of three nodes, beside other replicated stores"
 	@echo "make clean  removes .venv and caches"
 
@@ -45,7 +45,8 @@ soak: $(INSTALLED)
 	$(BIN)/python -m tests.simulation soak
 
 bench: $(INSTALLED)
-	$(BIN)/python benchmarks/embedded.py
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' || echo "going on without the drivers of other databases"
+	$(BIN)/python benchmarks/embedded.py --others
 
 bench-cluster: $(INSTALLED)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

@@ -1,6 +1,6 @@
 """The embedded engine beside sqlite3 in memory: the same work through the same interface (DB-API), in one run.
 
-    make bench                                    writes benchmarks/RESULTS.md
+    make bench                                    writes benchmarks/RESULTS.md, DuckDB and PostgreSQL beside, where installed
     python benchmarks/embedded.py --rows 100000 --no-write --only select
 
 Each line is measured in alternating rounds, so that what else the machine does hits both alike; the figure is processor time
@@ -14,10 +14,12 @@ import os
 import platform
 import sqlite3
 import time
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import others
 import shapes
 import sizes
 import work
@@ -37,8 +39,9 @@ def measure(line: work.Work, ours: Any, theirs: Any) -> tuple[float, float]:
             began = time.thread_time()
             run()
             best[side] = min(best[side], (time.thread_time() - began) / line.repeats)
-    work.drop_bulk(ours)
-    work.drop_bulk(theirs)
+    if line.is_bulk:
+        work.drop_bulk(ours)
+        work.drop_bulk(theirs)
     return best[0], best[1]
 
 
@@ -47,14 +50,18 @@ def shown(seconds: float) -> str:
     return f"{seconds * 1e6:,.2f} µs" if seconds < 1e-3 else f"{seconds * 1e3:,.1f} ms"
 
 
-def compared(line: work.Work, ours: Any, theirs: Any) -> str:
+def compared(line: work.Work, ours: Any, theirs: Any, beside: list[others.Other]) -> str:
     """The line of the table."""
     try:
         mine, other = measure(line, ours, theirs)
     except exdbsql.NotSupportedError as error:
         ours.rollback()
-        return f"| {line.name} | {error.message} | | | {line.wanted:.2g} |"
-    return f"| {line.name} | {shown(mine)} | {shown(other)} | {other / mine:.2f} | {line.wanted:.2g} |"
+        return f"| {line.name} | {error.message} | | | {line.wanted:.2g} |" + " |" * len(beside)
+    figures = [shown(mine), shown(other), f"{other / mine:.2f}", f"{line.wanted:.2g}"]
+    for one in beside:
+        seconds = others.elapsed(line, one)
+        figures.append("" if seconds is None else shown(seconds))
+    return f"| {line.name} | {' | '.join(figures)} |"
 
 
 def processor() -> str:
@@ -67,7 +74,7 @@ def processor() -> str:
     return f"{names[0]} × {os.cpu_count()}" if names else platform.processor()
 
 
-def head(rows: int) -> list[str]:
+def head(rows: int, beside: list[others.Other]) -> list[str]:
     """Title, machine, versions."""
     written = (
         f"Written by `make bench` on {date.today().isoformat()}: Python {platform.python_version()}, SQLite "
@@ -75,13 +82,19 @@ def head(rows: int) -> list[str]:
         "exdbsql is faster; both sides are measured in one run, in alternating rounds, and the processor time of each side's "
         "best round counts."
     )
+    if beside:
+        written += (
+            " The other columns are elapsed time of the same work in the same run, through the driver of each; PostgreSQL "
+            "is reached by a socket of this machine, and does not wait for its disk."
+        )
+    names = "".join(f" {one.name} |" for one in beside)
     return [
         f"# exdbsql beside sqlite3, {rows:,} rows in memory",
         "",
         written,
         "",
-        "| work, through DB-API | exdbsql | sqlite3 | ratio | wanted |",
-        "|---|---|---|---|---|",
+        f"| work, through DB-API | exdbsql | sqlite3 | ratio | wanted |{names}",
+        "|---|---|---|---|---|" + "---|" * len(beside),
     ]
 
 
@@ -103,14 +116,16 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--no-write", action="store_true", help="do not touch benchmarks/RESULTS.md")
     parser.add_argument("--only", default="", help="only lines with this in their names, and no other tables")
+    parser.add_argument("--others", action="store_true", help="DuckDB and PostgreSQL, too, where they are installed")
     arguments = parser.parse_args()
     ours = work.fill(exdbsql.connect(), arguments.rows)
     theirs = work.fill(sqlite3.connect(":memory:"), arguments.rows)
     report = Report()
-    report.add(*head(arguments.rows))
-    for line in work.lines(arguments.rows):
-        if any(word in line.name for word in arguments.only.split("|")):
-            report.add(compared(line, ours, theirs))
+    with others.found(arguments.rows, print) if arguments.others else nullcontext([]) as beside:
+        report.add(*head(arguments.rows, beside))
+        for line in work.lines(arguments.rows):
+            if any(word in line.name for word in arguments.only.split("|")):
+                report.add(compared(line, ours, theirs, beside))
     if not arguments.only:
         report.add("", *shapes.table(ours, theirs))
         ours.close()

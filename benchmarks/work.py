@@ -8,6 +8,7 @@ and only SQL that sqlite3 reads as we do.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 GROUPS = 1000
@@ -24,6 +25,7 @@ STAR = (
 FIVE_WAY = """SELECT s.id, c.name, co.name, p.name, k.name FROM sale s JOIN customer c ON c.id = s.customer
     JOIN country co ON co.id = c.country JOIN product p ON p.id = s.product JOIN kind k ON k.id = p.kind"""
 SALES = 100_000
+DEFINITIONS = (ITEM.format("item"), GRP, *STAR, "CREATE INDEX item_name ON item (name)")
 
 
 Timed = Callable[[Any, int], Callable[[], object]]
@@ -39,6 +41,7 @@ class Work:
         repeats: times per round.
         wanted: the ratio that the project is after.
         rounds: how often it is measured; the best counts.
+        is_bulk: it loads many rows by executemany.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Work:
     repeats: int
     wanted: float
     rounds: int = 7
+    is_bulk: bool = False
 
 
 def item(number: int, prefix: str = "item") -> tuple[int, int, str, float]:
@@ -56,7 +60,7 @@ def item(number: int, prefix: str = "item") -> tuple[int, int, str, float]:
 @contextmanager
 def autocommitting(connection: Any) -> Iterator[None]:
     """Each statement a transaction of its own, in either library's way of saying so."""
-    if hasattr(connection, "isolation_level"):
+    if hasattr(connection, "isolation_level"):  # sqlite3's
         before = connection.isolation_level
         connection.isolation_level = None
         yield
@@ -170,13 +174,22 @@ class NewTexts:
         return run
 
 
-def fill(connection: Any, rows: int) -> Any:
-    """Tables and rows."""
-    cursor = connection.cursor()
-    for statement in (ITEM.format("item"), GRP, *STAR, "CREATE INDEX item_name ON item (name)"):
-        cursor.execute(statement)
-    connection.commit()
-    tables = {
+def after(change: str, parameters: Callable[[], Sequence[Any]], sql: str) -> Timed:
+    """Run a query right after a transaction that has changed one row; that is not timed."""
+    ask = query(sql)
+
+    def start(connection: Any, repeats: int) -> Callable[[], object]:
+        connection.rollback()
+        connection.cursor().execute(change, parameters())
+        connection.commit()
+        return ask(connection, repeats)
+
+    return start
+
+
+def tables(rows: int) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of each table."""
+    return {
         "item": [item(i) for i in range(rows)],
         "grp": [(i, f"group {i}") for i in range(GROUPS)],
         "country": [(i, f"country {i}") for i in range(100)],
@@ -185,10 +198,23 @@ def fill(connection: Any, rows: int) -> Any:
         "kind": [(i, f"kind {i}") for i in range(50)],
         "sale": [(i, i * 7919 % 10_000, i * 104_729 % 5_000, i % 90) for i in range(SALES)],
     }
-    for name, data in tables.items():
+
+
+def fill(connection: Any, rows: int) -> Any:
+    """Tables and rows."""
+    cursor = connection.cursor()
+    for statement in DEFINITIONS:
+        cursor.execute(statement)
+    connection.commit()
+    for name, data in tables(rows).items():
         cursor.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(data[0]))})", data)
         connection.commit()
     return connection
+
+
+def over(function: str, window: str) -> Timed:
+    """Run a query with one window function over all rows."""
+    return query(f"SELECT id, {function} OVER ({window}) FROM item")
 
 
 def lines(rows: int) -> list[Work]:
@@ -198,6 +224,14 @@ def lines(rows: int) -> list[Work]:
     going = iter(range(rows, 10**9))
     insert = "INSERT INTO item VALUES (?, ?, ?, ?)"
     between = "SELECT * FROM item WHERE id BETWEEN ? AND ?"
+    update = "UPDATE item SET price = ? WHERE id = ?"
+    total = "SELECT count(*), sum(price) FROM item WHERE price > 500.0"
+    groups = "SELECT grp, count(*), avg(price) FROM item GROUP BY grp"
+    first = "SELECT * FROM item ORDER BY price DESC, id LIMIT 10"
+    prices = count()
+
+    def price() -> Sequence[Any]:
+        return (number := next(prices)) / 7, some[number % 2000]
 
     def span(width: int) -> Callable[[int], Sequence[Any]]:
         return lambda i: (start := some[i % 2000] % (rows - width), start + width - 1)
@@ -206,22 +240,31 @@ def lines(rows: int) -> list[Work]:
         Work("point select by primary key", query("SELECT name FROM item WHERE id = ?", lambda i: (some[i],)), 2000, 1.5),
         Work("select by secondary index", query("SELECT id FROM item WHERE name = ?", lambda i: (f"item{some[i]:08d}",)), 2000, 1.5),
         Work("autocommit insert", alone(insert, lambda i: item(next(fresh), "new")), 1000, 1.0),
-        Work("autocommit update", alone("UPDATE item SET price = ? WHERE id = ?", lambda i: (i / 7, some[i])), 1000, 1.0),
+        Work("autocommit update", alone(update, lambda i: (i / 7, some[i])), 1000, 1.0),
         Work("autocommit delete", alone("DELETE FROM item WHERE id = ?", lambda i: (next(going),)), 1000, 1.0),
         Work("insert, commit()", committed(insert, lambda i: item(next(fresh), "new")), 1000, 1.0),
-        Work("update, commit()", committed("UPDATE item SET price = ? WHERE id = ?", lambda i: (i / 7, some[i])), 1000, 1.0),
+        Work("update, commit()", committed(update, lambda i: (i / 7, some[i])), 1000, 1.0),
         Work("range of 10 by key", query(between, span(10)), 1000, 1.5),
         Work("range of 1,000 by key", query(between, span(1000)), 50, 1.5),
-        Work("filter and aggregate", query("SELECT count(*), sum(price) FROM item WHERE price > 500.0"), 1, 2.0),
-        Work("GROUP BY 1,000 groups", query("SELECT grp, count(*), avg(price) FROM item GROUP BY grp"), 1, 2.0, 5),
+        Work("filter and aggregate", query(total), 1, 2.0),
+        Work("GROUP BY 1,000 groups", query(groups), 1, 2.0, 5),
         Work("ORDER BY", query("SELECT * FROM item ORDER BY price, id"), 1, 2.0, 3),
-        Work("top 10", query("SELECT * FROM item ORDER BY price DESC, id LIMIT 10"), 1, 2.0, 5),
+        Work("top 10", query(first), 1, 2.0, 5),
+        Work("filter and aggregate right after an update", after(update, price, total), 1, 1.0, 3),
+        Work("GROUP BY right after an update", after(update, price, groups), 1, 1.0, 3),
+        Work("top 10 right after an update", after(update, price, first), 1, 1.0, 3),
+        Work("top 10 right after an insert", after(insert, lambda: item(next(fresh), "new"), first), 1, 1.0, 3),
         Work("join of two tables", query("SELECT g.label, i.price FROM item i JOIN grp g ON g.id = i.grp"), 1, 2.0, 3),
         Work("join of five tables", query(FIVE_WAY), 1, 2.0, 5),
         Work("fetchall of the table", query("SELECT * FROM item"), 1, 10.0, 3),
         Work("DISTINCT", query("SELECT DISTINCT grp FROM item"), 1, 1.0, 5),
-        Work("window function", query("SELECT id, row_number() OVER (PARTITION BY grp ORDER BY price, id) FROM item"), 1, 1.0, 3),
+        Work("window function", over("row_number()", "PARTITION BY grp ORDER BY price, id"), 1, 1.0, 3),
+        Work("window: rank", over("rank()", "PARTITION BY grp ORDER BY price"), 1, 1.0, 2),
+        Work("window: lag", over("lag(price)", "PARTITION BY grp ORDER BY id"), 1, 1.0, 2),
+        Work("window: running sum", over("sum(price)", "PARTITION BY grp ORDER BY id"), 1, 1.0, 2),
+        Work("window: sum of the partition", over("sum(price)", "PARTITION BY grp"), 1, 1.0, 2),
+        Work("window: mean of 5 rows", over("avg(price)", "ORDER BY id ROWS BETWEEN 4 PRECEDING AND CURRENT ROW"), 1, 1.0, 2),
         Work("text never seen, of a known shape", NewTexts("SELECT name FROM item WHERE id = {}"), 500, 1 / 3),
-        Work(f"executemany insert of {rows:,}, one index", bulk_insert(rows, 1), 1, 1.0, 3),
-        Work(f"executemany insert of {rows:,}, three indexes", bulk_insert(rows, 3), 1, 1.0, 3),
+        Work(f"executemany insert of {rows:,}, one index", bulk_insert(rows, 1), 1, 1.0, 3, is_bulk=True),
+        Work(f"executemany insert of {rows:,}, three indexes", bulk_insert(rows, 3), 1, 1.0, 3, is_bulk=True),
     ]  # fmt: skip
