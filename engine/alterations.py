@@ -10,13 +10,14 @@ node. So a value may depend on nothing but the row (R2), and a default that give
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from exdbsql.engine.rebuilds import RowChange
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Row
+from exdbsql.schema.array import Array
 from exdbsql.schema.ddl_actions import AddColumn, SetType
-from exdbsql.schema.ddl_statements import AlterTable, DdlStatement
+from exdbsql.schema.ddl_statements import AlterTable, AlterType, DdlStatement, RenameLabel
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import NotSupportedError
 from exdbsql.schema.table import Table
@@ -62,6 +63,9 @@ def row_change(statement: DdlStatement, before: Dictionary, old: Table, made: Di
     from exdbsql.engine.query.row_functions import change_function, row_functions
 
     accepted = row_functions(new, Definitions(made, _NO_TABLES)).accepted
+    if isinstance(statement, AlterType):
+        relabelled = _relabelling(statement, old, new)
+        return lambda row: accepted(relabelled(row))
     parts = _parts(statement, old, new)
     if parts is None:
         return accepted
@@ -71,6 +75,22 @@ def row_change(statement: DdlStatement, before: Dictionary, old: Table, made: Di
         return accepted(change(row))
 
     return changed
+
+
+def _relabelling(statement: AlterType, old: Table, new: Table) -> RowChange:
+    """The function that gives the values of an enum type their places in its new form."""
+    action = statement.action
+    renamed = {action.label: action.new_label} if isinstance(action, RenameLabel) else {}
+    changed = {at: c.type for at, c in enumerate(new.columns) if c.type != old.columns[at].type}
+
+    def value(sql_type: SqlType, one: Any) -> Any:
+        if one is None:
+            return None
+        if sql_type.element is not None:
+            return Array(value(sql_type if isinstance(part, Array) else sql_type.element, part) for part in one)
+        return sql_type.parse(renamed.get(one.label, one.label))
+
+    return lambda row: tuple(value(changed[at], one) if at in changed else one for at, one in enumerate(row))
 
 
 def _parts(statement: DdlStatement, old: Table, new: Table) -> list[tuple[str | int, SqlType]] | None:
@@ -97,7 +117,7 @@ def check_expressions(before: Dictionary, made: Dictionary) -> None:
         ProgrammingError: 42P17; what binding finds.
         NotSupportedError: what exdbsql lacks.
     """
-    if made.views and (made.views != before.views or made.tables != before.tables):
+    if made.views and (made.views != before.views or made.tables != before.tables or made.types != before.types):
         from exdbsql.engine.query.view_checks import check_views
 
         check_views(made)

@@ -5,17 +5,28 @@ from dataclasses import replace
 
 from exdbsql.schema.errors import DdlNotSupportedError
 from exdbsql.schema.table import Column, IndexDef, Table
+from exdbsql.schema.types import SqlType
 
 
 def needs_rebuild(before: Table, after: Table) -> bool:
     """Whether rows change, or a row that fits the one definition might not fit the other."""
-    return _layout(before) != _layout(after) or not _promises(after) <= _promises(before)
+    types = [(old.type, new.type) for old, new in zip(before.columns, after.columns, strict=False)]
+    same_values = all(old == new or _continues(old, new) for old, new in types)
+    return not same_values or _layout(before) != _layout(after) or not _promises(after) <= _promises(before)
 
 
 def _layout(table: Table) -> object:
-    """What the rows and the indexes over them are made by: a column that may be NULL is ordered otherwise."""
-    columns = [(column.name, column.type, column.not_null, column.generated) for column in table.columns]
+    """What the rows and the indexes over them are made by, beside types: a column that may be NULL is ordered otherwise."""
+    columns = [(column.name, column.not_null, column.generated) for column in table.columns]
     return table.kind, columns, table.primary_key
+
+
+def _continues(old: SqlType, new: SqlType) -> bool:
+    """Whether values of one enum type (or arrays of it) are, as they stand, values of another: it has the same labels, and perhaps more behind them."""
+    if old.element is not None and new.element is not None:
+        return _continues(old.element, new.element)
+    labels = old.labels
+    return labels is not None and new.labels is not None and new.labels[: len(labels)] == labels
 
 
 def _promises(table: Table) -> set[object]:

@@ -22,8 +22,9 @@ from exdbsql.engine.references import Links, links_of
 from exdbsql.engine.sequences import SequenceValues, restarted_by
 from exdbsql.engine.table import TableStore, shape_of
 from exdbsql.engine.versions import Key, Row
-from exdbsql.schema.ddl_statements import DdlStatement
+from exdbsql.schema.ddl_statements import AlterType, DdlStatement
 from exdbsql.schema.dictionary import Dictionary
+from exdbsql.schema.errors import DdlNotSupportedError
 from exdbsql.schema.table import IndexDef, Table, TableKind
 
 NOTHING_WRITTEN: Final[Mapping[int, Collection[Key]]] = {}
@@ -168,13 +169,19 @@ def _single_step(
         if old == table and indexes == before.indexes_of(old.name):
             continue
         rows_differ = in_log and table.kind is not TableKind.REPLICATED and table.id in database.tables_by_id
-        if rows_differ:
+        if rows_differ and not isinstance(statement, AlterType):
             refuse_by_rows(old, table, before.indexes_of(old.name), indexes)
-        if table.id in written or needs_rebuild(old, table):
+        if table.kind is not TableKind.REPLICATED and isinstance(statement, AlterType) and not same_key(old, table):
+            raise DdlNotSupportedError(
+                f"another label for values in the key of {table.kind.value} table {table.name} is not supported"
+            )
+        has_functions = isinstance(statement, AlterType) and any(not index.is_plain for index in indexes)
+        is_changed = needs_rebuild(old, table) or has_functions
+        if table.id in written or is_changed:
             adoption.indexes.pop(store, None)
             if store.rows:
                 refuse_volatile(statement, made, table)
-            change = row_change(statement, before, old, made, table) if needs_rebuild(old, table) else None
+            change = row_change(statement, before, old, made, table) if is_changed else None
             rows = _not_written(store, written.get(table.id, ()), same_key(old, table))
             stores[table.id] = rebuilt(store, table, made, rows, database.head[0] + 1, change, may_fail=not rows_differ)
         else:

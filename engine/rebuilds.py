@@ -17,6 +17,7 @@ from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import IntegrityError
 from exdbsql.schema.sqlstate import UNIQUE_VIOLATION
 from exdbsql.schema.table import IndexColumn, IndexDef, Table
+from exdbsql.schema.types import SqlType
 
 RowChange = Callable[[Row], Row]
 
@@ -54,8 +55,14 @@ def same_key(before: Table, after: Table) -> bool:
     """Whether rows keep their keys: the same columns, by name and type, or hidden row ids in both."""
     if before.primary_key is None or after.primary_key is None:
         return before.primary_key is None and after.primary_key is None
-    types = [before.columns[at].type for at in before.key_positions]
-    return types == [after.columns[at].type for at in after.key_positions]
+    old = [before.columns[at].type for at in before.key_positions]
+    new = [after.columns[at].type for at in after.key_positions]
+    return len(old) == len(new) and all(a == b or _has_labels_of(b, a) for a, b in zip(old, new, strict=True))
+
+
+def _has_labels_of(new: SqlType, old: SqlType) -> bool:
+    """Whether an enum type has all labels of another: they are equal, whatever their places."""
+    return old.labels is not None and new.labels is not None and set(old.labels) <= set(new.labels)
 
 
 def rebuilt(

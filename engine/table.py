@@ -33,6 +33,7 @@ from exdbsql.engine.versions import THIN_AT_DEPTH, Chain, Key, Row, longer, row_
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import InternalError
 from exdbsql.schema.table import IndexDef, Table, TableKind
+from exdbsql.schema.types import SqlType
 
 _LINK_DEPTH: Final = 1
 
@@ -389,9 +390,14 @@ def shape_of(definition: Table) -> str:
     """A short text that two definitions share only if their rows mean the same: part of a write set."""
     facts = (
         definition.kind.value,
-        [(column.name, str(column.type), column.not_null, column.generated) for column in definition.columns],
+        [(column.name, _values_of(column.type), column.not_null, column.generated) for column in definition.columns],
         definition.primary_key.columns if definition.primary_key else (),
         [(key.columns, key.nulls_not_distinct) for key in definition.uniques],
         [check.expression for check in definition.checks],
     )
     return hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
+
+
+def _values_of(sql_type: SqlType) -> object:
+    """A type, and its labels in their order if it is an enum type: a value knows its place among them."""
+    return str(sql_type), sql_type.labels if sql_type.element is None else sql_type.element.labels

@@ -163,6 +163,11 @@ def _drop_constraint(dictionary: "Dictionary", table: Table, action: DropConstra
     return with_table(dictionary, made)
 
 
+def drop_column(dictionary: "Dictionary", table: str, name: str) -> "Dictionary":
+    """The dictionary without a column and what depends on it."""
+    return _drop_column(dictionary, dictionary.table(table), DropColumn(name, cascade=True))
+
+
 def _with_column(table: Table, column: Column) -> Table:
     return replace(table, columns=tuple(column if c.name == column.name else c for c in table.columns))
 

@@ -263,3 +263,24 @@ def types_before_strings(text: str) -> frozenset[str]:
     """The types in literals such as ``mood 'ok'``."""
     tokens = tokenize(text)
     return frozenset(token.value for i, token in enumerate(tokens) if _is_type_before_string(tokens, i))
+
+
+def with_renamed_type(text: str, name: str, new_name: str) -> str:
+    """Canonical text with a type called otherwise: behind ``::``, in a cast, before a string."""
+    tokens = canonical_tokens(text)
+    places = []
+    casts: list[bool] = []
+    for i, token in enumerate(tokens):
+        before = tokens[i - 1] if i else None
+        if token.is_symbol("("):
+            casts.append(before is not None and before.is_word("cast"))
+        elif token.is_symbol(")") and casts:
+            casts.pop()
+        is_name = token.kind in (TokenKind.WORD, TokenKind.QUOTED_NAME) and token.value == name
+        in_cast = before is not None and before.is_word("as") and bool(casts) and casts[-1]
+        after_colons = before is not None and before.is_symbol("::")
+        if is_name and (after_colons or in_cast or _is_type_before_string(tokens, i)):
+            places.append(token)
+    for token in reversed(places):
+        text = text[: token.start] + quote_name(new_name) + text[token.end :]
+    return text

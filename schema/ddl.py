@@ -36,7 +36,7 @@ from exdbsql.schema.ddl_statements import (
     command_tag,
 )
 from exdbsql.schema.ddl_table import read_create_table
-from exdbsql.schema.ddl_types import read_create_type
+from exdbsql.schema.ddl_types import read_alter_type, read_create_type
 from exdbsql.schema.ddl_views import read_create_view
 from exdbsql.schema.errors import ProgrammingError
 from exdbsql.schema.statements import split_tokens
@@ -150,6 +150,8 @@ def _read_alter(reader: TokenReader, start: Token) -> DdlStatement | None:
         reader.take()
         name, if_exists = read_sequence_name(reader, new=False)
         return AlterSequence(name, read_sequence_options(reader, altering=True), if_exists)
+    if reader.accept("type"):
+        return read_alter_type(reader)
     return None
 
 
@@ -165,19 +167,17 @@ def _read_drop(reader: TokenReader, start: Token) -> DdlStatement | None:
         names, if_exists, _ = _read_dropped(reader)  # nothing depends on an index
         return DropIndex(names, if_exists)
     if reader.accept("type"):
-        names, if_exists, _ = _read_dropped(reader, may_cascade=False)
-        return DropType(names, if_exists)
+        return DropType(*_read_dropped(reader))
     if reader.next_is("sequence"):
         reader.take()
-        names, if_exists, _ = _read_dropped(reader, may_cascade=False)
-        return DropSequence(names, if_exists)
+        return DropSequence(*_read_dropped(reader))
     if reader.next_is("view"):
         reader.take()
         return DropView(*_read_dropped(reader))
     return None
 
 
-def _read_dropped(reader: TokenReader, *, may_cascade: bool = True) -> tuple[tuple[str, ...], bool, bool]:
+def _read_dropped(reader: TokenReader) -> tuple[tuple[str, ...], bool, bool]:
     """The names, whether IF EXISTS stands before them, and whether CASCADE stands behind."""
     if reader.next_is("concurrently"):
         raise reader.not_supported("CONCURRENTLY")
@@ -185,7 +185,5 @@ def _read_dropped(reader: TokenReader, *, may_cascade: bool = True) -> tuple[tup
     names = [read_relation_name(reader)]
     while reader.accept_symbol(","):
         names.append(read_relation_name(reader))
-    if not may_cascade and reader.next_is("cascade"):
-        raise reader.not_supported("CASCADE here", hint="Drop first what depends on it.")
     behaviour = reader.accept_one_of("cascade", "restrict")
     return tuple(names), if_exists, behaviour is not None and behaviour.value == "cascade"

@@ -58,11 +58,45 @@ class CreateType:
 
 
 @dataclass(frozen=True, slots=True)
+class AddLabel:
+    """``ADD VALUE [IF NOT EXISTS] 'label' [BEFORE | AFTER 'neighbour']``."""
+
+    label: str
+    if_not_exists: bool = False
+    neighbour: str | None = None
+    before: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RenameLabel:
+    """``RENAME VALUE 'label' TO 'new_label'``."""
+
+    label: str
+    new_label: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenameType:
+    """``RENAME TO name``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlterType:
+    """``ALTER TYPE``, of an enum type."""
+
+    name: str
+    action: AddLabel | RenameLabel | RenameType
+
+
+@dataclass(frozen=True, slots=True)
 class DropType:
-    """``DROP TYPE a, b``."""
+    """``DROP TYPE a, b``; with `cascade`, also the columns, defaults, constraints and views that use them."""
 
     names: tuple[str, ...]
     if_exists: bool = False
+    cascade: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +128,11 @@ class AlterSequence:
 
 @dataclass(frozen=True, slots=True)
 class DropSequence:
-    """``DROP SEQUENCE a, b``."""
+    """``DROP SEQUENCE a, b``; with `cascade`, also the defaults that take values from them."""
 
     names: tuple[str, ...]
     if_exists: bool = False
+    cascade: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +167,7 @@ DdlStatement: TypeAlias = (
     | CreateIndex
     | DropIndex
     | CreateType
+    | AlterType
     | DropType
     | CreateSequence
     | AlterSequence

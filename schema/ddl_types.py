@@ -1,7 +1,7 @@
-"""CREATE TYPE ... AS ENUM. PostgreSQL's other kinds of types (composite, range, base) and ALTER TYPE are refused by name."""
+"""CREATE TYPE ... AS ENUM, and ALTER TYPE. PostgreSQL's other kinds of types (composite, range, base) are refused by name."""
 
-from exdbsql.schema.ddl_names import read_relation_name
-from exdbsql.schema.ddl_statements import CreateType
+from exdbsql.schema.ddl_names import read_if_not_exists, read_relation_name
+from exdbsql.schema.ddl_statements import AddLabel, AlterType, CreateType, RenameLabel, RenameType
 from exdbsql.schema.enum_types import check_labels
 from exdbsql.schema.token_reader import TokenReader
 from exdbsql.schema.tokens import TokenKind
@@ -31,3 +31,31 @@ def read_create_type(reader: TokenReader) -> CreateType:
             reader.expect_symbol(")")
             break
     return CreateType(enum_type(name, labels))
+
+
+def read_alter_type(reader: TokenReader) -> AlterType:
+    """What follows ALTER TYPE."""
+    name = read_relation_name(reader)
+    if reader.accept("add", "value"):
+        if_not_exists = read_if_not_exists(reader)
+        label = _read_label(reader)
+        side = reader.accept_one_of("before", "after")
+        neighbour = None if side is None else _read_label(reader)
+        return AlterType(name, AddLabel(label, if_not_exists, neighbour, side is not None and side.value == "before"))
+    if reader.accept("rename", "value"):
+        label = _read_label(reader)
+        reader.expect("to")
+        return AlterType(name, RenameLabel(label, _read_label(reader)))
+    if reader.accept("rename", "to"):
+        return AlterType(name, RenameType(reader.name("a name of a type")))
+    token = reader.peek()
+    if token is None:
+        raise reader.syntax_error(expected="ADD VALUE, RENAME VALUE or RENAME TO")
+    raise reader.not_supported(f"ALTER TYPE ... {token.value.upper()}")
+
+
+def _read_label(reader: TokenReader) -> str:
+    token = reader.peek()
+    if token is None or token.kind is not TokenKind.STRING:
+        raise reader.syntax_error(expected="a label in single quotes")
+    return reader.take().value

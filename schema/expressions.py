@@ -112,9 +112,14 @@ def _sequence_name(text: str) -> str:
 @lru_cache(maxsize=1024)
 def referenced_types(expression: str) -> frozenset[str]:
     """The types, other than built-in ones, that a canonical expression refers to in casts."""
-    kinds = [node.args.get("kind") for node in _parse(expression).find_all(exp.DataType)]
+    return types_below(_parse(expression)) | types_before_strings(expression)
+
+
+def types_below(root: exp.Expr) -> frozenset[str]:
+    """The types, other than built-in ones, of casts in a tree."""
+    kinds = [node.args.get("kind") for node in root.find_all(exp.DataType)]
     names = [kind.expression if isinstance(kind, exp.Dot) else kind for kind in kinds if kind is not None]
-    return frozenset(map(identifier_name, names)) | types_before_strings(expression)
+    return frozenset(map(identifier_name, names))
 
 
 def literal_value(node: exp.Expr) -> tuple[bool, Any]:

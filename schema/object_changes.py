@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exdbsql.schema import sqlstate
+from exdbsql.schema.cascades import without_defaults_from, without_uses_of_type
 from exdbsql.schema.ddl_statements import (
     AlterSequence,
     CommentOn,
@@ -36,13 +37,19 @@ def create_type(dictionary: "Dictionary", stmt: CreateType) -> "Dictionary":
 
 
 def drop_types(dictionary: "Dictionary", stmt: DropType) -> "Dictionary":
-    """The dictionary without the enum types, which nothing may use."""
+    """The dictionary without the enum types, which nothing may use unless CASCADE says so."""
+    gone = [name for name in stmt.names if name in dictionary.types]
     for name in stmt.names:
-        if name not in dictionary.types and not stmt.if_exists:
+        if name not in gone and not stmt.if_exists:
             raise type_missing(name, dictionary.types)
-        require_unused(name, dictionary.tables.values())
-    kept = {name: made for name, made in dictionary.types.items() if name not in stmt.names}
-    return dictionary.changed(types=kept) if len(kept) < len(dictionary.types) else dictionary
+    if not gone:
+        return dictionary
+    for name in gone:
+        if stmt.cascade:
+            dictionary = without_uses_of_type(dictionary, name)
+        else:
+            require_unused(name, dictionary)
+    return dictionary.changed(types={name: made for name, made in dictionary.types.items() if name not in gone})
 
 
 def create_sequence(dictionary: "Dictionary", stmt: CreateSequence) -> "Dictionary":
@@ -98,6 +105,8 @@ def drop_sequences(dictionary: "Dictionary", stmt: DropSequence) -> "Dictionary"
             table, column = dictionary.sequences[name].owned_by or ("", "")
             message = f"cannot drop sequence {name} because column {column} of table {table} requires it"
             raise ProgrammingError(message, sqlstate=sqlstate.DEPENDENT_OBJECTS_STILL_EXIST)
+    if stmt.cascade:
+        dictionary = without_defaults_from(dictionary, gone)
     require_sequences_unused(gone, dictionary.tables)
     kept = {name: made for name, made in dictionary.sequences.items() if name not in gone}
     return dictionary.changed(sequences=kept) if gone else dictionary

@@ -7,9 +7,9 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from exdbsql.schema import sqlstate
-from exdbsql.schema.canonical import canonical_text, shadow
+from exdbsql.schema.canonical import canonical_text, shadow, types_before_strings
 from exdbsql.schema.errors import ProgrammingError
-from exdbsql.schema.expressions import identifier_name, parse_error
+from exdbsql.schema.expressions import identifier_name, parse_error, types_below
 
 
 def canonical_query(text: str) -> str:
@@ -36,6 +36,12 @@ def read_relations(query: str) -> frozenset[str]:
 def mentioned_names(query: str) -> frozenset[str]:
     """All names in a canonical query, whatever they mean."""
     return frozenset(map(identifier_name, _parse(query).find_all(exp.Identifier)))
+
+
+@lru_cache(maxsize=256)
+def types_in_query(query: str) -> frozenset[str]:
+    """The types, other than built-in ones, that a canonical query refers to."""
+    return types_below(_parse(query)) | types_before_strings(query)
 
 
 def _parse(text: str) -> exp.Expr:

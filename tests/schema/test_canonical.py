@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exdbsql.schema.canonical import called_name, canonical_text, shadow
@@ -61,6 +61,7 @@ def _is_own_name(tokens: list[tuple[object, str]], i: int) -> bool:
     ]
 
 
+@settings(deadline=None)
 @given(expressions(), st.data())
 def test_the_tokens_stay_and_the_text_is_stable(text: str, data: st.DataObject) -> None:
     spread = re.sub(r"(?<=[\w)\]]) (?=[\w(])", lambda _: data.draw(BLANKS), text) if "'" not in text else text
@@ -71,6 +72,7 @@ def test_the_tokens_stay_and_the_text_is_stable(text: str, data: st.DataObject) 
     assert check_expression(spread, "t", None) == check_expression(made, "t", None) == made
 
 
+@settings(deadline=None)
 @given(expressions())
 def test_columns_are_found_and_renamed_and_nothing_else_changes(text: str) -> None:
     made = check_expression(text, "t", None)
@@ -81,6 +83,7 @@ def test_columns_are_found_and_renamed_and_nothing_else_changes(text: str) -> No
     assert with_renamed_column(renamed, "Select", "a") == made
 
 
+@settings(deadline=None)
 @given(expressions())
 def test_a_shadow_has_names_where_the_text_has_them(text: str) -> None:
     assert len(shadow(text)) == len(text)
