@@ -17,6 +17,7 @@ from exdbsql.schema.alter_changes import alter_table
 from exdbsql.schema.ddl_statements import (
     AlterSequence,
     AlterTable,
+    AlterType,
     CommentOn,
     CreateIndex,
     CreateSequence,
@@ -31,6 +32,7 @@ from exdbsql.schema.ddl_statements import (
     DropView,
 )
 from exdbsql.schema.difference import Definitions, differences
+from exdbsql.schema.enum_changes import alter_type
 from exdbsql.schema.errors import ProgrammingError, ProtocolError
 from exdbsql.schema.identifiers import did_you_mean
 from exdbsql.schema.index_changes import create_index, drop_indexes
@@ -195,6 +197,7 @@ _CHANGES: Final[dict[type[DdlStatement], Callable[[Dictionary, Any], Dictionary]
     CreateIndex: create_index,
     DropIndex: drop_indexes,
     CreateType: create_type,
+    AlterType: alter_type,
     DropType: drop_types,
     CreateSequence: create_sequence,
     AlterSequence: alter_sequence,
