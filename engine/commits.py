@@ -126,10 +126,16 @@ def check_first_committer(store: TableStore, writes: Mapping[Key, Row | None], s
 def changes_of(transaction: Transaction) -> Changes:
     """What a transaction has written, by table; after DDL of its own, in the tables that it leaves behind."""
     written: Changes = [(store, overlay.writes) for store, overlay in transaction.by_table.items() if overlay.writes]
-    if transaction.catalog is not None:
-        kept = set(transaction.catalog.tables.values())
-        return [change for change in written if change[0] in kept]
-    return written
+    catalog, temporary = transaction.catalog, transaction.temporary
+    if catalog is None and temporary is None:
+        return written
+    own = set() if temporary is None else set(temporary.tables.values())
+    kept = None if catalog is None else set(catalog.tables.values())
+    return [
+        change
+        for change in written
+        if (change[0] in own if change[0].definition.is_temporary else kept is None or change[0] in kept)
+    ]
 
 
 def split_by_kind(changes: Changes) -> tuple[Changes, Changes]:

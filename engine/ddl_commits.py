@@ -130,11 +130,11 @@ def _check_origin(store: TableStore, writes: Mapping[object, object], catalog: P
 
 
 def _placed(changes: Changes, adoption: Adoption) -> Changes:
-    """The changes, in the tables that are there after the adoption."""
+    """The changes, in the tables that are there after the adoption; temporary tables are none of its."""
     return [
-        (adoption.stores[store.definition.id], writes)
+        (adoption.stores.get(store.definition.id, store), writes)
         for store, writes in changes
-        if store.definition.id in adoption.stores
+        if store.definition.is_temporary or store.definition.id in adoption.stores
     ]
 
 

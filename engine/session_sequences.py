@@ -58,7 +58,7 @@ class Sequences:
             DataError: 2200H, the sequence is at its end.
         """
         sequence = self._find(name)
-        self._check_writable("nextval")
+        self._check_writable("nextval", sequence)
         own = self._own(sequence)
         database = self._database
         values, log = (database.sequences, database.sequences_through) if own is None else (own, None)
@@ -91,7 +91,7 @@ class Sequences:
     def set(self, name: str, value: int, is_called: bool = True) -> int:
         """setval; DataError 22003 for a value outside of the sequence's bounds."""
         sequence = self._find(name)
-        self._check_writable("setval")
+        self._check_writable("setval", sequence)
         upcoming = after_value(sequence, value, is_called=is_called)
         own = self._own(sequence)
         if own is None:
@@ -104,20 +104,28 @@ class Sequences:
 
     def _own(self, sequence: Sequence) -> SequenceValues | None:
         """The values of a sequence that the transaction itself has made or restarted."""
-        catalog = self._transaction.catalog
-        return None if catalog is None or sequence.id not in catalog.own_sequences else catalog.sequence_values
+        for catalog in (self._transaction.temporary, self._transaction.catalog):
+            if catalog is not None and sequence.id in catalog.own_sequences:
+                return catalog.sequence_values
+        return None
 
-    def _check_writable(self, what: str) -> None:
-        if self._transaction.is_read_only:
+    def _check_writable(self, what: str, sequence: Sequence) -> None:
+        if self._transaction.is_read_only and sequence.id > 0:
             raise OperationalError(
                 f"cannot execute {what}() in a read-only transaction", sqlstate=READ_ONLY_SQL_TRANSACTION
             )
 
     def _find(self, text: str) -> Sequence:
-        catalog = self._transaction.catalog
+        catalog, temporary = self._transaction.catalog, self._transaction.temporary
         dictionary = self._database.dictionary if catalog is None else catalog.dictionary
         name = plain_name(text)
         found = dictionary.sequences.get(name)
+        if temporary is not None and name in temporary.dictionary.sequences:
+            if found is not None:  # made by another session since: a default may mean either
+                raise ProgrammingError(
+                    f'"{name}" is the name of a temporary and of a permanent sequence', sqlstate=WRONG_OBJECT_TYPE
+                )
+            found = temporary.dictionary.sequences[name]
         if found is not None:
             return found
         if name in dictionary.relation_names():

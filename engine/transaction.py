@@ -22,6 +22,7 @@ from exdbsql.engine.references import Links
 from exdbsql.engine.row_rules import row_rules
 from exdbsql.engine.session_sequences import NOTHING_GIVEN, GivenValues, Sequences
 from exdbsql.engine.table import TableStore
+from exdbsql.engine.temporary import CatalogWithLinks, SessionCatalog, execute_temporary, for_temporary
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.ddl_statements import DdlStatement
 from exdbsql.schema.dictionary import Dictionary
@@ -42,6 +43,7 @@ class Mark(NamedTuple):
 
     length: int
     catalog: PrivateCatalog | None = None
+    temporary: PrivateCatalog | None = None
 
 
 class Transaction(Reads):
@@ -53,6 +55,7 @@ class Transaction(Reads):
         bytes_bound: rough bytes of its writes, at most; counted where the database has a memory limit.
         is_open: whether it was neither committed nor rolled back.
         catalog: what it sees after DDL of its own, or None.
+        temporary: the temporary tables of its session, as it has left them, or None.
         deferral: which constraints wait for its commit.
         given_values: what nextval gave in its session.
         single: its change, while it is but one (:mod:`exdbsql.engine.single_change`).
@@ -74,6 +77,8 @@ class Transaction(Reads):
         "is_read_only",
         "isolation",
         "single",
+        "temporary",
+        "temporary_before",
     )
 
     def __init__(self, database: "Database", read_only: bool, isolation: str) -> None:
@@ -82,6 +87,8 @@ class Transaction(Reads):
         self.isolation = isolation
         self.is_open = True
         self.catalog: PrivateCatalog | None = None
+        self.temporary: PrivateCatalog | None = None
+        self.temporary_before: PrivateCatalog | None = None
         self.given_values: GivenValues = NOTHING_GIVEN
         self.by_table: dict[TableStore, Overlay] = {}
         self._undo: list[tuple[Overlay, Any, Any]] = []
@@ -170,7 +177,7 @@ class Transaction(Reads):
     def _writable(self, store: TableStore) -> Overlay:
         if not self.is_open:
             raise self._ended()
-        if self.is_read_only:
+        if self.is_read_only and not store.definition.is_temporary:
             raise OperationalError(
                 f"cannot change table {store.name} in a read-only transaction", sqlstate=READ_ONLY_SQL_TRANSACTION
             )
@@ -194,7 +201,7 @@ class Transaction(Reads):
         try:
             if self._moves:
                 self.place_moved_rows()
-            links = self._database.links if self.catalog is None else self.catalog.links
+            links = self._database.links if self.catalog is None and self.temporary is None else self.links
             if links:
                 settle_statement(self, links, self._undo, self._statement_start)
                 self._moved.clear()
@@ -243,12 +250,13 @@ class Transaction(Reads):
 
     def savepoint(self) -> Mark:
         """A mark that `rollback_to` can go back to; take it between statements."""
-        return Mark(len(self._undo), self.catalog)
+        return Mark(len(self._undo), self.catalog, self.temporary)
 
     def rollback_to(self, mark: Mark) -> None:
         """Undo everything written since `mark`; the mark stays valid."""
         self._undo_to(mark.length)
         self.catalog = mark.catalog
+        self.temporary = mark.temporary
 
     def _undo_to(self, length: int) -> None:
         self._moves.clear()
@@ -283,14 +291,25 @@ class Transaction(Reads):
     @property
     def dictionary(self) -> Dictionary:
         """The definitions that it sees."""
+        return self.definitions.dictionary
+
+    @property
+    def below(self) -> Dictionary:
+        """The definitions of permanent tables that it sees."""
         return self._database.dictionary if self.catalog is None else self.catalog.dictionary
+
+    @property
+    def definitions(self) -> CatalogWithLinks:
+        """Definitions and tables that it sees."""
+        below = self._database if self.catalog is None else self.catalog
+        return below if self.temporary is None else SessionCatalog(below, self.temporary)
 
     # Foreign keys
 
     @property
     def links(self) -> Links:
         """The foreign keys that it sees."""
-        return self._database.links if self.catalog is None else self.catalog.links
+        return self.definitions.links
 
     def moved_to(self, store: TableStore, key: Key) -> Key | None:
         """The key that the statement gave to the row of `key`, or None where it gave none."""
@@ -298,7 +317,7 @@ class Transaction(Reads):
 
     def row_rules(self, store: TableStore) -> "RowFunctions":
         """What the definition of a table says of its rows."""
-        return row_rules(store, self._database if self.catalog is None else self.catalog)
+        return row_rules(store, self.definitions)
 
     def set_constraints(self, names: Sequence[str] | None, *, deferred: bool) -> None:
         """SET CONSTRAINTS: put off the checks of deferrable constraints until the commit, or no longer.
@@ -311,7 +330,7 @@ class Transaction(Reads):
             ProgrammingError: 42704, there is no such constraint; 42809, it is not deferrable.
             IntegrityError: 23503, 23505.
         """
-        tables = self._database.tables if self.catalog is None else self.catalog.tables
+        tables = self.definitions.tables
         references, keys = named_constraints(self.links, tables.values(), names)
         if not deferred:
             check_all(self, [one for one in references if self.deferral.is_deferred(one.key)])
@@ -343,6 +362,10 @@ class Transaction(Reads):
             )
         database = self._database
         catalog = self.catalog
+        temporary = for_temporary(statement, self.temporary, self.below)
+        if temporary is not None:
+            self.temporary = execute_temporary(self, self.temporary, temporary, self.below)
+            return
         if catalog is None:
             with database.commit_lock:  # dictionary and tables that belong together
                 catalog = PrivateCatalog(
@@ -362,7 +385,11 @@ class Transaction(Reads):
     @property
     def has_writes(self) -> bool:
         """Whether a commit would change anything."""
-        return self.catalog is not None or any(overlay.writes for overlay in self.by_table.values())
+        return (
+            self.catalog is not None
+            or self.temporary is not self.temporary_before
+            or any(overlay.writes for overlay in self.by_table.values())
+        )
 
     @property
     def written_kinds(self) -> set[TableKind]:
@@ -371,7 +398,11 @@ class Transaction(Reads):
 
     def table(self, name: str) -> TableStore:
         """The table of that name; ProgrammingError 42P01 where there is none."""
-        return self._database.table(name)
+        return self._database.table(name) if self.temporary is None else self.definitions.table(name)
+
+    def use_temporary(self, temporary: PrivateCatalog | None) -> None:
+        """Before its first statement: it sees these temporary tables."""
+        self.temporary = self.temporary_before = temporary
 
     def refresh(self) -> None:
         """Take a new snapshot, for the next statement under READ COMMITTED; own writes stay.

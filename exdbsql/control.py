@@ -9,7 +9,7 @@ and SHOW, and the exchange of DISTRIBUTED tables (REFERENCE section 3)::
     SET CONSTRAINTS {ALL | name, …} {DEFERRED | IMMEDIATE}
     SET TRANSACTION mode, …                  SET SESSION CHARACTERISTICS AS TRANSACTION mode, …
     SET [SESSION] name {TO | =} value        SHOW name…
-    CREATE [kind] TABLE [IF NOT EXISTS] t [(name, …)] AS query [WITH [NO] DATA]
+    CREATE [kind | TEMP] TABLE [IF NOT EXISTS] t [(name, …)] AS query [WITH [NO] DATA]
     TRUNCATE [TABLE] t, … [RESTART IDENTITY] [CASCADE]
     PREPARE name [(type, …)] AS statement    EXECUTE name [(value, …)]    DEALLOCATE {name | ALL}
     COPY …                                   :mod:`exdbsql.copy.statement`
@@ -29,6 +29,9 @@ from dataclasses import dataclass
 from exdbsql.cluster_statements import AlterCluster, read_alter_cluster
 from exdbsql.copy.statement import Copy, read_copy
 from exdbsql.prepared import Deallocate, Execute, Prepare, read_deallocate, read_execute, read_prepare
+from exdbsql.schema.ddl_names import TEMPORARY_SCHEMA
+from exdbsql.schema.ddl_table import accept_temporary, read_on_commit
+from exdbsql.schema.table import OnCommit
 from exdbsql.schema.token_reader import TokenReader
 from exdbsql.schema.tokens import TokenKind, scan, tokenize
 
@@ -123,6 +126,7 @@ class CreateTableAs:
 
     Attributes:
         kind: LOCAL, DISTRIBUTED or REPLICATED, or "".
+        on_commit: of a temporary table.
         name: of the table.
         columns: names that were given to its columns, or ().
         if_not_exists: whether an existing table is left alone.
@@ -136,6 +140,7 @@ class CreateTableAs:
     if_not_exists: bool
     query: str
     with_data: bool
+    on_commit: OnCommit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,19 +299,20 @@ def _truncate(reader: TokenReader) -> Control:
 
 
 def _table(reader: TokenReader) -> str:
-    return _dotted(reader, reader.name("the name of a table")).removeprefix("public.")
+    return _dotted(reader, reader.name("the name of a table"))
 
 
 def _create_table_as(reader: TokenReader) -> Control | None:
     """What follows CREATE, if it is TABLE ... AS; None, whatever was consumed, if it is not."""
     kind = reader.accept_one_of("local", "distributed", "replicated")
+    is_temporary = accept_temporary(reader, kind)
     if not reader.accept("table"):
         return None
     if_not_exists = reader.accept("if", "not", "exists")
     token = reader.peek()
     if token is None or token.kind not in (TokenKind.WORD, TokenKind.QUOTED_NAME):
         return None
-    name = _table(reader)
+    name = _table(reader).removeprefix("public.")
     columns: list[str] = []
     if reader.accept_symbol("("):
         while (token := reader.peek()) is not None and token.kind in (TokenKind.WORD, TokenKind.QUOTED_NAME):
@@ -315,6 +321,8 @@ def _create_table_as(reader: TokenReader) -> Control | None:
                 break
         if not reader.accept_symbol(")"):
             return None
+    is_temporary |= name.startswith(f"{TEMPORARY_SCHEMA}.")
+    on_commit = (read_on_commit(reader) or OnCommit.PRESERVE_ROWS) if is_temporary else None
     if not reader.accept("as"):
         return None
     if reader.peek() is None:
@@ -327,8 +335,10 @@ def _create_table_as(reader: TokenReader) -> Control | None:
         elif not reader.accept("with", "data"):
             reader.take()
             end = reader.previous_end()
-    kind_word = "" if kind is None else kind.value.upper()
-    return CreateTableAs(kind_word, name, tuple(columns), if_not_exists, reader.slice(start, end), with_data)
+    kind_word = "" if kind is None or is_temporary else kind.value.upper()
+    name = name.removeprefix(f"{TEMPORARY_SCHEMA}.")
+    query = reader.slice(start, end)
+    return CreateTableAs(kind_word, name, tuple(columns), if_not_exists, query, with_data, on_commit)
 
 
 def _dotted(reader: TokenReader, name: str) -> str:

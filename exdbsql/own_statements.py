@@ -128,10 +128,13 @@ def _set_modes(session: "Session", modes: Modes, for_session: bool) -> Answer:
 
 
 def _create_table_as(session: "Session", database: "Database", statement: CreateTableAs) -> Answer:
-    if statement.if_not_exists and statement.name in session.tables:
+    known = session.tables.get(statement.name)
+    is_temporary = statement.on_commit is not None
+    if statement.if_not_exists and known is not None and known.definition.is_temporary >= is_temporary:
         session.notice(f'NOTICE: relation "{statement.name}" already exists, skipping')
         return _done("CREATE TABLE AS")
-    database.require_quorum()
+    if not is_temporary:
+        database.require_quorum()
     count = 0
 
     def make(transaction: Transaction) -> None:

@@ -13,10 +13,11 @@ Threads: one at a time; a second one gets an InterfaceError, not a mixed-up tran
 which also tells `cancel` whom to stop.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from threading import get_ident
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from exdbsql.cancellation import BUSY, ENDED, Cancellation, StatementCancelled
 from exdbsql.cluster_calls import NodeCalls
@@ -28,6 +29,7 @@ from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.query.own_functions import OwnFunctions
 from exdbsql.engine.single_change import SingleChange
 from exdbsql.engine.table import TableStore
+from exdbsql.engine.temporary import SessionCatalog, for_temporary
 from exdbsql.engine.transaction import REPEATABLE_READ, Transaction
 from exdbsql.guarantees import Guarantees
 from exdbsql.interface import DISCONNECTED, FAILED, IDLE, OPEN
@@ -42,6 +44,7 @@ from exdbsql.schema.errors import (
     Error,
     InterfaceError,
     InternalError,
+    NotSupportedError,
     OperationalError,
     ProgrammingError,
 )
@@ -55,6 +58,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+_NAMES_PUBLIC: Final = re.compile(r"\bpublic\"?\s*\.", re.IGNORECASE)
 
 
 class Session:
@@ -84,7 +89,7 @@ class Session:
         self.guarantees = Guarantees(database)
         self.settings = Settings()
         self.prepared: dict[str, Prepare] = {}
-        self.block = TransactionBlock(database.engine, self.settings, self._choose_catalog)
+        self.block = TransactionBlock(database.engine, self.settings, self._choose_catalog, lambda: self.dictionary)
         self.block.early = None if database.replication is None else database.replication.early
         if database.engine.memory_limit is not None:
             self.limit_statements()
@@ -145,6 +150,7 @@ class Session:
         """Roll back and end. Closing twice is no error."""
         if self._running.thread != ENDED:
             self.block.rollback()
+            self.block.temporary.forget()
             self._running.thread = ENDED
             self._database.watch.set(self._running, Limits())
             self._database.forget(self)
@@ -177,8 +183,19 @@ class Session:
                     rows = read(planned.literals, parameters, self.engine.head[0])
                     if rows is not None:
                         return planned.shape, rows, len(rows), None
-            elif planned.write is not None and not self._running.thread:
-                count = self._change_one_row(planned, parameters)
+            elif (write := planned.write) is not None and not self._running.thread:
+                block = self.block
+                if block.modes.read_only or self._database.replication is not None:
+                    count = None
+                elif block.alone:
+                    try:
+                        count = write(planned.literals, parameters, self.engine)
+                    except Error:  # a constraint; the general way finds it too, and says it better
+                        count = None
+                    except Exception as problem:
+                        raise _as_error(problem) from problem
+                else:
+                    count = self._begin_with_one_row(planned, parameters)
                 if count is not None:
                     return planned.shape, None, count, None
         else:
@@ -191,36 +208,26 @@ class Session:
             return planned.shape, outcome, len(outcome), None
         return planned.shape, None, outcome, None
 
-    def _change_one_row(self, planned: PlannedStatement, parameters: Parameters) -> int | None:
-        """By a shortcut, where the statement has one for its place: alone, or the first of a transaction."""
-        block, modes = self.block, self.block.modes
-        if modes.read_only or self._database.replication is not None:
+    def _begin_with_one_row(self, planned: PlannedStatement, parameters: Parameters) -> int | None:
+        """By the shortcut of a change that begins a transaction, where it does."""
+        block = self.block
+        first = planned.first_write
+        if first is None or block.transaction is not None or block.failed or not block.modes.usual:
             return None
         try:
-            if block.alone:
-                write = planned.write
-                return None if write is None else write(planned.literals, parameters, self.engine)
-            first = planned.first_write
-            if first is None or block.transaction is not None or block.failed or modes.isolation != REPEATABLE_READ:
-                return None
             transaction = first(planned.literals, parameters, self.engine)
-            if transaction is None:
-                return None
-            block.transaction = transaction
-            transaction.given_values = block.given_values
-            return 1
-        except Error:  # a constraint; the general way finds it too, and says it better
+        except Error:  # as above
             return None
         except Exception as problem:
             raise _as_error(problem) from problem
+        if transaction is None:
+            return None
+        block.transaction = transaction
+        transaction.given_values = block.given_values
+        return 1
 
-    def carry_out(self, work: Callable[..., Any], *arguments: Any, cancellable: bool = False, **named: Any) -> Any:
-        """Run `work` as what the session does now. An error fails the transaction.
-
-        Args:
-            work: what to do.
-            cancellable: whether it can be cancelled throughout; otherwise it says itself where.
-            arguments, named: of `work`.
+    def carry_out(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Run `work` as what the session does now; it says itself where it can be cancelled. An error fails the transaction.
 
         Raises:
             InterfaceError: the session is closed, or does something else already.
@@ -232,9 +239,7 @@ class Session:
         running.thread = BUSY
         try:
             try:
-                if cancellable:
-                    running.thread = get_ident()
-                return work(*arguments, **named)
+                return work(*arguments)
             finally:
                 running.thread = BUSY  # nothing is delivered after this
                 if running.requested:
@@ -249,6 +254,14 @@ class Session:
             raise _as_error(problem) from problem
         finally:
             running.thread = 0
+
+    def carry_out_cancellable(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """The same for work that can be cancelled throughout."""
+        return self.carry_out(self._cancellable, work, *arguments)
+
+    def _cancellable(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        self._running.thread = get_ident()
+        return work(*arguments)
 
     def _run_planned(self, planned: PlannedStatement, parameters: Parameters) -> Any:
         block = self.block
@@ -272,14 +285,13 @@ class Session:
         modes, running = self.block.modes, self._running
         if self.guarantees.linearizable:
             self.guarantees.before_snapshot(planned)
-        transaction = self.engine.begin(read_only=modes.read_only, isolation=modes.isolation)
-        transaction.given_values = self.block.given_values
+        transaction = self.block.start()
         try:
             running.thread = get_ident()
             outcome = planned.run(transaction, values)
             running.shield()
             if planned.writes:
-                self.guarantees.commit(transaction)
+                self._commit_transaction(transaction)
             return outcome
         except ConflictError:
             if modes.isolation != READ_COMMITTED or attempt == ATTEMPTS or not planned.writes:
@@ -368,7 +380,8 @@ class Session:
         """Refuse a statement that the transaction or the cluster does not allow now; 25P02, 25006, NoQuorumError."""
         self.block.check_not_failed()
         if planned.writes:
-            self.block.check_writable(planned.shape.kind)
+            if not planned.writes_temporary:
+                self.block.check_writable(planned.shape.kind)
             if planned.writes_replicated:
                 self._database.require_quorum()
 
@@ -392,12 +405,11 @@ class Session:
             OperationalError: a statement had failed (25P02); the transaction is rolled back.
             Error: what :meth:`Database.commit` raises; the transaction is over.
         """
-        block, running = self.block, self._running
+        block = self.block
         transaction = block.transaction
-        if type(transaction) is SingleChange and not (block.failed or block.is_explicit or running.thread):
+        if type(transaction) is SingleChange and not (block.failed or block.is_explicit or self._running.thread):
             block.transaction = None
             try:
-                block.modes.forget()
                 transaction.commit()
             finally:
                 if transaction.is_open:  # interrupted before it began
@@ -420,17 +432,24 @@ class Session:
         block = self.block
         if block.log is not None:
             try:
-                block.log.commit(self.guarantees.commit)
+                block.log.commit(self._commit_transaction)
             finally:
                 block.rollback()
             return
         transaction = block.take()
         if transaction is not None:
             try:
-                self.guarantees.commit(transaction)
+                self._commit_transaction(transaction)
             finally:
                 if transaction.is_open:  # interrupted before it began
                     transaction.rollback()
+
+    def _commit_transaction(self, transaction: Transaction) -> None:
+        temporary = self.block.temporary
+        before = temporary.catalog
+        temporary.commit(transaction, self.guarantees.commit)
+        if temporary.catalog is not before:
+            self._choose_catalog()
 
     def rollback(self) -> None:
         """Undo the open transaction, if there is one."""
@@ -451,6 +470,9 @@ class Session:
             Error: what :meth:`Database.execute_ddl` raises.
         """
         block = self.block
+        if self._is_about_temporary(ddl):
+            self.change_as_one(lambda transaction: transaction.execute_ddl(ddl.statement, ddl.text))
+            return
         if block.alone:
             self._database.execute_ddl(ddl)
             return
@@ -459,6 +481,23 @@ class Session:
         if block.log is not None:
             block.log.give_up()
         self._choose_catalog()
+
+    def _is_about_temporary(self, ddl: DdlText) -> bool:
+        """Whether a statement is about temporary tables alone: then it needs no quorum and no log.
+
+        Raises:
+            NotSupportedError: it says ``public.`` where a temporary table hides a permanent one.
+            Error: as :func:`~exdbsql.engine.temporary.for_temporary`.
+        """
+        transaction = self.block.transaction
+        temporary = self.block.temporary.catalog if transaction is None else transaction.temporary
+        below = self.engine.dictionary if transaction is None else transaction.below
+        found = for_temporary(ddl.statement, temporary, below)
+        if found is not None and self.dictionary.hidden and _NAMES_PUBLIC.search(ddl.text):
+            raise NotSupportedError(
+                "the schema public in a definition, while a temporary table hides a permanent one, is not supported"
+            )
+        return found is not None
 
     def check_preparable(self, sql: str) -> None:
         """Plan a text for PREPARE, so that what is wrong in it is found now.
@@ -553,10 +592,13 @@ class Session:
         """Plan the next statements against what the transaction sees."""
         transaction = self.block.transaction
         private = None if transaction is None else transaction.catalog
-        if private is None:
+        temporary = self.block.temporary.catalog if transaction is None else transaction.temporary
+        if private is None and temporary is None:
             self._catalog, self._statements = self.engine, self._database.statements
         else:
-            self._catalog, self._statements = private, StatementCache(private, self._database.statements.own)
+            below = private or self.engine
+            self._catalog = below if temporary is None else SessionCatalog(below, temporary)
+            self._statements = StatementCache(self._catalog, self._database.statements.own)
         self._planned = self._statements.planned
 
     # --- the session's own statements --------------------------------------------------------------------------------

@@ -106,7 +106,13 @@ _ALL: Final = _shape("SHOW", "name", "setting")
 def _tables(database: "Database", session: "Session") -> Answer:
     counts = database.engine.stats()["rows"]
     tables = [table for _, table in sorted(session.dictionary.tables.items())]
-    return _answer(_TABLES, [(t.name, t.kind.value.lower(), len(t.columns), counts.get(t.name, 0)) for t in tables])
+    return _answer(
+        _TABLES,
+        [
+            (t.name, "temporary" if t.is_temporary else t.kind.value.lower(), len(t.columns), counts.get(t.name, 0))
+            for t in tables
+        ],
+    )
 
 
 def _create_table(dictionary: Dictionary, name: str) -> str:

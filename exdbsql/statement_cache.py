@@ -51,6 +51,7 @@ class PlannedStatement:
         tables: names of the tables that it touches.
         uses_replicated: whether it touches a replicated table.
         writes_replicated: whether it changes one.
+        writes_temporary: whether it changes a temporary table.
     """
 
     __slots__ = (
@@ -73,6 +74,7 @@ class PlannedStatement:
         "write",
         "writes",
         "writes_replicated",
+        "writes_temporary",
     )
 
     def __init__(self, dictionary: Dictionary, bound: Bound) -> None:
@@ -97,6 +99,7 @@ class PlannedStatement:
         self.tables = frozenset(statement.tables)
         self.uses_replicated = TableKind.REPLICATED in statement.kinds
         written = statement.written_table
+        self.writes_temporary = written is not None and dictionary.tables[written].is_temporary
         self.writes_replicated = written is not None and dictionary.tables[written].kind is TableKind.REPLICATED
 
     def with_literals(self, bound: Bound) -> "PlannedStatement":

@@ -8,7 +8,7 @@ from exdbsql.control import CreateTableAs
 from exdbsql.engine.transaction import Transaction
 from exdbsql.result import ColumnInfo
 from exdbsql.schema.ddl import parse_ddl
-from exdbsql.schema.errors import InternalError, ProgrammingError
+from exdbsql.schema.errors import ProgrammingError
 from exdbsql.schema.identifiers import quote_name
 from exdbsql.schema.sqlstate import SYNTAX_ERROR
 from exdbsql.statement_cache import PlannedStatement
@@ -27,15 +27,15 @@ def create_table_as(transaction: Transaction, query: PlannedStatement, statement
     names = [*statement.columns, *[column.name for column in columns[len(statement.columns) :]]]
     rows = query.run(transaction, query.bind(None)) if statement.with_data else []
     parts = [f"{quote_name(name)} {_type_text(column)}" for name, column in zip(names, columns, strict=True)]
-    kind = f"{statement.kind} " if statement.kind else ""
-    text = f"CREATE {kind}TABLE {quote_name(statement.name)} ({', '.join(parts)})"
+    kind, ending = f"{statement.kind} " if statement.kind else "", ""
+    if statement.on_commit is not None:
+        kind, ending = "TEMPORARY ", f" ON COMMIT {statement.on_commit.value}"
+    text = f"CREATE {kind}TABLE {quote_name(statement.name)} ({', '.join(parts)}){ending}"
     (made,) = parse_ddl(text, transaction.dictionary.types)
     transaction.execute_ddl(made, text)
-    if transaction.catalog is None:
-        raise InternalError("CREATE TABLE made no table")
     if rows:
         try:
-            transaction.insert_many(transaction.catalog.table(statement.name), rows)
+            transaction.insert_many(transaction.definitions.table(statement.name), rows)
             transaction.end_statement()
         except BaseException:
             transaction.abort_statement()

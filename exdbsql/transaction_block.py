@@ -12,11 +12,14 @@ from exdbsql.control import READ_COMMITTED, Modes
 from exdbsql.early_data import EarlyData
 from exdbsql.engine.database import Database as Engine
 from exdbsql.engine.session_sequences import GivenValues
+from exdbsql.engine.single_change import SingleChange
 from exdbsql.engine.transaction import Mark, Transaction
 from exdbsql.read_committed import StatementLog
 from exdbsql.schema import sqlstate as states
+from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import OperationalError, ProgrammingError
 from exdbsql.settings import Settings
+from exdbsql.temporary_tables import TemporaryTables
 from exdbsql.transaction_modes import TransactionModes
 
 
@@ -32,7 +35,7 @@ class Savepoint:
 class TransactionBlock:
     """State of one session's transaction.
 
-    `definitions_changed` is called when the session may see other definitions: DDL of the transaction was undone, or the
+    `dictionary` gives the definitions that the session sees. `definitions_changed` is called when the session may see other definitions: DDL of the transaction was undone, or the
     transaction is over.
 
     Attributes:
@@ -43,18 +46,24 @@ class TransactionBlock:
         modes: isolation level and read-only mode.
         is_explicit: whether BEGIN opened it.
         given_values: what nextval gave in the session.
+        temporary: the session's temporary tables.
         log: under READ COMMITTED, what the transaction has run; else None.
     """
 
     __slots__ = (
-        *("_autocommit", "_definitions_changed", "_engine", "_savepoints"),
-        *("alone", "given_values", "early", "failed", "is_explicit", "log", "modes", "transaction"),
+        *("_autocommit", "_definitions_changed", "_dictionary", "_engine", "_savepoints"),
+        *("alone", "given_values", "early", "failed", "is_explicit", "log", "modes", "temporary", "transaction"),
     )
 
     def __init__(
-        self, engine: Engine, settings: Settings, definitions_changed: Callable[[], None] = lambda: None
+        self,
+        engine: Engine,
+        settings: Settings,
+        definitions_changed: Callable[[], None] = lambda: None,
+        dictionary: Callable[[], Dictionary] | None = None,
     ) -> None:
         self._engine = engine
+        self._dictionary = dictionary or (lambda: engine.dictionary)
         self._definitions_changed = definitions_changed
         self._autocommit = False
         self.is_explicit = False
@@ -66,6 +75,7 @@ class TransactionBlock:
         self.failed = False
         self.modes = TransactionModes(settings)
         self.given_values = GivenValues()
+        self.temporary = TemporaryTables(engine)
 
     @property
     def is_open(self) -> bool:
@@ -103,6 +113,8 @@ class TransactionBlock:
         """An engine's transaction with the block's modes."""
         transaction = self._engine.begin(read_only=self.modes.read_only, isolation=self.modes.isolation)
         transaction.given_values = self.given_values
+        if self.temporary.catalog is not None:
+            transaction.use_temporary(self.temporary.catalog)
         return transaction
 
     def enter(self) -> Transaction:
@@ -110,7 +122,7 @@ class TransactionBlock:
         if self.transaction is None:
             self.transaction = self.start()
             if self.modes.isolation == READ_COMMITTED:
-                self.log = StatementLog(self, lambda: self._engine.dictionary)
+                self.log = StatementLog(self, self._dictionary)
         return self.transaction
 
     def replace(self, transaction: Transaction, marks: Sequence[Mark]) -> None:
@@ -137,11 +149,17 @@ class TransactionBlock:
         self.alone = self._autocommit
         self._savepoints.clear()
         self.modes.forget()
-        transaction = self.transaction  # last, so that an interrupt does not lose it
-        self.transaction = self.log = None
-        if transaction is not None and transaction.catalog is not None:
+        transaction = self.transaction
+        changed = transaction is not None and self._has_own_definitions(transaction)
+        self.transaction = self.log = None  # last, so that an interrupt does not lose it
+        if changed:
             self._definitions_changed()
         return transaction
+
+    def _has_own_definitions(self, transaction: Transaction) -> bool:
+        return self.temporary.changed_by(transaction) or (
+            type(transaction) is not SingleChange and transaction.catalog is not None
+        )
 
     def rollback(self) -> None:
         """End the block and undo what it changed."""
@@ -225,9 +243,9 @@ class TransactionBlock:
         position = self._find(name)
         savepoint = self._savepoints[position]
         transaction = self.enter()
-        catalog = transaction.catalog
+        catalog, temporary = transaction.catalog, transaction.temporary
         transaction.rollback_to(savepoint.mark)
-        if transaction.catalog is not catalog:
+        if transaction.catalog is not catalog or transaction.temporary is not temporary:
             self._definitions_changed()
         if self.log is not None:
             self.log.forget_from(savepoint.statements)

@@ -26,7 +26,7 @@ def truncate(transaction: Transaction, tables: Mapping[str, TableStore], stateme
     """
     stores: dict[TableStore, None] = {}
     for name in statement.tables:
-        store = tables.get(name)
+        store = named_table(tables, name)
         if store is None:
             hint = did_you_mean(name, tables)
             raise ProgrammingError(f'relation "{name}" does not exist', sqlstate=UNDEFINED_TABLE, hint=hint)
@@ -42,6 +42,21 @@ def truncate(transaction: Transaction, tables: Mapping[str, TableStore], stateme
         raise
     if statement.restart:
         _restart(transaction, {store.name for store in stores})
+
+
+def named_table(tables: Mapping[str, TableStore], name: str) -> TableStore | None:
+    """The table that a name means, which may begin with its schema; None where there is none.
+
+    Raises:
+        NotSupportedError: ``public.`` and a table that a temporary one hides.
+    """
+    schema, dot, plain = name.rpartition(".")
+    found = tables.get(plain)
+    if not dot or found is None:
+        return found
+    if schema == "public" and found.definition.is_temporary:
+        raise NotSupportedError(f'"{name}" while there is a temporary table of that name is not supported')
+    return found if schema == ("pg_temp" if found.definition.is_temporary else "public") else None
 
 
 def _add_referring(stores: dict[TableStore, None], links: Links, *, cascade: bool) -> None:

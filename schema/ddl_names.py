@@ -1,14 +1,23 @@
 """Names in DDL: of relations, and lists of columns."""
 
+from typing import Final
+
 from exdbsql.schema.token_reader import TokenReader
 from exdbsql.schema.tokens import Token
 
+TEMPORARY_SCHEMA: Final = "pg_temp"
+
 
 def read_relation_name(reader: TokenReader) -> str:
-    """A name of a table or an index; ``public.`` before it is allowed, as we have just that schema."""
+    """A name of a table or an index; ``public.`` before it is allowed, as we have just that schema.
+
+    ``pg_temp.`` stays part of the name: the session knows its temporary tables.
+    """
     token = reader.peek()
     name = reader.name("a name")
     if reader.accept_symbol("."):
+        if name == TEMPORARY_SCHEMA:
+            return f"{name}.{reader.name('a name')}"
         if name != "public":
             raise reader.not_supported(f'a schema other than public ("{name}")', at=token)
         name = reader.name("a name")

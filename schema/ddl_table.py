@@ -1,6 +1,6 @@
 """CREATE TABLE: kinds, columns, options; the constraints are in :mod:`exdbsql.schema.ddl_constraints`.
 
-Refused by name: collations, deferrable keys, temporary and partitioned tables, inheritance, storage options, CREATE TABLE AS.
+Refused by name: collations, deferrable keys, partitioned tables, inheritance, storage options, CREATE TABLE AS.
 """
 
 from dataclasses import replace
@@ -8,12 +8,12 @@ from typing import Final
 
 from exdbsql.schema import sqlstate
 from exdbsql.schema.ddl_constraints import TableDraft, read_column_constraint, read_table_constraint, within
-from exdbsql.schema.ddl_names import read_if_not_exists, read_relation_name
+from exdbsql.schema.ddl_names import TEMPORARY_SCHEMA, read_if_not_exists, read_relation_name
 from exdbsql.schema.ddl_statements import CreateTable
 from exdbsql.schema.errors import ProgrammingError
 from exdbsql.schema.expressions import check_expression, generated_expression
 from exdbsql.schema.sequences import SequenceOptions
-from exdbsql.schema.table import Check, Column, Table, TableKind
+from exdbsql.schema.table import Check, Column, OnCommit, Table, TableKind
 from exdbsql.schema.table_rules import (
     require_columns,
     require_key_column,
@@ -50,19 +50,51 @@ def read_create_table(reader: TokenReader) -> CreateTable | None:
     """What follows CREATE, if it is a table; None, with nothing but a modifier consumed, if it is something else."""
     start = reader.peek()
     kind = reader.accept_one_of(*_KIND_WORDS)
-    if modifier := reader.accept_one_of("temp", "temporary", "unlogged", "global"):
-        reader.accept_one_of("temp", "temporary")
-        if reader.next_is("table"):
-            raise reader.not_supported(f"CREATE {modifier.value.upper()} TABLE", at=start)
+    is_temporary = accept_temporary(reader, kind)
+    if (modifier := reader.accept_one_of("unlogged", "global")) and reader.next_is("table"):
+        raise reader.not_supported(f"CREATE {modifier.value.upper()} TABLE", at=start)
     if not reader.accept("table"):
+        if is_temporary:
+            thing = reader.peek()
+            raise reader.not_supported(f"CREATE TEMPORARY {thing.value.upper() if thing else ''}", at=start)
         if kind is None:
             return None
         raise reader.syntax_error(expected="TABLE")
     if_not_exists = read_if_not_exists(reader)
-    draft = TableDraft(read_relation_name(reader))
+    name = read_relation_name(reader)
+    is_temporary |= name.startswith(f"{TEMPORARY_SCHEMA}.")
+    draft = TableDraft(name.removeprefix(f"{TEMPORARY_SCHEMA}."))
     _read_elements(reader, draft)
-    kind = _read_options(reader, kind)
-    return CreateTable(_finish(reader, draft, kind), if_not_exists, tuple(draft.sequences))
+    on_commit = None
+    if is_temporary:
+        on_commit = read_on_commit(reader) or OnCommit.PRESERVE_ROWS
+        _refuse_options(reader)
+    else:
+        kind = _read_options(reader, kind)
+    table = _finish(reader, draft, kind)
+    if on_commit is not None:
+        table = replace(table, kind=TableKind.LOCAL, on_commit=on_commit)
+    return CreateTable(table, if_not_exists, tuple(draft.sequences))
+
+
+def accept_temporary(reader: TokenReader, kind: Token | None) -> bool:
+    """Consumes TEMP or TEMPORARY; LOCAL or GLOBAL before it means nothing, as in PostgreSQL."""
+    if reader.next_is("global", "temp") or reader.next_is("global", "temporary"):
+        reader.take()
+    found = reader.accept_one_of("temp", "temporary")
+    if found is not None and kind is not None and kind.value != "local":
+        raise reader.not_supported(f"a temporary table that is {kind.value}", at=kind)
+    return found is not None
+
+
+def read_on_commit(reader: TokenReader) -> OnCommit | None:
+    """Consumes ON COMMIT ..., if it comes next."""
+    if not reader.accept("on", "commit"):
+        return None
+    for action in OnCommit:
+        if reader.accept(*action.value.lower().split()):
+            return action
+    raise reader.syntax_error(expected="PRESERVE ROWS, DELETE ROWS or DROP")
 
 
 def _read_options(reader: TokenReader, kind: Token | None) -> Token | None:
@@ -72,12 +104,17 @@ def _read_options(reader: TokenReader, kind: Token | None) -> Token | None:
             with reader.at(second):
                 raise ProgrammingError("the kind of the table is given twice", sqlstate=sqlstate.SYNTAX_ERROR)
         kind = second
+    _refuse_options(reader)
     token = reader.peek()
-    if token is not None and token.is_word(*_REFUSED_TABLE_OPTIONS):
-        raise reader.not_supported(_REFUSED_TABLE_OPTIONS[token.value])
     if token is not None and token.is_word("engine", "strict"):
         raise reader.syntax_error(hint=f"After the columns may come {', '.join(k.value for k in TableKind)}.")
     return kind
+
+
+def _refuse_options(reader: TokenReader) -> None:
+    token = reader.peek()
+    if token is not None and token.is_word(*_REFUSED_TABLE_OPTIONS):
+        raise reader.not_supported(_REFUSED_TABLE_OPTIONS[token.value])
 
 
 def _read_elements(reader: TokenReader, draft: TableDraft) -> None:

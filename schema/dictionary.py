@@ -110,6 +110,7 @@ class Dictionary:
         sequences: by name, those of serial and identity columns included.
         views: by name.
         comments: texts by what they are about.
+        hidden: in what a session with temporary tables sees, names of permanent tables that these hide.
     """
 
     tables: Mapping[str, Table] = field(default_factory=_empty)
@@ -120,6 +121,7 @@ class Dictionary:
     sequences: Mapping[str, Sequence] = field(default_factory=_empty)
     views: Mapping[str, View] = field(default_factory=_empty)
     comments: Mapping[CommentKey, str] = field(default_factory=_empty)
+    hidden: frozenset[str] = frozenset()
 
     def with_ddl(self, stmt: DdlStatement) -> "Dictionary":
         """The dictionary after `stmt`; `self` itself where IF [NOT] EXISTS makes the statement do nothing.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from exdbsql.schema import sqlstate
 from exdbsql.schema.ddl import located_ddl, parse_ddl
+from exdbsql.schema.ddl_statements import CreateTable
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import Error, OperationalError, ProgrammingError
 
@@ -53,6 +54,11 @@ def _load_text(text: str) -> Dictionary:
     dictionary = Dictionary()
     for stmt, offset in located_ddl(text):
         try:
+            if isinstance(stmt, CreateTable) and stmt.table.is_temporary:
+                raise ProgrammingError(
+                    "a schema has no temporary tables: they belong to a session",
+                    sqlstate=sqlstate.INVALID_TABLE_DEFINITION,
+                )
             dictionary = dictionary.with_ddl(stmt)
         except Error as problem:
             if problem.position is None:

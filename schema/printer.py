@@ -15,6 +15,7 @@ from exdbsql.schema.table import (
     ForeignKey,
     IndexColumn,
     IndexDef,
+    OnCommit,
     ReferentialAction,
     Sequence,
     Table,
@@ -32,10 +33,14 @@ def create_table_sql(table: Table, indexes: Iterable[IndexDef] = (), sequences: 
     `sequences`: those of identity columns, whose options are printed where they are not the usual ones.
     """
     kind = "" if table.kind is TableKind.REPLICATED else f"{table.kind.value} "
+    ending = ""
+    if table.on_commit is not None:
+        kind = "TEMPORARY "
+        ending = "" if table.on_commit is OnCommit.PRESERVE_ROWS else f" ON COMMIT {table.on_commit.value}"
     own = {s.owned_by[1]: s for s in sequences if s.owned_by is not None and s.owned_by[0] == table.name}
     lines = [_column_sql(column, table, own.get(column.name)) for column in table.columns] + _constraint_lines(table)
     body = ",\n    ".join(lines)
-    statements = [f"CREATE {kind}TABLE {quote_name(table.name)} (\n    {body}\n);"]
+    statements = [f"CREATE {kind}TABLE {quote_name(table.name)} (\n    {body}\n){ending};"]
     return "\n".join(statements + [f"{create_index_sql(index)};" for index in indexes])
 
 

@@ -26,6 +26,14 @@ class Identity(Enum):
     BY_DEFAULT = "BY DEFAULT"
 
 
+class OnCommit(Enum):
+    """What a commit does to a temporary table; the value is the words in DDL."""
+
+    PRESERVE_ROWS = "PRESERVE ROWS"
+    DELETE_ROWS = "DELETE ROWS"
+    DROP = "DROP"
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column.
@@ -157,6 +165,7 @@ class Table:
 
     Attributes:
         primary_key: by which rows are known. A deferrable one is among `uniques` instead.
+        on_commit: of a temporary table, which belongs to one session and has the kind LOCAL; None for all others.
     """
 
     id: int
@@ -167,6 +176,12 @@ class Table:
     uniques: tuple[UniqueKey, ...] = ()
     checks: tuple[Check, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
+    on_commit: OnCommit | None = None
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether it belongs to one session."""
+        return self.on_commit is not None
 
     @property
     def column_names(self) -> tuple[str, ...]:

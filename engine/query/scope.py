@@ -14,6 +14,7 @@ from sqlglot import exp
 from exdbsql.engine.query.context import StatementContext, name_of
 from exdbsql.engine.query.expressions import Column, Expr
 from exdbsql.schema import sqlstate
+from exdbsql.schema.ddl_names import TEMPORARY_SCHEMA
 from exdbsql.schema.identifiers import did_you_mean
 from exdbsql.schema.table import Table
 from exdbsql.schema.types import SqlType
@@ -108,7 +109,7 @@ class Scope:
         alias = name_of(node.args["table"])
         source = self.source(alias)
         schema = node.args.get("db")
-        if source is None or (schema is not None and name_of(schema) != "public"):
+        if source is None or (schema is not None and name_of(schema) not in ("public", TEMPORARY_SCHEMA)):
             raise self._missing_table(alias, node)
         matches = [i for i, other in enumerate(source.names) if other == name]
         if len(matches) > 1:

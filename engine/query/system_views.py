@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from exdbsql.schema.ddl_names import TEMPORARY_SCHEMA
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.printer import create_index_sql
 from exdbsql.schema.table import Column, ForeignKey, IndexColumn, IndexDef, Table, TableKind, UniqueKey
@@ -64,7 +65,10 @@ def _sorted_tables(dictionary: Dictionary) -> list[Table]:
 
 def _tables(dictionary: Dictionary, views: ViewColumns) -> Rows:
     for table in _sorted_tables(dictionary):
-        yield CATALOG, SCHEMA, table.name, "BASE TABLE", "YES"
+        if table.is_temporary:
+            yield CATALOG, TEMPORARY_SCHEMA, table.name, "LOCAL TEMPORARY", "YES"
+        else:
+            yield CATALOG, SCHEMA, table.name, "BASE TABLE", "YES"
     for name in sorted(dictionary.views):
         yield CATALOG, SCHEMA, name, "VIEW", "NO"
 

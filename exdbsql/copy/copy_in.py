@@ -22,6 +22,7 @@ from exdbsql.schema.errors import DataError, IntegrityError, NotSupportedError, 
 from exdbsql.schema.identifiers import did_you_mean, quote_name, quote_names
 from exdbsql.schema.table import Column, Identity, Table
 from exdbsql.statement_cache import PlannedStatement
+from exdbsql.truncation import named_table
 
 if TYPE_CHECKING:
     from exdbsql.session import Session
@@ -63,11 +64,11 @@ class CopyIn:
         """From another thread: refuse what comes next."""
         self._is_cancelled = True
 
-    def _carry_out(self, work: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    def _carry_out(self, work: Callable[..., T], *arguments: Any) -> T:
         if self._is_cancelled:
             self.abort("cancelled")
             raise OperationalError(StatementCancelled.message, sqlstate=states.QUERY_CANCELED)
-        made: T = self._session.carry_out(work, *arguments, cancellable=True, **named)
+        made: T = self._session.carry_out_cancellable(work, *arguments)
         return made
 
     def write(self, data: bytes | str) -> None:
@@ -86,7 +87,7 @@ class CopyIn:
             IntegrityError: a constraint; with the line as its context, where it is known.
             Error: as an INSERT.
         """
-        self._carry_out(self._feed, b"", last=True)
+        self._carry_out(self._feed, b"", True)
         self._session.copying = None
         planned = self._session.plan(self._insert)
         if _columns_of(_table_of(self._session, self._copy), self._copy) != self._columns:
@@ -101,7 +102,7 @@ class CopyIn:
         self._session.copying = None
         self._session.block.fail()
 
-    def _feed(self, data: bytes | str, *, last: bool = False) -> None:
+    def _feed(self, data: bytes | str, last: bool = False) -> None:
         self._reader.feed(data, last=last)
         self._received += len(data)
         engine = self._session.engine
@@ -168,9 +169,9 @@ def _first_wrong(planned: PlannedStatement, transaction: Transaction, rows: Sequ
 
 def _table_of(session: Session, copy: Copy) -> Table:
     dictionary = session.dictionary
-    table = dictionary.tables.get(copy.table)
-    if table is not None:
-        return table
+    store = named_table(session.tables, copy.table)
+    if store is not None:
+        return store.definition
     if copy.table in dictionary.views:
         raise ProgrammingError(f'cannot copy to view "{copy.table}"', sqlstate=states.WRONG_OBJECT_TYPE)
     raise no_relation(copy, dictionary.tables)

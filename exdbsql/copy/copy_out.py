@@ -11,6 +11,7 @@ from exdbsql.result import Answer, ColumnInfo, Shape
 from exdbsql.schema import sqlstate as states
 from exdbsql.schema.errors import NotSupportedError, ProgrammingError
 from exdbsql.schema.identifiers import quote_name, quote_names
+from exdbsql.truncation import named_table
 
 if TYPE_CHECKING:
     from exdbsql.session import Session
@@ -57,8 +58,8 @@ class CopyOut:
 
 def _query_of(session: Session, copy: Copy) -> str:
     dictionary = session.dictionary
-    table = dictionary.tables.get(copy.table)
-    if table is None:
+    store = named_table(session.tables, copy.table)
+    if store is None:
         if copy.table in dictionary.views:
             raise ProgrammingError(
                 f'cannot copy from view "{copy.table}"',
@@ -66,5 +67,5 @@ def _query_of(session: Session, copy: Copy) -> str:
                 hint="Try the COPY (SELECT ...) TO variant.",
             )
         raise no_relation(copy, dictionary.tables)
-    names = column_names(table, copy)
-    return f"SELECT {quote_names(names)} FROM {quote_name(table.name)}"
+    names = column_names(store.definition, copy)
+    return f"SELECT {quote_names(names)} FROM {quote_name(store.name)}"

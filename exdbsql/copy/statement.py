@@ -71,7 +71,7 @@ def _table(reader: TokenReader) -> str:
     name = reader.name("the name of a table")
     while reader.accept_symbol("."):
         name += "." + reader.name("the rest of the name")
-    return name.removeprefix("public.")
+    return name
 
 
 def _column_list(reader: TokenReader) -> tuple[str, ...]:

@@ -163,8 +163,6 @@ UNSUPPORTED = [
     ("create table t (^like u)", "LIKE"),
     ("create table t (a int default ^b)", "a column reference in a DEFAULT"),
     ("create table t (a int check (a in (select ^1)))", "a subquery in check constraints"),
-    ("create ^temp table t (a int)", "CREATE TEMP TABLE"),
-    ("create ^local temporary table t (a int)", "CREATE TEMPORARY TABLE"),
     ("create ^unlogged table t (a int)", "CREATE UNLOGGED TABLE"),
     ("create table t (a int) ^partition by range (a)", "PARTITION BY"),
     ("create table t (a int) ^inherits (u)", "INHERITS"),
