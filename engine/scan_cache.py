@@ -161,7 +161,10 @@ def _shared(
         if kept is not None:
             made = applied(kept[1], scans.steps[kept[0] :], position)
         else:
-            made = list(store.rows.values()) if position == ROWS else _column(store, position)
+            try:
+                made = list(store.rows.values()) if position == ROWS else _column(store, position)
+            except RuntimeError:  # a commit came between the making of the iterator and the first row
+                return None
             if store.changed_at != changed_at:
                 return None
             if room is not None:

@@ -7,7 +7,8 @@ the same snapshot and a buffer that has the change: its attributes have no value
 `__getattr__` for those.
 """
 
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 from exdbsql.engine.single_row import Committer
 from exdbsql.engine.transaction import REPEATABLE_READ, Transaction
@@ -22,23 +23,41 @@ Change = tuple[Dictionary, Committer, "TableStore", Key, Row | None, Row | None]
 """The dictionary that the statement was planned for, what commits such a change, table, key, row as the snapshot sees it, row to be or None."""
 
 
+_OF_ANY_TRANSACTION: Final = ("by_table", *(name for name in Transaction.__slots__ if name != "single"))
+
+
 class SingleChange(Transaction):
     """Such a transaction. It is made without `__init__`, which would cost what this is to save; `single` is its change."""
 
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:
-        """Become the transaction that this stands for."""
-        if name not in Transaction.__slots__ and name != "by_table":
+        """An attribute of the transaction that this stands for: become that."""
+        if name not in _OF_ANY_TRANSACTION:
             raise AttributeError(name)
+        self.become_general()
+        return getattr(self, name)
+
+    def become_general(self) -> None:
+        """Become the transaction that this stands for. Best done where no statement can be cancelled."""
         change: Change = self.single
         _, _, store, key, _, after = change
-        given_values = self.given_values
+        general = Transaction(self._database, False, REPEATABLE_READ)
+        general.snapshot, general.position = self.snapshot, self.position
+        general.keep_change(store, key, after)
+        for name in ("given_values", "is_open"):
+            with suppress(AttributeError):  # neither may have a value yet
+                setattr(general, name, object.__getattribute__(self, name))
+        try:
+            self._become(general)
+        except BaseException:  # an interrupt: half of both would lose the change, or the snapshot
+            self._become(general)
+            raise
+
+    def _become(self, general: Transaction) -> None:
+        for attribute in _OF_ANY_TRANSACTION:
+            setattr(self, attribute, getattr(general, attribute))
         self.__class__ = Transaction  # type: ignore[assignment]  # of the same layout
-        Transaction.__init__(self, self._database, False, REPEATABLE_READ)
-        self.given_values = given_values
-        self.keep_change(store, key, after)
-        return getattr(self, name)
 
     def commit(self) -> None:
         """As that of any transaction."""

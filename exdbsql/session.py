@@ -273,6 +273,8 @@ class Session:
         if self.guarantees.linearizable and (block.transaction is None or block.log is not None):
             self.guarantees.before_snapshot(planned)
         transaction = block.enter()
+        if type(transaction) is SingleChange:
+            transaction.become_general()  # now: the statement may be cancelled at any moment
         self._running.thread = get_ident()
         log = block.log
         outcome = planned.run(transaction, values) if log is None else log.run(planned, planned.run, values)
@@ -350,6 +352,8 @@ class Session:
         if self.guarantees.linearizable and (block.transaction is None or block.log is not None):
             self.guarantees.before_snapshot(planned)
         transaction, log = block.enter(), block.log
+        if type(transaction) is SingleChange:
+            transaction.become_general()
         self._running.thread = get_ident()
         count: int = run_many(transaction, rows) if log is None else log.run(planned, run_many, rows)
         self._running.shield()
