@@ -61,18 +61,14 @@ class SingleChange(Transaction):
 
     def commit(self) -> None:
         """As that of any transaction."""
-        if not self._committed():
-            super().commit()
-
-    def _committed(self) -> bool:
         database = self._database
         dictionary, commit, store, key, before, after = self.single
         with database.commit_lock:
-            if database.dictionary is not dictionary or store.changed_at > self.snapshot:
-                return False
-            if commit(key, before, after, self) is None:
-                return False
+            stays = database.dictionary is dictionary and store.changed_at <= self.snapshot
+            done = commit(key, before, after, self) if stays else None
+        if done is None:
+            super().commit()
+            return
         self.is_open = False
         if database.unpruned or database.prune_wanted:
             database.prune()
-        return True

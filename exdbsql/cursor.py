@@ -25,6 +25,10 @@ _NOTHING: Final[tuple[None, None, int, None]] = (None, None, -1, None)
 """In the place of an answer where no statement has given one."""
 
 
+_NO_ROWS: Final[Iterator[Row]] = iter(())
+"""An iterator that has ended, which any number of cursors may share."""
+
+
 class Cursor:
     """Runs statements and gives their rows. Made by :meth:`Connection.cursor`.
 
@@ -179,7 +183,7 @@ class Cursor:
         """All rows that were not fetched yet; the list as it came, without a copy, where none was."""
         _, rows, _, more = self._answer
         if self._iterator is None and rows is not None and more is None and not self.connection._closed:
-            self._iterator = iter(())
+            self._iterator = _NO_ROWS
             return rows
         rows = list(self._begin())
         while (page := self._next_page()) is not None:

@@ -5,6 +5,7 @@ Three layers, as in PostgreSQL: BEGIN or SET TRANSACTION says it for one transac
 """
 
 from exdbsql.control import Modes
+from exdbsql.engine.transaction import REPEATABLE_READ
 from exdbsql.settings import Settings, check_isolation
 
 
@@ -15,15 +16,16 @@ class TransactionModes:
         isolation: the level of the current or next transaction.
         read_only: whether it may not change anything.
         chosen: what was said for this transaction alone.
+        usual: nothing was said for it, and it is a REPEATABLE READ that may change rows.
     """
 
-    __slots__ = ("_settings", "chosen", "isolation", "read_only")
+    __slots__ = ("_settings", "chosen", "isolation", "read_only", "usual")
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.chosen = Modes()
         self.isolation = ""
-        self.read_only = False
+        self.read_only = self.usual = False
         self.refresh()
 
     def choose(self, modes: Modes) -> None:
@@ -64,3 +66,4 @@ class TransactionModes:
         self.isolation = chosen.isolation or self._settings.get("default_transaction_isolation")
         default = self._settings.get("default_transaction_read_only") == "on"
         self.read_only = default if chosen.read_only is None else chosen.read_only
+        self.usual = chosen == Modes() and self.isolation == REPEATABLE_READ and not self.read_only

@@ -174,7 +174,7 @@ def test_modes_are_those_of_one_transaction(one: Connection) -> None:
     assert type(one._session.block.transaction) is not SingleChange  # type: ignore[attr-defined]
     one.commit()
     one.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE")
-    change(one, UPDATE, 3, 50)
+    one.execute(UPDATE, (3, 50))
     one.commit()
     assert one._session.block.modes.chosen.isolation is None  # type: ignore[attr-defined]
     one.execute("SET TRANSACTION READ ONLY")

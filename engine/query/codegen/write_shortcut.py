@@ -108,6 +108,7 @@ def _compiled(
         "dictionary": dictionary,
         "lock": database.commit_lock,
         "holders": database.snapshots.holders,
+        "new": SingleChange.__new__,
         "SingleChange": SingleChange,
         "stays_unique": stays_unique,
     }
@@ -257,7 +258,7 @@ class _FirstWriter(_Writer):
         commit = self.module.bind("commit", row_committer(self.database, store, indexes))
         table = self.table
         return [
-            "change = SingleChange.__new__(SingleChange)",
+            "change = new(SingleChange)",
             "change.snapshot = -1",
             "holders[change] = database.head[0]",
             "noted = False",
