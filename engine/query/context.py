@@ -17,9 +17,11 @@ from exdbsql.engine.query.parse import ParsedStatement, Placeholders
 from exdbsql.engine.query.runs import Runs
 from exdbsql.engine.query.tokens import MARK
 from exdbsql.schema import sqlstate
+from exdbsql.schema.ddl_names import TEMPORARY_SCHEMA
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import DatabaseError, NotSupportedError, ProgrammingError
 from exdbsql.schema.identifiers import did_you_mean
+from exdbsql.schema.queries import read_relations
 from exdbsql.schema.table import Table, View
 from exdbsql.schema.types import SqlType
 
@@ -154,15 +156,28 @@ class StatementContext:
         schema = node.args.get("db")
         if schema is not None and name_of(schema) != "public":
             return None
-        return self.dictionary.views.get(name_of(node.this))
+        view = self.dictionary.views.get(name_of(node.this))
+        if view is not None and self.dictionary.hidden:
+            hidden = read_relations(view.query) & self.dictionary.hidden
+            if hidden:
+                what = f'the view "{view.name}" while a temporary table hides its table "{min(hidden)}"'
+                raise self.unsupported(node.this, what)
+        return view
 
     def table(self, node: exp.Table) -> Table:
         """The table that a name means."""
         name = name_of(node.this)
         schema = node.args.get("db")
-        if node.args.get("catalog") or (schema is not None and name_of(schema) != "public"):
-            raise self.unsupported(node.this, "a schema other than public")
         table = self.dictionary.tables.get(name)
+        named = None if schema is None else name_of(schema)
+        if named == TEMPORARY_SCHEMA and (table is None or not table.is_temporary):
+            raise self.error(node.this, f'relation "{named}.{name}" does not exist', sqlstate.UNDEFINED_TABLE)
+        if node.args.get("catalog") or named not in (None, "public", TEMPORARY_SCHEMA):
+            raise self.unsupported(node.this, "a schema other than public")
+        if named == "public" and table is not None and table.is_temporary:
+            if name not in self.dictionary.hidden:
+                raise self.error(node.this, f'relation "public.{name}" does not exist', sqlstate.UNDEFINED_TABLE)
+            raise self.unsupported(node.this, f'"public.{name}" while a temporary table hides it')
         if table is None and name in self.dictionary.views:
             raise self.unsupported(node.this, f'changing the view "{name}"')
         if table is None:

@@ -47,6 +47,14 @@ class Param(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class ParamRange(Expr):
+    """Several parameters of one type that stand side by side, as items of a list."""
+
+    slot: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Column(Expr):
     """Column `index` of relation `rel`; `name` is for messages only."""
 
@@ -74,6 +82,22 @@ class Call(Expr):
     strict: bool = True
     checked: bool = False
     names: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulator(Expr):
+    """What a `Fold` has come to so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold(Expr):
+    """A long chain of operators, ``first + a - b + ...``: each of `steps` has the value before it as its `Accumulator`.
+
+    The chain is flat, so that whatever works on it needs no calls within each other along it.
+    """
+
+    first: Expr
+    steps: tuple[Expr, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeVar
@@ -33,9 +33,10 @@ from exdbsql.engine.query.lexical import LiftedText, Literal, lift_literals
 from exdbsql.engine.query.nesting import deeply
 from exdbsql.engine.query.own_functions import OwnFunctions
 from exdbsql.engine.query.parameters import Converter, Parameters, bind_values, converter
-from exdbsql.engine.query.parse import CALLED_PLAINLY, Placeholders, parse_statement
+from exdbsql.engine.query.parse import CALLED_PLAINLY, ParsedStatement, Placeholders, parse_statement
 from exdbsql.engine.query.plan import OutputColumn
 from exdbsql.engine.query.replanning import Run, WatchedRun, depends_on_sizes
+from exdbsql.engine.query.runs import NotUsable, Runs, shortened
 from exdbsql.engine.query.statements import BoundStatement
 from exdbsql.engine.transaction import Transaction
 from exdbsql.schema.errors import Error, NotSupportedError
@@ -46,6 +47,7 @@ T = TypeVar("T")
 
 _CACHED_TEXTS: Final = 2048
 _CACHED_SHAPES: Final = 1024
+_CACHED_LONG_SHAPES: Final = 16
 _CACHED_VARIANTS: Final = 64
 _LONG_TEXT: Final = 20_000
 _EXPLAIN: Final = re.compile(r"\s*explain\b(\s*\(|\s+analy[sz]e\b|\s+verbose\b)?(\s+python\b)?", re.IGNORECASE)
@@ -156,6 +158,7 @@ class Planner:
         self._tables = database.tables
         self._texts: dict[str, Bound] = {}
         self._shapes: dict[tuple[object, ...], _Shape] = {}
+        self._long_shapes: dict[tuple[object, ...], _Shape] = {}
 
     def prepare(self, sql: str) -> Bound:
         """The prepared statement for a text.
@@ -187,20 +190,22 @@ class Planner:
         self._forget()
 
     def _forget(self) -> None:
-        self._texts, self._shapes, self._tables = {}, {}, self.database.tables
+        self._texts, self._shapes, self._long_shapes, self._tables = {}, {}, {}, self.database.tables
 
     def _prepare(self, sql: str) -> Bound:
         explained = _EXPLAIN.match(sql)
         if explained is not None:
             return self._explain(sql, explained)
         lifted = lift_literals(sql)
-        shape = self._shapes.get(lifted.key)
+        is_long = len(sql) >= _LONG_TEXT
+        shapes = self._long_shapes if is_long else self._shapes
+        shape = shapes.get(lifted.key)
         statement = shape.find(lifted.literals) if shape is not None else None
         if statement is None:
             statement, pinned = self._compile(sql, lifted)
             if shape is None:
-                _bounded(self._shapes, _CACHED_SHAPES)
-                shape = self._shapes.setdefault(lifted.key, _Shape())
+                _bounded(shapes, _CACHED_LONG_SHAPES if is_long else _CACHED_SHAPES)
+                shape = shapes.setdefault(lifted.key, _Shape())
             shape.add(statement, pinned, lifted.literals)
         return Bound(statement, _literal_values(statement, lifted.literals, sql))
 
@@ -208,10 +213,7 @@ class Planner:
         return deeply(lambda: self._compiled(sql, lifted))
 
     def _compiled(self, sql: str, lifted: LiftedText) -> tuple[PreparedStatement, set[int]]:
-        parsed = parse_statement(sql, self._names(), self.database.dictionary.types)
-        context = StatementContext.of(parsed, self.database.dictionary, lifted.literals)
-        context.functions, context.aggregates = self.own.functions, self.own.aggregates
-        bound = bind_statement(parsed.tree, context, self.database)
+        parsed, context, bound = self._bound(sql, lifted)
         function = compile_statement(bound, self.database)
         count = len(lifted.literals)
         returns_rows = bound.query is not None or bound.columns
@@ -244,6 +246,23 @@ class Planner:
         )
         return statement, {i for i in range(count) if context.slots[i].pinned}
 
+    def _bound(self, sql: str, lifted: LiftedText) -> tuple[ParsedStatement, StatementContext, BoundStatement]:
+        """The statement parsed, bound and optimised; long runs of literals as one thing where they can be."""
+        text, runs = shortened(sql, lifted.literals)
+        try:
+            return self._bound_with(sql, text, runs, lifted)
+        except NotUsable:
+            return self._bound_with(sql, sql, Runs(), lifted)
+
+    def _bound_with(
+        self, sql: str, text: str, runs: Runs, lifted: LiftedText
+    ) -> tuple[ParsedStatement, StatementContext, BoundStatement]:
+        parsed = replace(parse_statement(text, self._names(), self.database.dictionary.types), text=sql)
+        context = StatementContext.of(parsed, self.database.dictionary, lifted.literals)
+        context.runs = runs
+        context.functions, context.aggregates = self.own.functions, self.own.aggregates
+        return parsed, context, bind_statement(parsed.tree, context, self.database)
+
     def _names(self) -> frozenset[str]:
         own = self.own.names
         return CALLED_PLAINLY | own if own else CALLED_PLAINLY
@@ -256,10 +275,7 @@ class Planner:
             return call
 
         def compile_again() -> Run:
-            parsed = parse_statement(sql, self._names(), self.database.dictionary.types)
-            again = StatementContext.of(parsed, self.database.dictionary, lifted.literals)
-            again.functions, again.aggregates = self.own.functions, self.own.aggregates
-            return compile_statement(bind_statement(parsed.tree, again, self.database), self.database).call
+            return compile_statement(self._bound(sql, lifted)[2], self.database).call
 
         return WatchedRun(call, context.tables, self.database, partial(deeply, compile_again))
 

@@ -11,10 +11,13 @@ puts source there moves it into a function first (`streams`).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from exdbsql.engine.query.codegen import deep
 from exdbsql.engine.query.codegen.module import Frame
 from exdbsql.engine.query.expressions import (
+    Accumulator,
     Call,
     Case,
     Clock,
@@ -24,6 +27,7 @@ from exdbsql.engine.query.expressions import (
     Const,
     Exists,
     Expr,
+    Fold,
     InArray,
     InList,
     InSubquery,
@@ -33,6 +37,7 @@ from exdbsql.engine.query.expressions import (
     Logical,
     Not,
     Param,
+    ParamRange,
     Quantified,
     RowSubquery,
     ScalarSubquery,
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
     from exdbsql.engine.query.codegen.subqueries import SubqueryCompiler
 
 _SIMPLE: Final = re.compile(r"[A-Za-z_]\w*(\[\d+\])?|-?\d+|'[^'\\]*'")
+_TO_FLOAT: Final = ("float({0})", "numeric_to_float({0})")
 _INVERSE: Final = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
@@ -54,17 +60,44 @@ class ExpressionCompiler:
         self.frame = frame
         self.module = frame.module
         self.subqueries = subqueries
+        self.level = 0
 
     # values
 
     def value(self, expr: Expr) -> str:
         """Source of the value; None for NULL."""
+        return self._levelled("value", self._value, expr)
+
+    def true(self, expr: Expr) -> str:
+        """Source that is truthy exactly where the value is TRUE."""
+        return self._levelled("is_true", self._true, expr)
+
+    def false(self, expr: Expr) -> str:
+        """Source that is truthy exactly where the value is FALSE."""
+        return self._levelled("is_false", self._false, expr)
+
+    def _levelled(self, wish: str, compiled: Callable[[Expr], str], expr: Expr) -> str:
+        """The source of a level of an expression; what is too deep becomes a function."""
+        if self.level >= deep.MOST_LEVELS and not isinstance(expr, (Column, Param, Const, Accumulator)):
+            kind = compiled.__name__
+            return deep.function_call(
+                self.frame, wish, expr, lambda body: getattr(ExpressionCompiler(body, self.subqueries), kind)(expr)
+            )
+        self.level += 1
+        try:
+            return compiled(expr)
+        finally:
+            self.level -= 1
+
+    def _value(self, expr: Expr) -> str:
         match expr:
             case Column():
                 known = self.frame.columns.get((expr.rel, expr.index)) if self.frame.columns else None
                 return known or f"{self.frame.env[expr.rel]}[{expr.index}]"
             case Param():
                 return self.module.slot(expr.slot)
+            case ParamRange():
+                return f"*p[{expr.slot}:{expr.slot + expr.count}]"
             case Const():
                 return self.module.constant(expr.value)
             case Call():
@@ -76,6 +109,10 @@ class ExpressionCompiler:
             case Clock():
                 self.module.clock = True
                 return "moment"
+            case Accumulator():
+                return self.frame.accumulator
+            case Fold():
+                return deep.chain(self.frame, expr, lambda body, e: ExpressionCompiler(body, self.subqueries).value(e))
             case ScalarSubquery():
                 return self.subqueries.scalar(expr, self.frame)
             case RowSubquery():
@@ -122,8 +159,8 @@ class ExpressionCompiler:
         return f"({name} := {code})", name
 
     def _call(self, expr: Call) -> str:
-        if expr.template == "float({0})" and isinstance(expr.args[0], Param):
-            return self._hoisted_float(expr.args[0])
+        if expr.template in _TO_FLOAT and isinstance(expr.args[0], Param):
+            return self._hoisted_float(expr.args[0], expr.template)
         self.module.names.update(expr.names)
         if expr.type == NUMERIC or any(a.type == NUMERIC for a in expr.args):
             self.module.numeric = True
@@ -144,13 +181,15 @@ class ExpressionCompiler:
         result = self._checked(expr, expr.template.format(*codes))
         return f"(None if {' or '.join(tests)} else {result})" if tests else result
 
-    def _hoisted_float(self, param: Param) -> str:
+    def _hoisted_float(self, param: Param, template: str) -> str:
         """A parameter as a float, made once before the loops."""
-        key = ("float", param.slot)
+        key = ("float", template, param.slot)
         name = self.module.hoisted.get(key)
         if name is None:
             slot = self.module.slot(param.slot)
-            code = f"None if {slot} is None else float({slot})" if param.nullable else f"float({slot})"
+            code = template.format(slot)
+            if param.nullable:
+                code = f"None if {slot} is None else {code}"
             name = self.module.hoisted[key] = self.module.root.assign(f"{slot}_float", code)
         return name
 
@@ -209,8 +248,7 @@ class ExpressionCompiler:
 
     # truth
 
-    def true(self, expr: Expr) -> str:
-        """Source that is truthy exactly where the value is TRUE."""
+    def _true(self, expr: Expr) -> str:
         match expr:
             case Compare():
                 return self._compare_true(expr, expr.op)
@@ -226,8 +264,7 @@ class ExpressionCompiler:
                 return f"({self.value(expr.arg)} in {self.listed(expr)})"
         return self.value(expr)
 
-    def false(self, expr: Expr) -> str:
-        """Source that is truthy exactly where the value is FALSE."""
+    def _false(self, expr: Expr) -> str:
         match expr:
             case Compare() if expr.known_type == BOOLEAN:
                 return self._compare_true(expr, _INVERSE[expr.op])
@@ -273,7 +310,7 @@ class ExpressionCompiler:
 
     def _item_set(self, expr: InList) -> str | None:
         """A set of the items, made once before the loops; None where they change from row to row."""
-        if not all(isinstance(i, (Const, Param)) for i in expr.items):
+        if not all(isinstance(i, (Const, Param, ParamRange)) for i in expr.items):
             return None
         name = self.module.hoisted.get(expr.items)
         if name is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,11 +11,12 @@ from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.query.codegen.changes import ChangeCompiler
 from exdbsql.engine.query.codegen.module import Module, indented
 from exdbsql.engine.query.codegen.rows import RowsCompiler
-from exdbsql.engine.query.parse import too_complex
+from exdbsql.engine.query.nesting import too_complex
 from exdbsql.engine.query.runtime import ALL_NAMES
 from exdbsql.engine.query.statements import BoundStatement
 
 _NUMBERS: Final = itertools.count(1)
+_MANY: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,17 @@ def compile_statement(bound: BoundStatement, database: Catalog) -> CompiledFunct
         assert bound.query is not None
         result = rows.rows(bound.query, module.root)
     body = _body(module, result)
-    head = [f"p{slot} = p[{slot}]" for slot in sorted(module.slots)]
+    head = _parameters(module.slots)
     source = "\n".join(["def run(txn, p):", *indented([*head, *body]), ""])
     return CompiledFunction(source, _compiled(source, module.names))
+
+
+def _parameters(slots: Collection[int]) -> list[str]:
+    """Lines that put the parameters into variables."""
+    if len(slots) > _MANY and max(slots) < 2 * len(slots):
+        count = max(slots) + 1
+        return [f"{', '.join(f'p{slot}' for slot in range(count))}, = p[:{count}]"]
+    return [f"p{slot} = p[{slot}]" for slot in sorted(slots)]
 
 
 def compile_function(module: Module, arguments: Sequence[str], result: str) -> Callable[..., Any]:
@@ -61,7 +70,7 @@ def _compiled(source: str, names: dict[str, Any]) -> Callable[..., Any]:
     scope: dict[str, Any] = {**ALL_NAMES, **names}
     try:
         exec(compile(source, filename, "exec"), scope)  # noqa: S102  # the source is ours, values are never in it
-    except (RecursionError, MemoryError, SyntaxError) as error:
+    except (MemoryError, SyntaxError) as error:
         if isinstance(error, SyntaxError) and "too many" not in str(error):
             raise
         raise too_complex() from None

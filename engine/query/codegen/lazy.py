@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from exdbsql.engine.query.nesting import deeply
+
 T = TypeVar("T")
 
 
@@ -19,6 +21,6 @@ class Lazy(Generic[T]):
         """The value; two threads that ask at once may both make it."""
         make = self._make
         if make is not None:
-            self._made = make()
+            self._made = deeply(make)
             self._make = None
         return self._made

@@ -39,6 +39,7 @@ class Module:
     clock: bool = False
     numeric: bool = False
     taken: set[str] = field(default_factory=set)
+    numbers: dict[str, int] = field(default_factory=dict)
     hoisted: dict[Any, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -49,12 +50,14 @@ class Module:
         base = "".join(c if c.isalnum() or c == "_" else "_" for c in wish if c.isascii()) or "x"
         if base[0].isdigit():
             base = "_" + base
-        made, n = base, 1
-        if made.startswith(_GIVEN_LATER):
-            base = made = f"v_{base}"
+        if base.startswith(_GIVEN_LATER):
+            base = f"v_{base}"
+        n = self.numbers.get(base, 1)
+        made = base if n == 1 else f"{base}_{n}"
         while made in self.taken or made in _RESERVED or made in self.names or keyword.iskeyword(made):
             n += 1
             made = f"{base}_{n}"
+        self.numbers[base] = n + 1
         self.taken.add(made)
         return made
 
@@ -99,12 +102,16 @@ class Module:
 
 @dataclass(slots=True)
 class Frame:
-    """A function: its lines, and the variables under which it has relations, or single columns (relation, position) of them."""
+    """A function: its lines, and the variables under which it has relations, or single columns (relation, position) of them.
+
+    `accumulator` is the variable of what a chain of operators has come to.
+    """
 
     module: Module
     lines: list[str] = field(default_factory=list)
     env: dict[int, str] = field(default_factory=dict)
     columns: dict[tuple[int, int], str] = field(default_factory=dict)
+    accumulator: str = ""
 
     def add(self, line: str) -> None:
         """Append a line."""

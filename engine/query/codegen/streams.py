@@ -26,6 +26,7 @@ from exdbsql.engine.query.plan import (
     GroupingSets,
     Join,
     OneRow,
+    ParamRows,
     Plan,
     ProjectSet,
     Scan,
@@ -76,6 +77,9 @@ class StreamCompiler:
                 return [f"for {self.variable(plan.rel, plan.alias, frame)} in {table}"]
             case FunctionScan():
                 return self.sets.scan(plan, frame)
+            case ParamRows(slot=first, count=count, width=width):
+                values = f"iter(p[{first}:{first + count * width}])"
+                return [f"for {self.variable(plan.rel, 'given', frame)} in zip(*[{values}] * {width})"]
             case ProjectSet():
                 return self.sets.project(plan, frame)
             case GroupingSets():

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from exdbsql.engine.query.expressions import Expr
 from exdbsql.engine.query.index_matching import BoundIndex, Matcher
-from exdbsql.engine.query.plan import CHILD_FIELDS, Plan, Scan
+from exdbsql.engine.query.plan import CHILD_FIELDS, HOLDERS, Plan, Scan
 from exdbsql.schema.table import IndexDef, Table
 
 
@@ -55,6 +55,8 @@ Rule: TypeAlias = Callable[[Plan, Statistics], Plan]
 def map_plans(value: Any, change: Callable[[Plan], Plan]) -> Any:
     """`value` with `change` applied to every plan node in it, the innermost first."""
     if isinstance(value, tuple):
+        if not any(type(item) in HOLDERS for item in value):
+            return value
         new = tuple(map_plans(item, change) for item in value)
         return value if all(a is b for a, b in zip(value, new, strict=True)) else new
     names = CHILD_FIELDS.get(type(value))

@@ -17,6 +17,7 @@ from exdbsql.engine.query.plan import (
     Filter,
     Join,
     Limit,
+    ParamRows,
     Plan,
     Project,
     Scan,
@@ -57,6 +58,8 @@ def _rows(plan: Plan, statistics: Statistics) -> float:
             return estimate(child, statistics) / 3
         case Limit(child=child):
             return min(100.0, estimate(child, statistics))
+        case ParamRows(count=count):
+            return float(count)
         case Values(rows=rows_given):
             return float(len(rows_given))
         case SetOperation(left=left, right=right):

@@ -20,6 +20,7 @@ from exdbsql.engine.query.expressions import (
     InList,
     InSubquery,
     IsNull,
+    ParamRange,
 )
 from exdbsql.engine.query.plan import Scan, used_rels, walk
 from exdbsql.engine.query.rules.candidate_indexes import KeyPart
@@ -44,7 +45,7 @@ class OneOf:
         """How many values there are, about."""
         match self.condition:
             case InList(items=items):
-                return float(max(1, len(items)))
+                return float(sum(i.count if isinstance(i, ParamRange) else 1 for i in items))
             case InSubquery(plan=plan):
                 return estimate(plan, statistics)
             case InArray(array=Const(value=Array() as array)):

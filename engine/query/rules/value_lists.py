@@ -20,6 +20,7 @@ from exdbsql.engine.query.expressions import (
     Logical,
     Not,
     Param,
+    ParamRange,
     Quantified,
 )
 from exdbsql.engine.query.plan import Plan, rewrite, used_rels
@@ -84,5 +85,5 @@ def _values_of(condition: Expr) -> tuple[Column, tuple[Expr, ...]] | None:
                 return column, (value,)
     if not isinstance(condition, InList) or not isinstance(condition.arg, Column):
         return None
-    is_fixed = all(isinstance(item, (Const, Param)) for item in condition.items)
+    is_fixed = all(isinstance(item, (Const, Param, ParamRange)) for item in condition.items)
     return (condition.arg, condition.items) if is_fixed else None
