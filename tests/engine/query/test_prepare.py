@@ -86,7 +86,7 @@ def test_a_failed_statement_leaves_the_transaction_whole(database: Database) -> 
         "SELECT " + "-" * 1 + " - " * 3000 + "1",
         "SELECT 1" + " + 1" * 5000,
         "SELECT a FROM t WHERE " + "NOT " * 3000 + "TRUE",
-        "SELECT CASE WHEN TRUE THEN " * 500 + "1" + " END" * 500,
+        "SELECT " + "CASE WHEN TRUE THEN " * 5000 + "1" + " END" * 5000,
         "",
         "   ",
         ";",
