@@ -229,24 +229,35 @@ class Index:
 
     def replace(self, key: Key, before: Row | None, after: Row | None, version: int) -> None:
         """One row changed, appeared (`before` is None) or vanished (`after` is None)."""
-        if before is not None:
-            value = self.value_of(before)
+        if before is None:
             if after is not None:
-                new_value = self.value_of(after)
-                if new_value == value:
-                    return
-                self.note_gone(value, key, version)
-                self._remove(value, key)
-                self._add(new_value, key)
-                return
+                self._add(self.value_of(after), key)
+            return
+        value = self.value_of(before)
+        new_value = value if after is None else self.value_of(after)
+        if after is not None and new_value == value:
+            return
+        gone = self.gone
+        if gone:
             self.note_gone(value, key, version)
-            self._remove(value, key)
-        elif after is not None:
-            self._add(self.value_of(after), key)
+        else:
+            gone[value] = {key: version}
+        self._remove(value, key)
+        if after is not None:
+            self._add(new_value, key)
 
     def _add(self, value: Any, key: Key) -> None:
-        if add_to_bucket(self.buckets, value, key) and self.sorted_part is not None and self.is_ordered(value):
-            self.sorted_part.add(self.order.entry(value))
+        """As `add_to_bucket`, with one look-up where the value is new."""
+        buckets = self.buckets
+        size = len(buckets)
+        bucket = buckets.setdefault(value, key)
+        if len(buckets) > size:
+            if self.sorted_part is not None and self.is_ordered(value):
+                self.sorted_part.add(self.order.entry(value))
+        elif type(bucket) is dict:
+            bucket[key] = None
+        elif bucket is not key and bucket != key:
+            buckets[value] = {bucket: None, key: None}
 
     def _remove(self, value: Any, key: Key) -> None:
         if remove_from_bucket(self.buckets, value, key) and self.sorted_part is not None and self.is_ordered(value):
