@@ -26,12 +26,11 @@ from exdbsql.engine.query.plan import (
     SeekAccess,
     provided_rels,
     used_rels,
-    walk,
 )
 from exdbsql.engine.query.rules import join_costs
 from exdbsql.engine.query.rules.candidate_indexes import Candidate, candidate_indexes, distinct_values, share_held
 from exdbsql.engine.query.rules.common import Statistics, map_plans
-from exdbsql.engine.query.rules.estimates import estimate
+from exdbsql.engine.query.rules.estimates import rows_of_join_sides
 from exdbsql.engine.query.rules.index_conditions import Conditions, OneOf, is_null_value
 from exdbsql.engine.query.rules.join_keys import split_equality
 
@@ -41,7 +40,7 @@ SOME_ROWS: Final = 1000
 
 def apply(plan: Plan, statistics: Statistics) -> Plan:
     """Choose the access path of every scan."""
-    rows = _rows_of_join_sides(plan, statistics)
+    rows = rows_of_join_sides(plan, statistics)
 
     plan = map_plans(plan, lambda node: _index_join(node, rows, statistics) if isinstance(node, Join) else node)
     found: Plan = map_plans(
@@ -52,11 +51,6 @@ def apply(plan: Plan, statistics: Statistics) -> Plan:
 
 Rows: TypeAlias = dict[frozenset[int], float]
 """How many rows a side of a join gives, by the relations in it: estimated before access paths swallow its conditions."""
-
-
-def _rows_of_join_sides(plan: Plan, statistics: Statistics) -> Rows:
-    sides = [side for node in walk(plan) if isinstance(node, Join) for side in (node.left, node.right)]
-    return {provided_rels(side): estimate(side, statistics) for side in sides}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from exdbsql.engine.query.plan import (
     SetOperation,
     Sort,
     Values,
+    provided_rels,
     used_rels,
     walk,
 )
@@ -67,9 +68,34 @@ def _rows(plan: Plan, statistics: Statistics) -> float:
     return OTHER_ROWS
 
 
-def joined_share(join: Join, statistics: Statistics) -> float:
-    """The share of all pairs of rows that a join's keys and conditions leave."""
-    scans = scans_by_rel(join)
+def rows_of_join_sides(plan: Plan, statistics: Statistics) -> dict[frozenset[int], float]:
+    """How many rows each side of each join gives, by the relations in it; each join is looked at once."""
+    scans = scans_by_rel(plan)
+    found: dict[frozenset[int], float] = {}
+
+    def rows_of(side: Plan) -> float:
+        if not isinstance(side, Join):
+            return estimate(side, statistics)
+        left, right = taken(side.left), taken(side.right)
+        rows = max(1.0, left * right * joined_share(side, statistics, scans))
+        return rows if side.kind == "inner" else max(rows, left)
+
+    def taken(side: Plan) -> float:
+        rels = provided_rels(side)
+        if rels not in found:
+            found[rels] = rows_of(side)
+        return found[rels]
+
+    for node in walk(plan):
+        if isinstance(node, Join):
+            taken(node.left)
+            taken(node.right)
+    return found
+
+
+def joined_share(join: Join, statistics: Statistics, scans: dict[int, Scan] | None = None) -> float:
+    """The share of all pairs of rows that a join's keys and conditions leave; `scans` are those of the plan, where they are known."""
+    scans = scans_by_rel(join) if scans is None else scans
     keys = [
         Compare(a.type, True, "==", a, b)  # the expressions that `join_keys` took apart
         for a, b in zip(join.left_keys, join.right_keys, strict=True)

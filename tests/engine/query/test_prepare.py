@@ -84,7 +84,6 @@ def test_a_failed_statement_leaves_the_transaction_whole(database: Database) -> 
     [
         "SELECT " + "(" * 3000 + "1" + ")" * 3000,
         "SELECT " + "-" * 1 + " - " * 3000 + "1",
-        "SELECT 1" + " + 1" * 5000,
         "SELECT a FROM t WHERE " + "NOT " * 3000 + "TRUE",
         "SELECT " + "CASE WHEN TRUE THEN " * 5000 + "1" + " END" * 5000,
         "",
