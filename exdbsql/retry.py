@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from exdbsql.control import READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE
+from exdbsql.interface import DISCONNECTED
 from exdbsql.schema.errors import (
     CommitOutcomeUnknownError,
     Error,
@@ -95,7 +96,8 @@ def run_transaction(con: Transactional, work: Callable[[], T], isolation: str | 
         try:
             return _once(con, work, isolation, waits)
         except Error as error:
-            wait = next(waits, None) if error.retryable else None
+            lost = con.transaction_state == DISCONNECTED  # another try would only say that it is closed
+            wait = next(waits, None) if error.retryable and not lost else None
             if wait is None:
                 raise
         time.sleep(wait)

@@ -101,5 +101,8 @@ class WireSocket:
 def _lost(error: OSError | None) -> Error:
     why = "the node closed it" if error is None else error.strerror or str(error)
     return OperationalError(
-        f"the connection to the node is lost: {why}", sqlstate=states.CONNECTION_FAILURE, retryable=True
+        f"the connection to the node is lost: {why}",
+        sqlstate=states.CONNECTION_FAILURE,
+        retryable=True,
+        hint="connect again, and run the transaction again",
     )

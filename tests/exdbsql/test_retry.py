@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from exdbsql.client import connect_remote
 from exdbsql.connection import Connection
 from exdbsql.database import Database
 from exdbsql.schema.errors import (
@@ -14,8 +15,10 @@ from exdbsql.schema.errors import (
     IntegrityError,
     InterfaceError,
     NoQuorumError,
+    OperationalError,
     ProgrammingError,
 )
+from exdbsql.service import SqlService
 
 Connect = Callable[[], Connection]
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -168,3 +171,20 @@ def test_what_stays_unknown_is_said(nodes: list[Database], log: Any, monkeypatch
 
     con.run_transaction(work, retries=3, first_pause_s=0)
     assert len(tries) == 2
+
+
+def test_a_lost_connection_is_not_tried_again(database: Database, service: SqlService) -> None:
+    """The error says that the connection was lost; another try would hide that behind "the connection is closed"."""
+    con = Connection(connect_remote(f"exdb://{service.address}/"))
+
+    def work(con: Connection) -> None:
+        con.execute("INSERT INTO t (id) VALUES (1)")
+        service.stop()
+        con.execute("INSERT INTO t (id) VALUES (2)")
+
+    with pytest.raises(OperationalError) as caught:
+        con.run_transaction(work)
+    assert caught.value.sqlstate in ("08006", "57P01")
+    assert con.transaction_state == "disconnected"
+    con.close()
+    assert database.connect().execute("SELECT count(*) FROM t").fetchall() == [(0,)]
