@@ -20,6 +20,8 @@ from exdbsql.engine.query import bind_variadic as variadic
 from exdbsql.engine.query import bind_whole_rows as whole_rows
 from exdbsql.engine.query import operators
 from exdbsql.engine.query.aggregates import AGGREGATE_NAMES, AGGREGATE_NODES, WINDOW_FUNCTIONS
+from exdbsql.engine.query.catalog import functions as catalog
+from exdbsql.engine.query.catalog.shared import TYPE_ALIASES
 from exdbsql.engine.query.context import COMPARE, StatementContext, name_of
 from exdbsql.engine.query.conversions import convert
 from exdbsql.engine.query.expressions import (
@@ -474,6 +476,9 @@ class ExpressionBinder:
 
     def cast(self, node: exp.Cast) -> Expr:
         self.context.only(node, ("this", "to"), "CAST")
+        alias = catalog.alias_cast(self, node)
+        if alias is not None:
+            return alias
         target = self.type_of(node.args["to"], node)
         empty = structures.empty_array(node, target)
         if empty is not None:
@@ -485,7 +490,7 @@ class ExpressionBinder:
         for literal in node.find_all(exp.Literal):
             self.context.literal_value(literal)
         text = node.sql("postgres").replace(MARK, "")
-        known = _TYPES.get(text)
+        known = _TYPES.get(text) or TYPE_ALIASES.get(text.upper())
         if known is not None:
             return known
         try:

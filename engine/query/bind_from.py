@@ -127,6 +127,7 @@ class FromBinder:
         columns = tuple(OutputColumn(column, t, True) for column, t in found.columns)
         values = tuple(tuple(_system_value(v, c.type) for v, c in zip(row, columns, strict=True)) for row in rows)
         source = self.source(alias, rel, columns, names, node)
+        source.schemas = (schema or "pg_catalog",)
         self.scope.add(source, node)
         return Derived(rel, Values(values, columns), alias, len(columns))
 

@@ -10,6 +10,7 @@ from sqlglot import exp
 from exdbsql.engine.query import bind_variadic as variadic
 from exdbsql.engine.query import operators
 from exdbsql.engine.query.bind_whole_rows import to_document
+from exdbsql.engine.query.catalog import functions as catalog
 from exdbsql.engine.query.context import name_of
 from exdbsql.engine.query.conversions import convert
 from exdbsql.engine.query.expressions import Call, Clock, Const, Expr
@@ -162,6 +163,7 @@ def only_in_from(binder: ExpressionBinder, node: exp.Anonymous) -> Expr:
 
 
 FORMS: Final[dict[str, Callable[[Any, Any], Expr]]] = {
+    **catalog.FORMS,
     "interval": interval,
     "row": row,
     "to_json": to_document,

@@ -69,6 +69,7 @@ class StatementContext:
     pin_literals: bool = False
     runs: Runs = field(default_factory=Runs)
     overriding: str | None = None
+    made: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.slot_of_offset = {literal.start: i for i, literal in enumerate(self.literals)}

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlglot import exp
 
+from exdbsql.engine.query.catalog import shared as catalog_functions
 from exdbsql.engine.query.library import (
     array_functions,
     array_values,
@@ -122,7 +123,7 @@ def _overloads() -> list[Function]:
 
 def _by_name() -> dict[str, list[Function]]:
     table: dict[str, list[Function]] = {}
-    library = (number_functions, text_functions, datetime_functions, array_functions, json_functions)
+    library = (catalog_functions, number_functions, text_functions, datetime_functions, array_functions, json_functions)
     for function in (*_overloads(), *(f for module in library for f in module.FUNCTIONS)):
         table.setdefault(function.name, []).append(function)
     for alias, name in (

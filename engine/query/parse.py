@@ -22,7 +22,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from exdbsql.engine.query.aggregates import AGGREGATE_NAMES, WINDOW_FUNCTIONS
 from exdbsql.engine.query.functions import CALLED_PLAINLY as _FUNCTIONS
 from exdbsql.engine.query.nesting import require_depth
-from exdbsql.engine.query.tokens import SPECIAL_FORMS, rewritten, without_overriding
+from exdbsql.engine.query.tokens import SPECIAL_FORMS, rewritten, without_catalog_names, without_overriding
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import NotSupportedError, OperationalError, ProgrammingError
 from exdbsql.schema.identifiers import did_you_mean
@@ -147,7 +147,7 @@ def parse_statement(
     _refuse_what_only_sqlglot_takes(tokens, text)
     _require_verb(tokens[0], text)
     require_depth(tokens)
-    tokens, overriding = without_overriding(tokens)
+    tokens, overriding = without_overriding(without_catalog_names(tokens))
     tokens = rewritten(tokens, text, functions, types)
     tokens, placeholders = _number_placeholders(tokens, text)
     try:

@@ -31,6 +31,7 @@ class Source:
     nullable: list[bool]
     table: Table | None = None
     optional: bool = False
+    schemas: tuple[str, ...] = ("public", TEMPORARY_SCHEMA)
 
     def column(self, index: int) -> Column:
         """The expression for one column."""
@@ -109,7 +110,7 @@ class Scope:
         alias = name_of(node.args["table"])
         source = self.source(alias)
         schema = node.args.get("db")
-        if source is None or (schema is not None and name_of(schema) not in ("public", TEMPORARY_SCHEMA)):
+        if source is None or (schema is not None and name_of(schema) not in source.schemas):
             raise self._missing_table(alias, node)
         matches = [i for i, other in enumerate(source.names) if other == name]
         if len(matches) > 1:

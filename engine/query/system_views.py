@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from exdbsql.engine.query.catalog.oids import DATABASE, OWNER
+from exdbsql.engine.query.catalog.relations import RELATIONS
 from exdbsql.schema.ddl_names import TEMPORARY_SCHEMA
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.printer import create_index_sql
 from exdbsql.schema.table import Column, ForeignKey, IndexColumn, IndexDef, Table, TableKind, UniqueKey
-from exdbsql.schema.types import BOOLEAN, INTEGER, TEXT, SqlType
+from exdbsql.schema.types import BIGINT, BOOLEAN, INTEGER, TEXT, SqlType, array_of
 
 CATALOG: Final = object()
 """Stands for the name of the database, which only the running statement knows."""
@@ -45,7 +47,8 @@ class SystemView:
 def find_system_view(schema: str | None, name: str) -> SystemView | None:
     """The relation of that name; without a schema, those of ``pg_catalog`` are found."""
     if schema is None or schema == "pg_catalog":
-        return _PG_CATALOG.get(name)
+        made = RELATIONS.get(name)
+        return _PG_CATALOG.get(name) if made is None else SystemView(*made)
     return _INFORMATION_SCHEMA.get(name) if schema == "information_schema" else None
 
 
@@ -228,6 +231,17 @@ _INFORMATION_SCHEMA: Final[dict[str, SystemView]] = {
 }
 
 _PG_CATALOG: Final[dict[str, SystemView]] = {
+    "pg_database": SystemView(
+        (
+            ("oid", BIGINT),
+            *_columns(
+                "datname datdba:integer encoding:integer datallowconn:boolean datcollate datctype datlocprovider "
+                "daticulocale"
+            ),
+            ("datacl", array_of(TEXT)),
+        ),
+        lambda dictionary, views: [(DATABASE, CATALOG, OWNER, 6, True, "C", "C", "c", None, None)],
+    ),
     "pg_tables": SystemView(
         _columns(
             "schemaname tablename tableowner tablespace hasindexes:boolean hasrules:boolean hastriggers:boolean "

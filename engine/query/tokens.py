@@ -66,6 +66,15 @@ SPECIAL_FORMS: Final = frozenset(
         "jsonb_populate_recordset",
         "json_populate_record",
         "json_populate_recordset",
+        "format_type",
+        "pg_get_indexdef",
+        "pg_get_constraintdef",
+        "pg_get_viewdef",
+        "obj_description",
+        "col_description",
+        "pg_get_serial_sequence",
+        "to_regclass",
+        "to_regtype",
     ]
 )
 """Functions that the binder deals with one by one (`bind_special`)."""
@@ -116,6 +125,36 @@ def rewritten(tokens: list[Token], text: str, functions: Collection[str], types:
             out.append(token)
         brackets.follow(token)
     return out
+
+
+_OPERATOR_CALL: Final = ("operator", "(", "pg_catalog", ".")
+
+
+def without_catalog_names(tokens: list[Token]) -> list[Token]:
+    """The tokens without ``pg_catalog.`` before functions, types and collations, and ``OPERATOR(pg_catalog.~)`` as ``~``."""
+    if not any(t.text.lower() == "pg_catalog" for t in tokens):
+        return tokens
+    out: list[Token] = []
+    words = [t.text.lower() for t in tokens]
+    i = 0
+    while i < len(tokens):
+        if tuple(words[i : i + 4]) == _OPERATOR_CALL and words[i + 5 : i + 6] == [")"]:
+            out.append(tokens[i + 4])
+            i += 6
+        elif words[i] == "pg_catalog" and words[i + 1 : i + 2] == ["."] and _is_prefix(words, i):
+            i += 2
+        else:
+            out.append(tokens[i])
+            i += 1
+    return out
+
+
+def _is_prefix(words: list[str], i: int) -> bool:
+    """Whether what follows ``pg_catalog.`` is a function, a type, or a collation."""
+    before = words[i - 1] if i else ""
+    return (
+        words[i + 3 : i + 4] == ["("] or before in ("::", "collate") or (before == "as" and ")" in words[i + 3 : i + 4])
+    )
 
 
 def without_overriding(tokens: list[Token]) -> tuple[list[Token], str | None]:
