@@ -5,7 +5,8 @@ positions of columns between them. New values come from expressions: the default
 columns. They are compiled by the query layer (:mod:`exdbsql.engine.query.row_functions`), imported when one is wanted.
 
 The same statement is run over rows more than once: by the transaction for itself, and at the commit, in a cluster on every
-node. So a value may depend on nothing but the row (R2), and a default that gives something else each time is refused.
+node. So a value may depend on nothing but the row (R2); of a default that gives something else each time the transaction makes writes of
+its own (:mod:`exdbsql.engine.new_columns`).
 """
 
 from collections.abc import Iterator
@@ -16,10 +17,9 @@ from exdbsql.engine.rebuilds import RowChange
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Row
 from exdbsql.schema.array import Array
-from exdbsql.schema.ddl_actions import AddColumn, SetType
+from exdbsql.schema.ddl_actions import SetType
 from exdbsql.schema.ddl_statements import AlterTable, AlterType, DdlStatement, RenameLabel
 from exdbsql.schema.dictionary import Dictionary
-from exdbsql.schema.errors import NotSupportedError
 from exdbsql.schema.table import Table
 from exdbsql.schema.types import SqlType
 
@@ -125,24 +125,3 @@ def check_expressions(before: Dictionary, made: Dictionary) -> None:
         from exdbsql.engine.query.definition_checks import check_definitions
 
         check_definitions(before, made)
-
-
-def refuse_volatile(statement: DdlStatement, made: Dictionary, new: Table) -> None:
-    """Refuse a new column whose values would be others each time; asked where there are rows.
-
-    Raises:
-        NotSupportedError: naming the column.
-    """
-    if not isinstance(statement, AlterTable):
-        return
-    from exdbsql.engine.query.definition_checks import default_is_volatile
-
-    for action in statement.actions:
-        if isinstance(action, AddColumn) and new.has_column(action.column.name):
-            column = new.column(action.column.name)
-            if default_is_volatile(made, new, new.column_index(column.name)):
-                raise NotSupportedError(
-                    f'adding column "{column.name}" with a default that gives another value each time to a table with rows '
-                    "is not supported",
-                    hint="Add the column without a default, UPDATE the rows, then SET DEFAULT.",
-                )

@@ -13,9 +13,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from exdbsql.engine.alterations import check_expressions, refuse_volatile, row_change, single_steps
+from exdbsql.engine.alterations import check_expressions, row_change, single_steps
 from exdbsql.engine.definition_changes import needs_rebuild, refuse_by_rows
 from exdbsql.engine.index import Index
+from exdbsql.engine.new_columns import refuse_at_commit, volatile_column
 from exdbsql.engine.rebuilds import build_index, rebuilt, same_key, unique_definitions
 from exdbsql.engine.reference_checks import validate_rows
 from exdbsql.engine.references import Links, links_of
@@ -179,10 +180,10 @@ def _single_step(
         is_changed = needs_rebuild(old, table) or has_functions
         if table.id in written or is_changed:
             adoption.indexes.pop(store, None)
-            if store.rows:
-                refuse_volatile(statement, made, table)
             change = row_change(statement, before, old, made, table) if is_changed else None
             rows = _not_written(store, written.get(table.id, ()), same_key(old, table))
+            if (rows or rows_differ) and volatile_column(statement, made, table) is not None:
+                refuse_at_commit(table, rows_differ=rows_differ, has_rows=bool(rows))
             stores[table.id] = rebuilt(store, table, made, rows, database.head[0] + 1, change, may_fail=not rows_differ)
         else:
             known = adoption.indexes.get(store, store.indexes)

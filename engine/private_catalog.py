@@ -17,8 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from exdbsql.engine import constraints
-from exdbsql.engine.alterations import check_expressions, refuse_volatile, row_change, single_steps
+from exdbsql.engine.alterations import check_expressions, row_change, single_steps
 from exdbsql.engine.definition_changes import needs_rebuild
+from exdbsql.engine.new_columns import fill, refuse_other_key, volatile_column, without_value
 from exdbsql.engine.overlay import Overlay
 from exdbsql.engine.rebuilds import RowChange, rebuilt, same_key
 from exdbsql.engine.reference_actions import check_parents
@@ -26,7 +27,7 @@ from exdbsql.engine.references import NO_LINKS, Links, links_of
 from exdbsql.engine.sequences import SequenceValues, restarted_by
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
-from exdbsql.schema.ddl_statements import DdlStatement
+from exdbsql.schema.ddl_statements import AlterTable, DdlStatement
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import NotSupportedError, ProgrammingError
 from exdbsql.schema.sqlstate import UNDEFINED_TABLE
@@ -92,6 +93,12 @@ def execute_privately(transaction: "Transaction", catalog: PrivateCatalog, step:
     after = catalog
     for statement, made in single_steps(catalog.dictionary, step.statement):
         after = _single_step(transaction, after, statement, made)
+        for table in made.tables.values() if isinstance(statement, AlterTable) else ():
+            store = after.tables[table.name]
+            if store in transaction.by_table and store.changed_at == 0 and store not in catalog.tables.values():
+                position = volatile_column(statement, made, table)
+                if position is not None:
+                    fill(transaction, after, store, position)
     return catalog if after is catalog else replace(after, steps=(*catalog.steps, step))
 
 
@@ -138,13 +145,18 @@ def _copy(
     rows = store.rows_at(transaction.snapshot)
     overlay = transaction.by_table.get(store)
     own = {} if overlay is None else overlay.writes
-    if rows or own:
-        refuse_volatile(statement, made, table)
+    added = volatile_column(statement, made, table) if rows or own else None
+    if added is not None and not same_key(old, table):
+        refuse_other_key(table)
     if own and not same_key(old, table):
         raise NotSupportedError(
             f"another primary key for table {table.name}, whose rows the same transaction has changed, is not supported",
             hint="Commit the changes first.",
         )
+    if added is not None:
+        private = rebuilt(store, table, made, {}, 0)
+        _move_writes(transaction, private, {**rows, **own}, without_value(old, table, added))
+        return private
     change = row_change(statement, before, old, made, table) if needs_rebuild(old, table) else None
     others = {key: row for key, row in rows.items() if key not in own} if own else rows
     private = rebuilt(store, table, made, others, 0, change)

@@ -255,8 +255,19 @@ class Transaction(Reads):
     def rollback_to(self, mark: Mark) -> None:
         """Undo everything written since `mark`; the mark stays valid."""
         self._undo_to(mark.length)
+        if self.catalog is not mark.catalog:
+            self._forget_tables_beside(mark.catalog)
         self.catalog = mark.catalog
         self.temporary = mark.temporary
+
+    def _forget_tables_beside(self, catalog: PrivateCatalog | None) -> None:
+        """Drop what was written to tables that nobody else has ever seen and that are not in `catalog`: their DDL is undone."""
+        kept = set() if catalog is None else set(catalog.tables.values())
+        self.by_table = {
+            store: overlay
+            for store, overlay in self.by_table.items()
+            if store.changed_at > 0 or store.definition.is_temporary or store in kept
+        }
 
     def _undo_to(self, length: int) -> None:
         self._moves.clear()
@@ -371,7 +382,11 @@ class Transaction(Reads):
                 catalog = PrivateCatalog(
                     database.dictionary, database.dictionary, database.tables, links=database.links
                 )
-        made = execute_privately(self, catalog, Step(statement, text))
+        try:
+            made = execute_privately(self, catalog, Step(statement, text))
+        except BaseException:
+            self._forget_tables_beside(self.catalog)
+            raise
         if made.steps:
             self.catalog = made
 

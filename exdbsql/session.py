@@ -26,6 +26,7 @@ from exdbsql.copy.copy_in import CopyIn
 from exdbsql.copy.copy_out import CopyOut
 from exdbsql.copy.statement import Copy
 from exdbsql.engine.catalog import Catalog
+from exdbsql.engine.new_columns import may_write_rows
 from exdbsql.engine.query.own_functions import OwnFunctions
 from exdbsql.engine.single_change import SingleChange
 from exdbsql.engine.table import TableStore
@@ -478,7 +479,10 @@ class Session:
             self.change_as_one(lambda transaction: transaction.execute_ddl(ddl.statement, ddl.text))
             return
         if block.alone:
-            self._database.execute_ddl(ddl)
+            if may_write_rows(ddl.statement):
+                self.change_as_one(lambda transaction: transaction.execute_ddl(ddl.statement, ddl.text))
+            else:
+                self._database.execute_ddl(ddl)
             return
         self._database.require_quorum()
         block.enter().execute_ddl(ddl.statement, ddl.text)

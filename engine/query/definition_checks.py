@@ -89,9 +89,11 @@ def _placed(text: str) -> Iterator[None]:
 
 def is_volatile(value: Expr) -> bool:
     """Whether an expression may give another value each time, or on each node."""
-    return any(
-        isinstance(part, Clock) or (isinstance(part, Call) and part.name.lower() in _VOLATILE) for part in walk(value)
-    )
+    return any(isinstance(part, Clock) or _is_volatile_call(part) for part in walk(value))
+
+
+def _is_volatile_call(part: object) -> bool:
+    return isinstance(part, Call) and part.name.lower() in _VOLATILE
 
 
 def _require_immutable(value: Expr, text: str, message: str) -> None:
@@ -102,3 +104,8 @@ def _require_immutable(value: Expr, text: str, message: str) -> None:
 def default_is_volatile(dictionary: Dictionary, table: Table, position: int) -> bool:
     """Whether the default of a column may be another one each time."""
     return is_volatile(bound_default(dictionary, table, position))
+
+
+def default_is_clock_alone(dictionary: Dictionary, table: Table, position: int) -> bool:
+    """Whether nothing but the time of the statement makes a default another one each time: it is the same for all its rows."""
+    return not any(map(_is_volatile_call, walk(bound_default(dictionary, table, position))))

@@ -137,6 +137,15 @@ def _defaults(table: Table, catalog: Catalog) -> Callable[[Any], Row]:
     return compile_function(module, ["txn"], f"({', '.join(map(compiler.value, exprs))},)")
 
 
+def default_function(table: Table, catalog: Catalog, position: int) -> Callable[[Any], Any]:
+    """A function from a transaction to the default of one column, another one each time if it is volatile."""
+    module = Module(catalog)
+    value = (
+        RowsCompiler(module).streams.expressions(module.root).value(bound_default(catalog.dictionary, table, position))
+    )
+    return compile_function(module, ["txn"], value)
+
+
 def value_function(text: str, catalog: Catalog, table: Table) -> tuple[Callable[[Row], Any], SqlType | None, bool]:
     """(function of a row of `table`, its type, whether it may be None) for an expression."""
     module = Module(catalog)
