@@ -35,6 +35,11 @@ class GivenValues:
         self.by_id: dict[int, int] = {}
         self.last: int | None = None
 
+    def forget(self) -> None:
+        """Nothing was given."""
+        self.by_id.clear()
+        self.last = None
+
 
 NOTHING_GIVEN: Final = GivenValues()
 """Stands for values of a transaction that has no session and has not called nextval."""

@@ -24,7 +24,7 @@ from exdbsql.engine.session_sequences import NOTHING_GIVEN, GivenValues, Sequenc
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.temporary import CatalogWithLinks, SessionCatalog, execute_temporary, for_temporary
 from exdbsql.engine.versions import Key, Row
-from exdbsql.schema.ddl_statements import DdlStatement
+from exdbsql.schema.ddl_statements import DdlStatement, DropTable
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import InterfaceError, OperationalError
 from exdbsql.schema.sqlstate import NO_ACTIVE_SQL_TRANSACTION, READ_ONLY_SQL_TRANSACTION
@@ -389,6 +389,12 @@ class Transaction(Reads):
             raise
         if made.steps:
             self.catalog = made
+
+    def drop_temporary(self) -> None:
+        """Drop all temporary tables."""
+        if self.temporary is not None and self.temporary.tables:
+            statement = DropTable(tuple(self.temporary.tables), cascade=True)
+            self.temporary = execute_temporary(self, self.temporary, statement, self.below)
 
     # The end, and what it needs
 

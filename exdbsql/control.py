@@ -4,11 +4,13 @@ Transaction control (PostgreSQL's forms, https://www.postgresql.org/docs/current
 and SHOW, and the exchange of DISTRIBUTED tables (REFERENCE section 3)::
 
     BEGIN [WORK | TRANSACTION] [mode, …]     START TRANSACTION [mode, …]
-    COMMIT | END [WORK | TRANSACTION]        ROLLBACK | ABORT [WORK | TRANSACTION]
+    COMMIT | END [WORK | TRANSACTION] [AND [NO] CHAIN]         ROLLBACK | ABORT, the same
     SAVEPOINT name    ROLLBACK [WORK | TRANSACTION] TO [SAVEPOINT] name    RELEASE [SAVEPOINT] name
     SET CONSTRAINTS {ALL | name, …} {DEFERRED | IMMEDIATE}
     SET TRANSACTION mode, …                  SET SESSION CHARACTERISTICS AS TRANSACTION mode, …
-    SET [SESSION] name {TO | =} value        SHOW name…
+    SET [SESSION | LOCAL] name {TO | =} value        RESET {name | ALL}        SHOW name…
+    DISCARD {ALL | PLANS | SEQUENCES | TEMP}
+    DECLARE, FETCH, MOVE, CLOSE              :mod:`exdbsql.declared_cursors`
     CREATE [kind | TEMP] TABLE [IF NOT EXISTS] t [(name, …)] AS query [WITH [NO] DATA]
     TRUNCATE [TABLE] t, … [RESTART IDENTITY] [CASCADE]
     PREPARE name [(type, …)] AS statement    EXECUTE name [(value, …)]    DEALLOCATE {name | ALL}
@@ -19,8 +21,7 @@ and SHOW, and the exchange of DISTRIBUTED tables (REFERENCE section 3)::
 
 A mode is ``ISOLATION LEVEL …``, ``READ ONLY``, ``READ WRITE`` or ``[NOT] DEFERRABLE``. The last asks PostgreSQL to wait for a snapshot on
 which a serializable READ ONLY transaction cannot fail; here it cannot fail on any, so there is nothing to do. They are few and flat, so a reader
-with one token of look-ahead does; everything else goes to the SQL parser. Two-phase commit and
-``AND CHAIN`` are left out, and say so.
+with one token of look-ahead does; everything else goes to the SQL parser. Two-phase commit and LOCK TABLE are left out, and say so.
 """
 
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from dataclasses import dataclass
 
 from exdbsql.cluster_statements import AlterCluster, read_alter_cluster
 from exdbsql.copy.statement import Copy, read_copy
+from exdbsql.declared_cursors import Close, Declare, Fetch, read_close, read_declare, read_fetch, read_move
 from exdbsql.prepared import Deallocate, Execute, Prepare, read_deallocate, read_execute, read_prepare
 from exdbsql.schema.ddl_names import TEMPORARY_SCHEMA
 from exdbsql.schema.ddl_table import accept_temporary, read_on_commit
@@ -58,12 +60,16 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """COMMIT, END."""
+    """COMMIT, END; with `chain`, another transaction with the same modes begins at once."""
+
+    chain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """ROLLBACK, ABORT."""
+    """ROLLBACK, ABORT; `chain` as for :class:`Commit`."""
+
+    chain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +103,19 @@ class SetModes:
 
 @dataclass(frozen=True, slots=True)
 class SetVariable:
-    """SET name TO value; a value of None is DEFAULT."""
+    """SET name TO value; a value of None is DEFAULT. `local`: until the end of the transaction. Name "all": RESET ALL."""
 
     name: str
     value: str | None
+    local: bool = False
+    tag: str = "SET"
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """DISCARD: "all", "plans", "sequences" or "temp"."""
+
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +193,10 @@ Control = (
     | Deallocate
     | SetModes
     | SetVariable
+    | Discard
+    | Declare
+    | Fetch
+    | Close
     | Show
     | Exchange
     | AlterCluster
@@ -227,26 +246,24 @@ def _start(reader: TokenReader) -> Control:
     return Begin(_modes(reader), "START TRANSACTION")
 
 
-def _end_options(reader: TokenReader) -> None:
+def _end_options(reader: TokenReader) -> bool:
+    """Consumes what may follow COMMIT and ROLLBACK; whether AND CHAIN does."""
     reader.accept_one_of("work", "transaction")
-    if reader.next_is("and", "chain"):
-        raise reader.not_supported("AND CHAIN", hint="Send BEGIN after it.")
-    reader.accept("and", "no", "chain")
     if reader.next_is("prepared"):
         raise reader.not_supported("two-phase commit")
+    return not reader.accept("and", "no", "chain") and reader.accept("and", "chain")
 
 
 def _commit(reader: TokenReader) -> Control:
-    _end_options(reader)
-    return Commit()
+    return Commit(_end_options(reader))
 
 
 def _rollback(reader: TokenReader) -> Control:
-    _end_options(reader)
-    if reader.accept("to"):
+    chain = _end_options(reader)
+    if not chain and reader.accept("to"):
         reader.accept("savepoint")
         return RollbackTo(reader.name("the name of a savepoint"))
-    return Rollback()
+    return Rollback(chain)
 
 
 def _savepoint(reader: TokenReader) -> Control:
@@ -265,11 +282,34 @@ def _set(reader: TokenReader) -> Control:
         return SetModes(_modes(reader), for_session=False)
     if reader.accept("session", "characteristics", "as", "transaction"):
         return SetModes(_modes(reader), for_session=True)
-    reader.accept("session")
+    scope = reader.accept_one_of("session", "local")
+    local = scope is not None and scope.value == "local"
+    if reader.accept("time", "zone"):
+        return SetVariable("timezone", None if reader.accept_one_of("default", "local") else _value(reader), local)
     name = _dotted(reader, reader.name("the name of a setting"))
     if not reader.accept_symbol("="):
         reader.expect("to")
-    return SetVariable(name, None if reader.accept("default") else _value(reader))
+    return SetVariable(name, None if reader.accept("default") else _value(reader), local)
+
+
+def _reset(reader: TokenReader) -> Control:
+    if reader.accept("all"):
+        return SetVariable("all", None, tag="RESET")
+    if reader.accept("time", "zone"):
+        return SetVariable("timezone", None, tag="RESET")
+    return SetVariable(_dotted(reader, reader.name("the name of a setting, or ALL")), None, tag="RESET")
+
+
+def _discard(reader: TokenReader) -> Control:
+    what = _one_of(reader, "all", "plans", "sequences", "temp", "temporary")
+    return Discard("temp" if what == "temporary" else what)
+
+
+def _lock(reader: TokenReader) -> Control:
+    raise reader.not_supported(
+        "LOCK TABLE",
+        hint="Nobody waits here: the first to commit wins. ISOLATION LEVEL SERIALIZABLE guards what was read.",
+    )
 
 
 def _set_constraints(reader: TokenReader) -> Control:
@@ -433,6 +473,13 @@ _READERS: dict[str, Callable[[TokenReader], Control | None]] = {
     "savepoint": _savepoint,
     "release": _release,
     "set": _set,
+    "reset": _reset,
+    "discard": _discard,
+    "lock": _lock,
+    "declare": read_declare,
+    "fetch": read_fetch,
+    "move": read_move,
+    "close": read_close,
     "show": _show,
     "create": _create_table_as,
     "truncate": _truncate,

@@ -7,13 +7,13 @@ because a later ROLLBACK would seem to undo it.
 
 from typing import TYPE_CHECKING, Final
 
-from exdbsql import guarantees
 from exdbsql.cluster_statements import AlterCluster, alter_cluster
 from exdbsql.control import (
     Begin,
     Commit,
     Control,
     CreateTableAs,
+    Discard,
     Exchange,
     Modes,
     Release,
@@ -28,6 +28,7 @@ from exdbsql.control import (
 )
 from exdbsql.copy.running import run_copy
 from exdbsql.copy.statement import Copy
+from exdbsql.declared_cursors import Close, Declare, Fetch, run_cursor
 from exdbsql.engine.transaction import Transaction
 from exdbsql.prepared import Deallocate, Execute, Prepare, run_prepared
 from exdbsql.result import Answer, Shape
@@ -52,11 +53,10 @@ def run_own(session: "Session", database: "Database", statement: Control | DdlTe
     """
     block = session.block
     match statement:
-        case Commit():
-            return _commit(session)
-        case Rollback():
-            block.rollback()
-            return _done("ROLLBACK")
+        case Commit(chain):
+            return _commit(session, chain)
+        case Rollback(chain):
+            return _rollback(session, chain)
         case Begin(modes, tag):
             return _begin(session, modes, tag)
         case SetSavepoint(name):
@@ -83,8 +83,12 @@ def run_own(session: "Session", database: "Database", statement: Control | DdlTe
             return run_copy(session, statement)
         case Prepare() | Execute() | Deallocate():
             return run_prepared(session, statement)
-        case SetVariable(name, value):
-            return _set(session, name, value)
+        case SetVariable():
+            return _set(session, statement)
+        case Discard(what):
+            return _discard(session, what)
+        case Declare() | Fetch() | Close():
+            return run_cursor(session, statement)
         case Show():
             return show(database, session, statement)
         case Exchange():
@@ -106,15 +110,42 @@ def _begin(session: "Session", modes: Modes, tag: str) -> Answer:
     return _done(tag)
 
 
-def _commit(session: "Session") -> Answer:
-    if session.block.alone:
+def _commit(session: "Session", chain: bool) -> Answer:
+    block = session.block
+    modes = _modes_to_chain(session, "COMMIT") if chain else None
+    if block.alone:
         session.notice("WARNING: there is no transaction in progress")
-    if session.block.failed:
-        session.block.rollback()
+    has_failed = block.failed
+    if has_failed:
+        block.rollback()
         session.notice("WARNING: the transaction was rolled back, because a statement in it had failed")
-        return _done("ROLLBACK")
-    session.commit()
-    return _done("COMMIT")
+    else:
+        session.commit()
+    if modes is not None:
+        block.begin(modes)
+    return _done("ROLLBACK" if has_failed else "COMMIT")
+
+
+def _rollback(session: "Session", chain: bool) -> Answer:
+    modes = _modes_to_chain(session, "ROLLBACK") if chain else None
+    session.block.rollback()
+    if modes is not None:
+        session.block.begin(modes)
+    return _done("ROLLBACK")
+
+
+def _modes_to_chain(session: "Session", what: str) -> Modes:
+    """What was said for this transaction, for the next one too.
+
+    Raises:
+        OperationalError: there is none (25P01).
+    """
+    if session.block.alone:
+        raise OperationalError(
+            f"{what} AND CHAIN can only be used in transaction blocks", sqlstate=states.NO_ACTIVE_SQL_TRANSACTION
+        )
+    modes = session.block.modes
+    return Modes(modes.isolation, modes.read_only)
 
 
 def _set_modes(session: "Session", modes: Modes, for_session: bool) -> Answer:
@@ -153,18 +184,38 @@ def _set_constraints(session: "Session", names: tuple[str, ...] | None, deferred
     return _done("SET CONSTRAINTS")
 
 
-def _set(session: "Session", name: str, value: str | None) -> Answer:
+def _set(session: "Session", statement: SetVariable) -> Answer:
+    name, in_transaction = statement.name, not session.block.alone
     if name in ("transaction_isolation", "transaction_read_only"):
         raise ProgrammingError(
             f'parameter "{name}" is set with SET TRANSACTION', sqlstate=states.INVALID_PARAMETER_VALUE
         )
-    session.settings.set(name, value)
-    session.block.modes.refresh()
-    if name in guarantees.NAMES:
-        session.guarantees.refresh(session.settings)
-    if name in ("statement_timeout", "work_mem"):
-        session.limit_statements()
-    return _done("SET")
+    if name == "all":
+        session.settings.reset_all(in_transaction=in_transaction)
+    elif statement.local and not in_transaction:
+        session.notice("WARNING: SET LOCAL can only be used in transaction blocks")
+    else:
+        session.settings.set(name, statement.value, local=statement.local, in_transaction=in_transaction)
+    return _done(statement.tag)
+
+
+def _discard(session: "Session", what: str) -> Answer:
+    block = session.block
+    if what == "all":
+        if block.is_open:
+            raise OperationalError(
+                "DISCARD ALL cannot run inside a transaction block", sqlstate=states.ACTIVE_SQL_TRANSACTION
+            )
+        session.settings.reset_all()
+        session.prepared.clear()
+        block.cursors.clear()
+    if what in ("all", "temp"):
+        session.drop_temporary_tables()
+    if what in ("all", "sequences"):
+        block.given_values.forget()
+    if what in ("all", "plans"):
+        session.forget_plans()
+    return _done(f"DISCARD {what.upper()}")
 
 
 def _exchange(session: "Session", exchange: Exchange) -> Answer:

@@ -54,7 +54,7 @@ class Shape:
         return self.kind
 
 
-_COUNTED = frozenset({"SELECT", "UPDATE", "DELETE", "MERGE", "SCATTER", "GATHER", "COPY"})
+_COUNTED = frozenset({"SELECT", "UPDATE", "DELETE", "MERGE", "SCATTER", "GATHER", "COPY", "FETCH", "MOVE"})
 
 NextPage = Callable[[], list[Row] | None]
 """Gives the next rows of a result that did not come whole, and None after the last."""

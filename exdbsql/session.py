@@ -89,6 +89,7 @@ class Session:
         self._cluster = NodeCalls(database, self)
         self.guarantees = Guarantees(database)
         self.settings = Settings()
+        self.settings.changed = self._apply_settings
         self.prepared: dict[str, Prepare] = {}
         self.block = TransactionBlock(database.engine, self.settings, self._choose_catalog, lambda: self.dictionary)
         self.block.early = None if database.replication is None else database.replication.early
@@ -412,7 +413,9 @@ class Session:
         """
         block = self.block
         transaction = block.transaction
-        if type(transaction) is SingleChange and not (block.failed or block.is_explicit or self._running.thread):
+        if type(transaction) is SingleChange and not (
+            block.failed or block.is_explicit or self._running.thread or self.settings.before is not None
+        ):
             block.transaction = None
             try:
                 transaction.commit()
@@ -438,13 +441,20 @@ class Session:
         if block.log is not None:
             try:
                 block.log.commit(self._commit_transaction)
-            finally:
+            except BaseException:
                 block.rollback()
+                raise
+            block.finish()
             return
+        before = self.settings.before
         transaction = block.take()
         if transaction is not None:
             try:
                 self._commit_transaction(transaction)
+            except BaseException:
+                if before is not None:
+                    self.settings.go_back(before)
+                raise
             finally:
                 if transaction.is_open:  # interrupted before it began
                     transaction.rollback()
@@ -622,6 +632,12 @@ class Session:
             self.block.fail()
             raise
 
+    def _apply_settings(self) -> None:
+        """Put the settings into force."""
+        self.block.modes.refresh()
+        self.guarantees.refresh(self.settings)
+        self.limit_statements()
+
     def limit_statements(self) -> None:
         """Put the settings `statement_timeout` and `work_mem` into force."""
         timeout_ms = milliseconds(self.settings.get("statement_timeout"))
@@ -629,6 +645,15 @@ class Session:
         memory_bytes = memory_kb * 1024 if memory_kb else default_work_memory(self.engine.memory_limit)
         limits = Limits(timeout_ms / 1000 if timeout_ms else None, memory_bytes)
         self._database.watch.set(self._running, limits)
+
+    def drop_temporary_tables(self) -> None:
+        """DISCARD TEMP."""
+        if any(store.definition.is_temporary for store in self.tables.values()):
+            self.change_as_one(lambda transaction: transaction.drop_temporary())
+
+    def forget_plans(self) -> None:
+        """DISCARD PLANS: plan the statements of this session anew."""
+        self._statements.forget_plans()
 
     def notice(self, text: str) -> None:
         """Say something beside the next result."""

@@ -6,9 +6,10 @@ name is an error, because a setting that is accepted and ignored is worse than n
 
 import difflib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Final
 
 from exdbsql.control import READ_COMMITTED, REPEATABLE_READ, SERIALIZABLE
 from exdbsql.schema import sqlstate as states
@@ -41,6 +42,12 @@ def _check_bool(value: str) -> str:
     if word in ("off", "false", "no", "0"):
         return "off"
     raise _bad_value("transaction_read_only", value, "on or off")
+
+
+def _check_time_zone(value: str) -> str:
+    if value.upper() not in ("UTC", "GMT", "ETC/UTC"):
+        raise _bad_value("timezone", value, "the session's time zone is UTC; AT TIME ZONE converts")
+    return "UTC"
 
 
 def _quantity(name: str, value: str, units: dict[str, float]) -> int:
@@ -104,16 +111,37 @@ _SETTINGS: dict[str, _Setting] = {
     "server_version": _Setting(SERVER_VERSION, None),
     "statement_timeout": _Setting("0", lambda value: _quantity_text(milliseconds(value), _TIMES)),
     "synchronous_commit": _Setting("quorum", _one_of("synchronous_commit", "quorum", "all")),
-    "timezone": _Setting("UTC", None),
+    "timezone": _Setting("UTC", _check_time_zone),
     "work_mem": _Setting("0", lambda value: _quantity_text(kilobytes(value), _SIZES)),
 }
 
 
-@dataclass(slots=True)
-class Settings:
-    """The values of one session."""
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What was set, for the session and for its transaction (SET LOCAL); as they were at a moment, too."""
 
-    _values: dict[str, str] = field(default_factory=dict)
+    session: Mapping[str, str]
+    local: Mapping[str, str]
+
+
+_NOTHING_SET: Final = Values({}, {})
+
+
+class Settings:
+    """The values of one session; what a transaction has set is undone with it.
+
+    Attributes:
+        values: what is set now.
+        before: what was set before the transaction set something; None where it did not.
+        changed: called after every change.
+    """
+
+    __slots__ = ("before", "changed", "values")
+
+    def __init__(self) -> None:
+        self.values = _NOTHING_SET
+        self.before: Values | None = None
+        self.changed: Callable[[], None] = lambda: None
 
     def get(self, name: str) -> str:
         """The value as text.
@@ -121,10 +149,17 @@ class Settings:
         Raises:
             ProgrammingError: no such setting (42704).
         """
-        return self._values.get(name, _find(name).default)
+        default = _find(name).default
+        return self.values.local.get(name) or self.values.session.get(name, default)
 
-    def set(self, name: str, value: str | None) -> None:
+    def set(self, name: str, value: str | None, *, local: bool = False, in_transaction: bool = False) -> None:
         """Change a setting; None puts the default back.
+
+        Args:
+            name: which.
+            value: as text.
+            local: until the end of the transaction.
+            in_transaction: there is one, which may be rolled back.
 
         Raises:
             ProgrammingError: no such setting (42704), a value that it does not take (22023), one that cannot be changed
@@ -135,14 +170,42 @@ class Settings:
             raise ProgrammingError(
                 f'parameter "{name}" cannot be changed', sqlstate=states.OBJECT_NOT_IN_PREREQUISITE_STATE
             )
-        if value is None:
-            self._values.pop(name, None)
+        new = None if value is None else setting.check(value)
+        if local:
+            made = Values(self.values.session, _with(self.values.local, name, setting.default if new is None else new))
         else:
-            self._values[name] = setting.check(value)
+            made = Values(_with(self.values.session, name, new), _with(self.values.local, name, None))
+        self._replace(made, in_transaction)
+
+    def reset_all(self, *, in_transaction: bool = False) -> None:
+        """Every setting has its default."""
+        self._replace(_NOTHING_SET, in_transaction)
+
+    def _replace(self, made: Values, in_transaction: bool) -> None:
+        if in_transaction and self.before is None:
+            self.before = self.values
+        self.go_back(made)
+
+    def go_back(self, values: Values) -> None:
+        """What is set is what was set once."""
+        if values is not self.values:
+            self.values = values
+            self.changed()
+
+    def end_transaction(self, *, undo: bool) -> None:
+        """The transaction is over: SET LOCAL ends, and where it is undone so is SET."""
+        before, self.before = self.before, None
+        if before is not None:
+            self.go_back(before if undo else Values(self.values.session, {}))
 
     def all(self) -> list[tuple[str, str]]:
         """Every setting with its value, by name."""
         return [(name, self.get(name)) for name in _SETTINGS]
+
+
+def _with(values: Mapping[str, str], name: str, value: str | None) -> Mapping[str, str]:
+    rest = {known: text for known, text in values.items() if known != name}
+    return rest if value is None else {**rest, name: value}
 
 
 def _find(name: str) -> _Setting:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from exdbsql.control import READ_COMMITTED, Modes
+from exdbsql.declared_cursors import DeclaredCursor
 from exdbsql.early_data import EarlyData
 from exdbsql.engine.database import Database as Engine
 from exdbsql.engine.session_sequences import GivenValues
@@ -18,18 +19,20 @@ from exdbsql.read_committed import StatementLog
 from exdbsql.schema import sqlstate as states
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import OperationalError, ProgrammingError
-from exdbsql.settings import Settings
+from exdbsql.settings import Settings, Values
 from exdbsql.temporary_tables import TemporaryTables
 from exdbsql.transaction_modes import TransactionModes
 
 
 @dataclass(slots=True)
 class Savepoint:
-    """A savepoint: its name, its place in the transaction, and how many statements the log had then."""
+    """A savepoint: its name, its place in the transaction, how many statements the log had then; what was set, the open cursors."""
 
     name: str
     mark: Mark
     statements: int
+    values: Values
+    cursors: frozenset[str]
 
 
 class TransactionBlock:
@@ -47,12 +50,24 @@ class TransactionBlock:
         is_explicit: whether BEGIN opened it.
         given_values: what nextval gave in the session.
         temporary: the session's temporary tables.
+        cursors: those that were declared and are open.
         log: under READ COMMITTED, what the transaction has run; else None.
     """
 
     __slots__ = (
-        *("_autocommit", "_definitions_changed", "_dictionary", "_engine", "_savepoints"),
-        *("alone", "given_values", "early", "failed", "is_explicit", "log", "modes", "temporary", "transaction"),
+        *("_autocommit", "_definitions_changed", "_dictionary", "_engine", "_savepoints", "_settings"),
+        *(
+            "alone",
+            "cursors",
+            "given_values",
+            "early",
+            "failed",
+            "is_explicit",
+            "log",
+            "modes",
+            "temporary",
+            "transaction",
+        ),
     )
 
     def __init__(
@@ -76,6 +91,8 @@ class TransactionBlock:
         self.modes = TransactionModes(settings)
         self.given_values = GivenValues()
         self.temporary = TemporaryTables(engine)
+        self.cursors: dict[str, DeclaredCursor] = {}
+        self._settings = settings
 
     @property
     def is_open(self) -> bool:
@@ -149,6 +166,10 @@ class TransactionBlock:
         self.alone = self._autocommit
         self._savepoints.clear()
         self.modes.forget()
+        if self._settings.before is not None:
+            self._settings.end_transaction(undo=False)
+        if self.cursors:
+            self._close_cursors()
         transaction = self.transaction
         changed = transaction is not None and self._has_own_definitions(transaction)
         self.transaction = self.log = None  # last, so that an interrupt does not lose it
@@ -161,8 +182,22 @@ class TransactionBlock:
             type(transaction) is not SingleChange and transaction.catalog is not None
         )
 
+    def _close_cursors(self) -> None:
+        """Those WITH HOLD stay."""
+        self.cursors = {name: cursor for name, cursor in self.cursors.items() if cursor.hold}
+        for cursor in self.cursors.values():
+            cursor.held = True
+
     def rollback(self) -> None:
-        """End the block and undo what it changed."""
+        """End the block and undo what it changed, settings and cursors included."""
+        if self._settings.before is not None:
+            self._settings.end_transaction(undo=True)
+        if self.cursors:
+            self.cursors = {name: cursor for name, cursor in self.cursors.items() if cursor.held}
+        self.finish()
+
+    def finish(self) -> None:
+        """End the block; its transaction is rolled back unless it was committed."""
         transaction = self.take()
         if transaction is not None:
             transaction.rollback()
@@ -224,7 +259,15 @@ class TransactionBlock:
         if self.alone:
             raise _no_block("SAVEPOINT")
         mark = self.enter().savepoint()
-        self._savepoints.append(Savepoint(name, mark, 0 if self.log is None else len(self.log)))
+        self._savepoints.append(
+            Savepoint(
+                name,
+                mark,
+                0 if self.log is None else len(self.log),
+                self._settings.values,
+                frozenset(self.cursors),
+            )
+        )
 
     def release(self, name: str) -> None:
         """RELEASE: forget the savepoint and all later ones.
@@ -247,6 +290,9 @@ class TransactionBlock:
         transaction.rollback_to(savepoint.mark)
         if transaction.catalog is not catalog or transaction.temporary is not temporary:
             self._definitions_changed()
+        self._settings.go_back(savepoint.values)
+        for declared in self.cursors.keys() - savepoint.cursors:
+            del self.cursors[declared]
         if self.log is not None:
             self.log.forget_from(savepoint.statements)
         del self._savepoints[position + 1 :]
