@@ -111,7 +111,7 @@ class AggregateCompiler:
     def call(self, call: AggregateCall, members: str, pattern: str, frame: Frame) -> str:
         """Source of one aggregate over `members`, of which `pattern` is one."""
         compiler = self.streams.expressions(frame)
-        if any(a.type == NUMERIC for a in call.args):
+        if any(a.known_type.name == NUMERIC.name for a in call.args):
             self.module.numeric = True
         tests = [f"if {compiler.true(call.condition)}"] if call.condition is not None else []
         if call.name == "count" and not call.distinct:

@@ -227,7 +227,7 @@ class _Ordering:
     # aggregates
 
     def _aggregate(self, call: WindowCall, aggregate: AggregateCall) -> str:
-        if any(a.type == NUMERIC for a in aggregate.args):
+        if any(a.known_type.name == NUMERIC.name for a in aggregate.args):
             self.module.numeric = True
         template = aggregate.template
         if not template:

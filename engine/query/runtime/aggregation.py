@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from decimal import Decimal, localcontext
+from decimal import Decimal, getcontext, localcontext
 from operator import ne
 from statistics import fmean
 from typing import Any, Final
@@ -17,6 +17,8 @@ from exdbsql.engine.query.runtime.arithmetic import (
 )
 from exdbsql.schema.interval import Interval
 
+_ZERO: Final = Decimal(0)
+
 
 def sum_bigint(values: Sequence[int]) -> int | None:
     """Sum of smallint or integer values: a bigint."""
@@ -30,10 +32,14 @@ def sum_bigint(values: Sequence[int]) -> int | None:
 
 def sum_numeric(values: Sequence[int | Decimal]) -> Decimal | None:
     """Exact sum of bigint or numeric values."""
-    if not values:
-        return None
+    return _exact_sum(values) if values else None
+
+
+def _exact_sum(values: Sequence[int | Decimal]) -> Decimal:
+    if getcontext().prec == NUMERIC_CONTEXT.prec:  # that of the statement's function, most often
+        return Decimal(sum(values, _ZERO))
     with localcontext(NUMERIC_CONTEXT):
-        return Decimal(sum(values, Decimal(0)))
+        return Decimal(sum(values, _ZERO))
 
 
 def sum_float(values: Sequence[float]) -> float | None:
@@ -46,10 +52,7 @@ def sum_float(values: Sequence[float]) -> float | None:
 
 def avg_numeric(values: Sequence[int | Decimal]) -> Decimal | None:
     """Mean of exact numbers."""
-    if not values:
-        return None
-    with localcontext(NUMERIC_CONTEXT):
-        return numeric_divide(sum(values), len(values))
+    return numeric_divide(_exact_sum(values), len(values)) if values else None
 
 
 def avg_float(values: Sequence[float]) -> float | None:
