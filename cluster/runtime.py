@@ -271,7 +271,10 @@ class Runtime:
                 submission.awake = True
                 self.work(())
                 while not (submission.done or helm.wanted or self._ended):
-                    self.work(lines.wait(STEER_S))
+                    events = lines.wait(STEER_S)
+                    if not events and self.replica.owes_news():
+                        self.replica.tell()  # those who should have answered do not: others may
+                    self.work(events)
                 submission.awake = submission.done
         finally:
             helm.end_voyage()

@@ -6,6 +6,10 @@ The commit rule is Raft's: an entry of the leader's own term that a quorum holds
 of recovering nodes count (R6 b). A node that reports itself as recovering gets a RECOVERY entry that names its
 incarnation; when that is committed there, its recovery is over: the leader surely appended it after the node asked.
 
+Entries go at once to as many followers as commit them together with the leader, those that were the first to answer last
+time; to the others a moment later, in fewer and larger messages (:data:`LAG`), where a host is `lazy` (settings). If the
+quick ones do not answer, the host's next `tell` or tick sends everything to everybody, and others are the quick ones then.
+
 That something is committed is news to a follower. It travels with the next entries; by itself, at once, if it is about
 the cluster's own entries or about what the follower itself proposed, for there somebody waits. For the rest a host may
 be `lazy` (settings): then it goes by itself when the host says so, or with the next tick.
@@ -43,6 +47,13 @@ if TYPE_CHECKING:
     from exdbsql.cluster.core.core import Core
 
 
+LAG = 16
+"""Entries of the log that a follower whose answer is not needed may be behind before it is sent them."""
+
+LAG_BYTES = 64 * 1024
+"""The same for the size of the newest of them."""
+
+
 class Leading:
     """What a node does while it leads; idle otherwise."""
 
@@ -56,6 +67,10 @@ class Leading:
         """Whether this turn tells everybody what is committed."""
         self._news: dict[int, int] = {}
         self._news_for_all = 0
+        self._quick: frozenset[int] = frozenset()
+        """Followers that are sent everything at once, because they and this node are a quorum; empty: all are."""
+        self._urgent = 0
+        """Index of the last entry that everybody is sent at once."""
 
     # ---- beginning and end ----
 
@@ -65,6 +80,7 @@ class Leading:
         self.progress = {}
         self.handing_to = None
         self._news, self._news_for_all = {}, c.log.last_index
+        self._quick, self._urgent = frozenset(), c.log.last_index
         self.sync_members()
         if c.log.last_index == 0:
             # A founder's first entry tells the list to nodes that replay the log from its beginning.
@@ -82,6 +98,7 @@ class Leading:
         """An entry of the leader's own."""
         c = self.core
         c.append(Entry(c.term, kind, c.id, c.incarnation, 0, 0, data))
+        self._urgent = c.log.last_index
         return c.log.last_index
 
     def accepts(self) -> bool:
@@ -117,6 +134,7 @@ class Leading:
     def on_disconnected(self, node_id: int) -> None:
         """Without a quorum of connections there is nothing to lead."""
         c = self.core
+        self._quick = frozenset()
         if node_id in self.progress:
             self.progress[node_id].transfer = None
         if not c.rule.is_quorum(c.configuration, {c.id, *c.present}):
@@ -142,7 +160,7 @@ class Leading:
         if m.recovering and (p.mark == 0 or missed) and self.accepts():
             c = self.core
             c.append(Entry(c.term, RECOVERY, self._id_of(p), p.incarnation, 0, 0, b""))
-            p.mark = c.log.last_index
+            p.mark = self._urgent = c.log.last_index
 
     def _id_of(self, p: Progress) -> int:
         return next(i for i, q in self.progress.items() if q is p)
@@ -241,14 +259,57 @@ class Leading:
         """Commit what a quorum holds, go on with changes of members, and send everybody what it lacks."""
         c = self.core
         self._commit()
+        last = c.log.last_index
         c.membership.proceed()
-        self._commit()
+        if c.log.last_index != last:
+            self._commit()
         if c.role != LEADER:
             return
+        patient = self._may_wait_for_quick()
         for node_id, p in list(self.progress.items()):
-            if node_id in c.present:
+            if node_id in c.present and not (patient and self._is_spared(node_id, p)):
                 self._feed(node_id, p)
         self.telling = False
+
+    def _may_wait_for_quick(self) -> bool:
+        """Whether the quick followers are enough for now."""
+        c, progress, quick = self.core, self.progress, self._quick
+        if self.telling or not quick or not c.config.lazy or self.handing_to is not None:
+            return False
+        if c.configuration.is_joint or c.membership.joiners or c.membership.farewells:
+            return False
+        log = c.log
+        if self._urgent > c.commit or (log.last_index > c.commit and len(log.entry(log.last_index).data) > LAG_BYTES):
+            return False
+        for node_id in quick:
+            p = progress.get(node_id)
+            if p is None or p.state != REPLICATE or node_id not in c.present:
+                return False
+        return True
+
+    def _is_spared(self, to: int, p: Progress) -> bool:
+        """Whether a follower is sent what it lacks later: it is up to date but for the newest, and does not wait for that."""
+        c = self.core
+        return (
+            to not in self._quick
+            and p.state == REPLICATE
+            and not p.recovering
+            and c.log.last_index - p.next < LAG
+            and p.sent_commit >= self._news_for_all
+            and p.sent_commit >= self._news.get(to, 0)
+            and p.next > self._urgent
+        )
+
+    def _note_quick(self, index: int) -> None:
+        """`index` is committed: who holds it were quick, as many as are needed."""
+        c = self.core
+        quick = {i for i, p in self.progress.items() if p.match >= index}
+        if quick == self._quick:
+            return
+        for node_id in sorted(quick - self._quick) + sorted(quick & self._quick):
+            if c.rule.is_quorum(c.configuration, (quick - {node_id}) | {c.id}):
+                quick.discard(node_id)
+        self._quick = frozenset(quick)
 
     def _commit(self) -> None:
         c = self.core
@@ -259,6 +320,7 @@ class Leading:
         if index > c.commit and c.log.term_at(index) == c.term:
             if c.config.lazy:
                 self._note_news(c.commit + 1, index)
+                self._note_quick(index)
             c.commit_to(index)
 
     def _note_news(self, first: int, last: int) -> None:
@@ -278,9 +340,10 @@ class Leading:
         return p.sent_commit < self._news_for_all or p.sent_commit < self._news.get(to, 0)
 
     def owes_news(self) -> bool:
-        """Whether a follower that is there has not been told of all that is committed."""
+        """Whether a follower that is there has not been sent the whole log, or not been told of all that is committed."""
         c = self.core
-        return any(p.sent_commit < c.commit and i in c.present for i, p in self.progress.items())
+        commit, last = c.commit, c.log.last_index
+        return any((p.sent_commit < commit or p.next <= last) and i in c.present for i, p in self.progress.items())
 
     def committed(self, matches: list[tuple[int, int]]) -> int:
         """The highest index that a quorum holds, by what each node acknowledged."""

@@ -66,7 +66,9 @@ class Membership:
         self._to_leader(Join(c.cluster, c.incarnation, member))
 
     def wish(self, wish: Join | Leave) -> None:
-        """An operator's wish; the newest for a node replaces older ones."""
+        """An operator's wish; the newest for a node replaces older ones, but not that of this node itself to leave."""
+        if self.leaving and isinstance(wish, Join) and _subject(wish) == self.core.id:
+            return
         self._wishes = [w for w in self._wishes if _subject(w) != _subject(wish)]
         self._wishes.append(wish)
         self._tell_wishes()
