@@ -419,7 +419,7 @@ class Transaction(Reads):
 
     def table(self, name: str) -> TableStore:
         """The table of that name; ProgrammingError 42P01 where there is none."""
-        return self._database.table(name) if self.temporary is None else self.definitions.table(name)
+        return self.definitions.table(name)
 
     def use_temporary(self, temporary: PrivateCatalog | None) -> None:
         """Before its first statement: it sees these temporary tables."""

@@ -218,6 +218,16 @@ def test_replaced_dots_leave_the_log() -> None:
     assert sorted(counter for _, (_, counter) in dots.unknown_to({})) == list(range(4994, 5001))
 
 
+def test_lives_without_a_standing_dot_leave_no_log() -> None:
+    """A node that restarts often changes the same rows under a new origin each time."""
+    dots = Dots()
+    for life in range(1, 1001):
+        dots.record([(key, (life << 16, key + 1)) for key in range(3)])
+    assert list(dots._logs) == list(dots._live) == [1000 << 16]
+    assert [dot for _, dot in dots.unknown_to({})] == [(1000 << 16, n) for n in (1, 2, 3)]
+    assert len(dots.vector) == 1000
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000))
 def test_any_order_of_exchanges_converges(seed: int) -> None:

@@ -154,3 +154,22 @@ def test_equal_rows_have_equal_digests_on_all_nodes(tmp_path: Path) -> None:
         made.connect(1).execute("INSERT INTO l VALUES (1)")
         locals_ = {tuple(made.connect(i).execute("SELECT table_digest('l')").fetchall()) for i in range(3)}
         assert len(locals_) == 2
+
+
+def test_a_digest_sees_what_its_own_transaction_has_done() -> None:
+    """Rows and definitions alike: what the commit leaves behind has the same digest."""
+    with exdb.connect() as con:
+        con.execute("CREATE TABLE t (id integer PRIMARY KEY, v text)")
+        con.execute("INSERT INTO t VALUES (1, 'a'), (2, 'b')")
+        con.commit()
+        for statements in (
+            ["INSERT INTO t VALUES (3, 'c')", "UPDATE t SET v = 'z' WHERE id = 1", "DELETE FROM t WHERE id = 2"],
+            ["ALTER TABLE t ADD COLUMN w integer DEFAULT 4", "UPDATE t SET w = 5 WHERE id = 1"],
+            ["DROP TABLE t", "CREATE TABLE t (id integer)", "INSERT INTO t VALUES (1)"],
+        ):
+            before = con.execute("SELECT table_digest('t')").fetchall()
+            for statement in statements:
+                con.execute(statement)
+            within = con.execute("SELECT table_digest('t')").fetchall()
+            con.commit()
+            assert con.execute("SELECT table_digest('t')").fetchall() == within != before
