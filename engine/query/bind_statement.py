@@ -13,6 +13,7 @@ from exdbsql.engine.query.bind_query import QueryBinder, settle
 from exdbsql.engine.query.bind_with import CHANGES, CommonTables
 from exdbsql.engine.query.context import StatementContext
 from exdbsql.engine.query.plan import Plan, Scan, output_columns, walk
+from exdbsql.engine.query.row_locks import with_rows_kept
 from exdbsql.engine.query.rules import optimise
 from exdbsql.engine.query.statements import BoundStatement, Change, Insert
 from exdbsql.engine.query.statistics import DatabaseStatistics
@@ -27,7 +28,7 @@ _KINDS: dict[type[exp.Expr], str] = {
 
 def bind_statement(tree: exp.Expr, context: StatementContext, database: Catalog) -> BoundStatement:
     """The bound and optimised statement; RecursionError where there is no room for one that is nested deeply (`nesting.deeply`)."""
-    bound = _bound(tree, context, DatabaseStatistics(database, context))
+    bound = _bound(with_rows_kept(tree, context), context, DatabaseStatistics(database, context))
     bind_runs.settle(context)
     return bound
 

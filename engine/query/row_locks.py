@@ -1,0 +1,172 @@
+"""SELECT ... FOR UPDATE, where nobody waits for a lock: the rows that it gives count as changed by the transaction.
+
+So another transaction that changes one of them, or selects it FOR UPDATE, and commits first, makes this one lose with a ConflictError at its
+commit; and the other way round. That is what a program wants of the lock: what it has read is still so when it commits. The statement is
+bound as if it had been written as a query beside changes that leave the rows as they are::
+
+    WITH chosen AS (UPDATE t SET c = c WHERE key IN (SELECT key FROM the query)) the query
+
+NOWAIT says what holds anyway, and FOR NO KEY UPDATE asks for less. FOR SHARE, FOR KEY SHARE and SKIP LOCKED are left out, as are DISTRIBUTED
+tables, whose unchanged rows would travel, and what PostgreSQL refuses: grouped queries, the nullable side of an outer join.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from exdbsql.engine.query.context import StatementContext, name_of
+from exdbsql.schema import sqlstate
+from exdbsql.schema.errors import NotSupportedError
+from exdbsql.schema.table import Identity, Table, TableKind
+
+_NOT_WITH = (
+    ("group", "GROUP BY clause"),
+    ("having", "HAVING clause"),
+    ("distinct", "DISTINCT clause"),
+    ("windows", "window functions"),
+)
+_ROW = "row to keep"
+
+
+def with_rows_kept(tree: exp.Expr, context: StatementContext) -> exp.Expr:
+    """The statement to bind in the place of `tree`: itself where it has no FOR UPDATE.
+
+    Raises:
+        NotSupportedError: FOR UPDATE where it cannot be, or another lock.
+        ProgrammingError: OF names no table of FROM (42P01).
+    """
+    locks = tree.args.get("locks") if isinstance(tree, exp.Select) else None
+    if not locks:
+        return tree
+    _check_locks(locks)
+    query = tree.copy()
+    query.set("locks", None)
+    with_ = query.args.get("with_")
+    query.set("with_", None)
+    _check_query(query)
+    made = [
+        _change(query, source, table, number, context)
+        for number, (source, table) in enumerate(_chosen(query, locks, context))
+    ]
+    if with_ is None:
+        with_ = exp.With(expressions=[])
+    for change in made:
+        with_.append("expressions", change)
+    query.set("with_", with_)
+    return query
+
+
+def _check_locks(locks: list[exp.Lock]) -> None:
+    for lock in locks:
+        if not lock.args.get("update"):
+            raise NotSupportedError(
+                f"FOR {'KEY ' if lock.args.get('key') else ''}SHARE is not supported",
+                hint="ISOLATION LEVEL SERIALIZABLE guards what was read.",
+            )
+        if lock.args.get("wait") is False:
+            raise NotSupportedError(
+                "SKIP LOCKED is not supported", hint="Nobody holds a lock: the first to commit wins."
+            )
+
+
+def _check_query(query: exp.Select) -> None:
+    for name, called in _NOT_WITH:
+        if query.args.get(name):
+            raise NotSupportedError(f"FOR UPDATE is not allowed with {called}")
+    for part in query.expressions:
+        if part.find(exp.Window):
+            raise NotSupportedError("FOR UPDATE is not allowed with window functions")
+        if part.find(exp.AggFunc):
+            raise NotSupportedError("FOR UPDATE is not allowed with aggregate functions")
+
+
+def _chosen(query: exp.Select, locks: list[exp.Lock], context: StatementContext) -> Iterator[tuple[exp.Table, Table]]:
+    """The tables whose rows are kept, with their definitions."""
+    named = {name_of(table.this): table for lock in locks for table in lock.expressions}
+    found: set[str] = set()
+    for source, is_nullable in _sources(query):
+        alias = source.alias_or_name
+        if named and alias not in named:
+            continue
+        found.add(alias)
+        table = _table_of(source, context, wanted=bool(named))
+        if table is None:
+            continue
+        if is_nullable:
+            raise NotSupportedError("FOR UPDATE cannot be applied to the nullable side of an outer join")
+        yield source, table
+    for name, node in named.items():
+        if name not in found:
+            raise context.error(
+                node.this, f'relation "{name}" in FOR UPDATE clause not found in FROM clause', sqlstate.UNDEFINED_TABLE
+            )
+
+
+def _sources(query: exp.Select) -> Iterator[tuple[exp.Expr, bool]]:
+    """What stands in FROM, and whether an outer join may make it NULL."""
+    from_ = query.args.get("from_")
+    joins = query.args.get("joins") or []
+    sides = [str(join.args.get("side") or "").upper() for join in joins]
+    if from_ is not None:
+        yield from_.this, any(side in ("RIGHT", "FULL") for side in sides)
+    for at, join in enumerate(joins):
+        yield join.this, sides[at] in ("LEFT", "FULL") or any(side in ("RIGHT", "FULL") for side in sides[at + 1 :])
+
+
+def _table_of(source: exp.Expr, context: StatementContext, *, wanted: bool) -> Table | None:
+    """The definition of a table in FROM; None for what has no rows to keep."""
+    if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
+        if source.args.get("joins"):
+            raise NotSupportedError("FOR UPDATE of joins in parentheses is not supported")
+        name = name_of(source.this)
+        if context.view(source) is not None:
+            raise NotSupportedError(f'FOR UPDATE of the view "{name}" is not supported')
+        table = context.dictionary.tables.get(name)
+        if table is not None or not wanted:
+            return table  # without one: a common table, or an error that binding finds
+    if isinstance(source, exp.Subquery) or wanted:
+        raise NotSupportedError("FOR UPDATE of a subquery is not supported", hint="FOR UPDATE OF names the tables.")
+    return None
+
+
+def _change(query: exp.Select, source: exp.Table, table: Table, number: int, context: StatementContext) -> exp.CTE:
+    """The change that leaves the chosen rows of a table as they are."""
+    if table.primary_key is None:
+        raise NotSupportedError(f'FOR UPDATE of "{table.name}", which has no primary key, is not supported')
+    if table.kind is TableKind.DISTRIBUTED:
+        raise NotSupportedError(f'FOR UPDATE of the DISTRIBUTED table "{table.name}" is not supported')
+    settable = [c.name for c in table.columns if c.generated is None and c.identity is not Identity.ALWAYS]
+    if not settable:
+        raise NotSupportedError(f'FOR UPDATE of "{table.name}", which has no column that can be set, is not supported')
+    keys = table.primary_key.columns
+    names = [f"{_ROW} {number} {at}" for at in range(len(keys))]
+    inner = query.copy()
+    for key, name in zip(keys, names, strict=True):
+        inner.append("expressions", exp.alias_(_column(key, source.alias_or_name), name, quoted=True))
+    if inner.args.get("limit") is None and inner.args.get("offset") is None:
+        inner.set("order", None)
+    target = f"{_ROW} {number}"
+    rows = exp.Select(expressions=[_column(name, "chosen") for name in names])
+    rows.set(
+        "from_",
+        exp.From(this=exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("chosen", quoted=True)))),
+    )
+    left = [_column(key, target) for key in keys]
+    condition = exp.In(this=left[0] if len(left) == 1 else exp.Tuple(expressions=left), query=exp.Subquery(this=rows))
+    plain = exp.Table(this=source.this.copy(), alias=exp.TableAlias(this=exp.to_identifier(target, quoted=True)))
+    update = exp.Update(
+        this=plain,
+        expressions=[
+            exp.EQ(
+                this=exp.column(exp.to_identifier(settable[-1], quoted=True)), expression=_column(settable[-1], target)
+            )
+        ],
+        where=exp.Where(this=condition),
+    )
+    return exp.CTE(this=update, alias=exp.TableAlias(this=exp.to_identifier(f"{target} kept", quoted=True)))
+
+
+def _column(name: str, table: str) -> exp.Column:
+    return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(table, quoted=True))
