@@ -39,6 +39,7 @@ from exdbsql.schema.ddl_table import read_create_table
 from exdbsql.schema.ddl_types import read_alter_type, read_create_type
 from exdbsql.schema.ddl_views import read_create_view
 from exdbsql.schema.errors import ProgrammingError
+from exdbsql.schema.identifiers import did_you_mean
 from exdbsql.schema.statements import split_tokens
 from exdbsql.schema.token_reader import TokenReader
 from exdbsql.schema.tokens import Token, tokenize
@@ -66,6 +67,7 @@ __all__ = [
 ]
 
 _NO_TYPES: Final[Mapping[str, SqlType]] = MappingProxyType({})
+_THINGS: Final = ("table", "index", "view", "sequence", "type", "temporary")
 _DDL_WORDS = frozenset({"CREATE", "DROP", "ALTER", "TRUNCATE", "COMMENT", "RENAME"})
 # Words that may stand between CREATE or DROP and the kind of thing: skipped to name the thing in the refusal.
 _MODIFIERS = ("or", "replace", "materialized", "recursive", "trusted", "procedural", "foreign", "event", "constraint")
@@ -117,7 +119,8 @@ def read_ddl(reader: TokenReader) -> DdlStatement:
     while reader.accept_one_of(*_MODIFIERS):
         pass
     thing = reader.peek()
-    raise reader.not_supported(" ".join(token.value.upper() for token in (start, thing) if token), at=start)
+    hint = None if thing is None else did_you_mean(thing.value.lower(), _THINGS)
+    raise reader.not_supported(" ".join(token.value.upper() for token in (start, thing) if token), at=start, hint=hint)
 
 
 def _not_ddl(reader: TokenReader) -> ProgrammingError:

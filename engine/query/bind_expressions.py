@@ -48,7 +48,7 @@ from exdbsql.engine.query.in_literals import stranger
 from exdbsql.engine.query.plan import Plan, output_columns
 from exdbsql.engine.query.runs import NotUsable
 from exdbsql.engine.query.scope import Scope
-from exdbsql.engine.query.signatures import Function
+from exdbsql.engine.query.signatures import Function, takes
 from exdbsql.engine.query.tokens import MARK
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import DatabaseError
@@ -240,6 +240,9 @@ class ExpressionBinder:
         if isinstance(what, exp.Boolean):
             arg = operators.boolean(self.context, node.this, self.bind(node.this), "IS")
             return IsTruth(BOOLEAN, False, arg, bool(what.this), negated)
+        if isinstance(what, exp.Column):
+            hint = did_you_mean(what.name.lower(), ("null", "true", "false", "unknown", "distinct", "json"))
+            raise self.context.error(what, f'syntax error at or near "{what.name}"', sqlstate.SYNTAX_ERROR, hint)
         raise self.context.unsupported(node, f"IS {what.sql('postgres')}")
 
     def distinct_from(self, node: exp.NullSafeEQ | exp.NullSafeNEQ) -> Expr:
@@ -578,20 +581,18 @@ class ExpressionBinder:
         """The overloads of a function, the program's own included."""
         found = [*self.context.functions.get(name, ()), *FUNCTIONS.get(name, ())]
         if not found:
-            hint = did_you_mean(name, {*FUNCTIONS, *AGGREGATE_NAMES, *self.context.functions})
+            hint = did_you_mean(name, {*FUNCTIONS, *AGGREGATE_NAMES, *self.context.functions, "exists"})
             raise self.context.error(node, f"function {name} does not exist", sqlstate.UNDEFINED_FUNCTION, hint)
         return found
 
     def call(self, node: exp.Expr, name: str, args: list[Expr]) -> Expr:
         """A call of a scalar function from the table."""
-        found = find_overload(self.overloads(node, name), [a.type for a in args])
+        overloads = self.overloads(node, name)
+        found = find_overload(overloads, [a.type for a in args])
         if found is None:
             shown = ", ".join(operators.type_name(a.type) for a in args)
             raise self.context.error(
-                node,
-                f"function {name}({shown}) does not exist",
-                sqlstate.UNDEFINED_FUNCTION,
-                "no function of that name takes these types; you might need a cast",
+                node, f"function {name}({shown}) does not exist", sqlstate.UNDEFINED_FUNCTION, takes(name, overloads)
             )
         made = operators.call_of(self.context, node, found, args)
         if found.function.rows is None:

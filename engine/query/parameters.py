@@ -96,13 +96,20 @@ def _in_order(placeholders: Placeholders, given: Parameters | None) -> Sequence[
     if placeholders.style == "named" and values:
         raise _wrong("the statement has named placeholders: give a mapping", "e.g. {'name': value}")
     if len(values) != placeholders.count:
-        raise _wrong(f"the statement has {placeholders.count} placeholders, but {len(values)} values were given")
+        raise _wrong(
+            f"the statement has {_counted(placeholders.count, 'placeholder')}, "
+            f"but {_counted(len(values), 'value')} {'was' if len(values) == 1 else 'were'} given"
+        )
     return values
 
 
 def no_sequence(values: object) -> ProgrammingError:
     """The error for parameters that have no order or no number: one value, one text, a set, a generator."""
     return _wrong(f"parameters must be a sequence such as (value,), not one {type(values).__name__}")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
 
 
 def _wrong(message: str, hint: str | None = None) -> ProgrammingError:

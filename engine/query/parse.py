@@ -21,6 +21,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from exdbsql.engine.query.aggregates import AGGREGATE_NAMES, WINDOW_FUNCTIONS
 from exdbsql.engine.query.functions import CALLED_PLAINLY as _FUNCTIONS
+from exdbsql.engine.query.misspellings import keyword_hint
 from exdbsql.engine.query.nesting import require_depth
 from exdbsql.engine.query.tokens import SPECIAL_FORMS, rewritten, without_catalog_names, without_overriding
 from exdbsql.schema import sqlstate
@@ -210,16 +211,23 @@ def _raise_syntax_error(text: str, tokens: list[Token], error: ParseError) -> No
         hint = "something is missing here"
     elif "Expecting" in description:
         hint = description[:1].lower() + description[1:]
+    hint = keyword_hint(text, tokens, tokens.index(at) if at is not None else len(tokens)) or hint
     raise syntax_error(text, position, f'syntax error at or near "{near}"', hint) from None
 
 
 def _refuse_what_only_sqlglot_takes(tokens: list[Token], text: str) -> None:
+    if tokens[0].token_type == TokenType.DELETE and len(tokens) > 1 and tokens[1].token_type != TokenType.FROM:
+        near = text[tokens[1].start : tokens[1].end + 1]
+        hint = keyword_hint(text, tokens, 1) or "DELETE FROM table"
+        raise syntax_error(text, tokens[1].start, f'syntax error at or near "{near}"', hint)
     previous = tokens[0].token_type
     for token in tokens[1:]:
         kind = token.token_type
         if previous == TokenType.COMMA and kind in _CANNOT_FOLLOW_A_COMMA:
             near = text[token.start : token.end + 1]
             raise syntax_error(text, token.start, f'syntax error at or near "{near}"', "remove the comma before it")
+        if kind == TokenType.VALUES and token.text.upper() != "VALUES":
+            raise syntax_error(text, token.start, f'syntax error at or near "{token.text}"', "did you mean VALUES?")
         if previous == kind == TokenType.STRING:
             raise syntax_error(text, token.start, "two strings stand side by side", "join them with ||")
         if kind == TokenType.SEMICOLON:

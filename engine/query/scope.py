@@ -143,7 +143,7 @@ class Scope:
             node,
             f'column "{name}" does not exist',
             sqlstate.UNDEFINED_COLUMN,
-            did_you_mean(name, self._all_names()) or self._string_hint(node),
+            did_you_mean(name, self._all_names() | {"distinct"}) or self._string_hint(node),
         )
 
     def _all_names(self) -> set[str]:

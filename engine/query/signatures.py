@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from exdbsql.engine.query.conversions import can_convert_implicitly, common_type
 from exdbsql.schema.types import DOUBLE, TEXT, SqlType, array_of
@@ -156,3 +156,20 @@ def _element(kinds: Sequence[Kind], types: Sequence[SqlType | None]) -> SqlType 
         else:
             found.append(t.unconstrained)
     return common_type(found)
+
+
+_SHOWN: Final = 4
+
+
+def takes(name: str, overloads: Sequence[Function]) -> str:
+    """A hint that shows which arguments a function takes."""
+    shown = []
+    for function in overloads:
+        kinds = [kind.name if isinstance(kind, SqlType) else kind.value for kind in function.args]
+        if function.variadic:
+            kinds[-1] += ", ..."
+        text = f"{name}({', '.join(kinds)})"
+        if text not in shown:
+            shown.append(text)
+    more = len(shown) - _SHOWN
+    return f"there is {', '.join(shown[:_SHOWN])}{f' and {more} more' if more > 0 else ''}; you might need a cast"
