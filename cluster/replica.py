@@ -42,7 +42,7 @@ from exdbsql.cluster.duplicates import Duplicates
 from exdbsql.cluster.outbox import Outbox, batches
 from exdbsql.cluster.state_machine import Origin, StateMachine, transaction_id
 from exdbsql.schema import sqlstate
-from exdbsql.schema.errors import ClusterStoppedError, CommitOutcomeUnknownError, OperationalError
+from exdbsql.schema.errors import ClusterStoppedError, CommitOutcomeUnknownError, OperationalError, ProtocolError
 
 __all__ = ["QuorumCount", "Replica", "ReplicaConfig", "ReplicaStatus"]
 
@@ -540,8 +540,11 @@ class Replica:
 
     def install(self, pieces: Sequence[bytes], log_index: int) -> None:
         """Take another node's state; atomic."""
-        duplicates, agreements, term = msgpack.unpackb(pieces[0], strict_map_key=False)
-        made = Duplicates.from_wire(duplicates), Agreements.from_wire(agreements)
+        try:
+            duplicates, agreements, term = msgpack.unpackb(pieces[0], strict_map_key=False)
+            made = Duplicates.from_wire(duplicates), Agreements.from_wire(agreements)
+        except Exception as error:  # noqa: BLE001  whatever reading nonsense may raise
+            raise ProtocolError(f"the head of a snapshot cannot be read: {error!r:.100}") from None
         if self._detached:
             self._missed = True
         else:

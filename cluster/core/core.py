@@ -225,7 +225,7 @@ class Core:
         if handler is None:
             return
         if kind is not msg.Hello and kind is not msg.Found and kind is not msg.FoundReply:
-            if message.cluster != self.cluster or self.cluster == 0:
+            if message.cluster != self.cluster or self.cluster == 0 or getattr(message, "term", 0) > msg.MAX_NUMBER:
                 return
             if self.phase in (WAITING, FOUNDED) and kind not in _FRESH:
                 return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgpack
 
 from exdbsql.cluster.core.messages import (
+    MAX_NUMBER,
     Append,
     AppendReply,
     Heartbeat,
@@ -126,6 +127,8 @@ class Following:
 
     def on_snapshot_chunk(self, sender: int, m: SnapshotChunk) -> None:
         c = self.core
+        if m.log_index > MAX_NUMBER:
+            return
         if not self._follow(sender, m.term):
             self._snapshot_reply(sender, m, 0)
             return

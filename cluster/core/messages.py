@@ -26,6 +26,10 @@ NOOP, COMMAND, CONFIG, RECOVERY, MEETING, VERDICT, READ_MARK = range(7)
 ENTRY_KINDS = ("noop", "command", "config", "recovery", "meeting", "verdict", "read mark")
 
 
+MAX_NUMBER = 2**60
+"""Terms and log indexes above this are nobody's: one more of them would still have to fit into a message."""
+
+
 class Entry(NamedTuple):
     """One entry of the replicated log."""
 

@@ -5,7 +5,8 @@ python -m tests.simulation FIRST LAST     run these seeds; those that fail are t
 python -m tests.simulation soak [FIRST]   run seeds until stopped (from a random one), and say so now and then
 
 The word "engine" at the end takes the real engine as the state machine, "definition" the real engine while its tables are
-altered and refer to each other; "exchange" plays scatter and gather. Soaking takes a hundredth of each between the plain ones.
+altered and refer to each other; "exchange" plays scatter and gather; "scopes" random schedules of small clusters that change
+their members. Soaking takes a hundredth of each between the plain ones.
 """
 
 import itertools

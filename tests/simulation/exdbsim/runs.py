@@ -2,10 +2,12 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from exdbsim.definition_machine import DefinitionMachine
 from exdbsim.engine_machine import EngineMachine
 from exdbsim.exchange_world import ExchangeWorld
+from exdbsim.explorer import Wanderings
 from exdbsim.machine import Machine, Model
 from exdbsim.world import Breaker, World
 
@@ -18,16 +20,28 @@ class SeedFailure(AssertionError):
     """A seed that breaks something; the message ends with the dialogue before it, and says how to replay it."""
 
 
-KINDS: dict[str, Callable[[int, bool], World]] = {
+class Life(Protocol):
+    """What a kind of world has in common with the others."""
+
+    seed: int
+    now: int
+    trace: list[str] | None
+
+    def run(self) -> None:
+        """Its whole life; raises Violation."""
+
+
+KINDS: dict[str, Callable[[int, bool], Life]] = {
     "": lambda seed, trace: World(seed, trace=trace),
     "engine": lambda seed, trace: World(seed, trace=trace, machine=EngineMachine),
     "definition": lambda seed, trace: World(seed, trace=trace, machine=DefinitionMachine),
     "exchange": lambda seed, trace: ExchangeWorld(seed, trace=trace),
+    "scopes": Wanderings,
 }
 """The kinds of worlds, by the word that the command line knows them by."""
 
 
-def run_kind(seed: int, kind: str, trace: bool = False) -> World:
+def run_kind(seed: int, kind: str, trace: bool = False) -> Life:
     """One life of a world of this kind.
 
     Raises:
@@ -42,7 +56,7 @@ def run_kind(seed: int, kind: str, trace: bool = False) -> World:
     return world
 
 
-def _failure(world: World, told: Sequence[str], error: Exception, kind: str) -> SeedFailure:
+def _failure(world: Life, told: Sequence[str], error: Exception, kind: str) -> SeedFailure:
     what = f"seed {world.seed} at {world.now} ms: {type(error).__name__}: {error}"
     return SeedFailure("\n".join([*told, what, REPLAY.format(seed=world.seed, kind=kind).rstrip()]))
 
@@ -66,7 +80,7 @@ def run_seed(
     return world
 
 
-def _tail(world: World) -> list[str]:
+def _tail(world: Life) -> list[str]:
     """The end of the same life once more, told."""
     with contextlib.suppress(Exception):  # it is being told
         world.run()
