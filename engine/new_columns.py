@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 def volatile_column(statement: DdlStatement, made: Dictionary, new: Table) -> int | None:
     """The position of a column that one step of ALTER TABLE adds, with a default that may be another one each time; else None."""
-    action = statement.actions[0] if isinstance(statement, AlterTable) else None
-    if not isinstance(action, AddColumn) or statement.name != new.name or not new.has_column(action.column.name):
+    if not isinstance(statement, AlterTable) or statement.name != new.name:
+        return None
+    action = statement.actions[0]
+    if not isinstance(action, AddColumn) or not new.has_column(action.column.name):
         return None
     from exdbsql.engine.query.definition_checks import default_is_volatile
 
@@ -101,7 +103,7 @@ def fill(transaction: "Transaction", catalog: "PrivateCatalog", store: TableStor
         value = default_function(store.definition, catalog, position)
         if default_is_clock_alone(catalog.dictionary, store.definition, position):
             moment = value(transaction)
-            value = lambda _: moment  # noqa: E731  # one moment for all rows of the statement
+            value = lambda _: moment  # one moment for all rows of the statement
         accepted = row_rules(store, catalog).accepted
         overlay: Overlay = transaction.by_table[store]
         for key, row in list(overlay.writes.items()):

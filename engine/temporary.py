@@ -21,6 +21,7 @@ from exdbsql.engine.references import Links
 from exdbsql.engine.table import TableStore
 from exdbsql.schema.ddl_names import TEMPORARY_SCHEMA
 from exdbsql.schema.ddl_statements import (
+    AlterIndex,
     AlterSequence,
     AlterTable,
     CommentOn,
@@ -162,6 +163,8 @@ def for_temporary(statement: DdlStatement, temporary: PrivateCatalog | None, bel
             return replace(statement, name=_plain(name)) if _is_known(name, known.tables) else None
         case AlterSequence(name):
             return replace(statement, name=_plain(name)) if _is_known(name, known.sequences) else None
+        case AlterIndex(name):
+            return replace(statement, name=_plain(name)) if _is_known(name, known.indexes) else None
         case CreateIndex(index):
             if not _is_known(index.table, known.tables):
                 return None

@@ -19,8 +19,10 @@ from exdbsql.schema.ddl_indexes import read_create_index
 from exdbsql.schema.ddl_names import read_if_exists, read_relation_name
 from exdbsql.schema.ddl_sequences import read_sequence_name, read_sequence_options
 from exdbsql.schema.ddl_statements import (
+    AlterIndex,
     AlterSequence,
     AlterTable,
+    AlterView,
     CommentOn,
     CreateIndex,
     CreateSequence,
@@ -40,6 +42,7 @@ from exdbsql.schema.ddl_types import read_alter_type, read_create_type
 from exdbsql.schema.ddl_views import read_create_view
 from exdbsql.schema.errors import ProgrammingError
 from exdbsql.schema.identifiers import did_you_mean
+from exdbsql.schema.sequences import SequenceOptions
 from exdbsql.schema.statements import split_tokens
 from exdbsql.schema.token_reader import TokenReader
 from exdbsql.schema.tokens import Token, tokenize
@@ -152,10 +155,29 @@ def _read_alter(reader: TokenReader, start: Token) -> DdlStatement | None:
     if reader.next_is("sequence"):
         reader.take()
         name, if_exists = read_sequence_name(reader, new=False)
+        if reader.accept("rename", "to"):
+            return AlterSequence(name, SequenceOptions(), if_exists, reader.name("a name of a sequence"))
         return AlterSequence(name, read_sequence_options(reader, altering=True), if_exists)
+    if reader.next_is("index") or reader.next_is("view"):
+        return _read_rename(reader)
     if reader.accept("type"):
         return read_alter_type(reader)
     return None
+
+
+def _read_rename(reader: TokenReader) -> DdlStatement:
+    """INDEX or VIEW, a name, RENAME TO."""
+    kind = reader.take()
+    if_exists = read_if_exists(reader)
+    name = read_relation_name(reader)
+    if not reader.accept("rename", "to"):
+        following = reader.peek()
+        what = f"ALTER {kind.value.upper()}"
+        raise reader.not_supported(what if following is None else f"{what} ... {following.value.upper()}")
+    new_name = reader.name("a name")
+    if kind.is_word("index"):
+        return AlterIndex(name, new_name, if_exists)
+    return AlterView(name, new_name, if_exists)
 
 
 def _read_comment(reader: TokenReader, start: Token) -> DdlStatement:

@@ -118,12 +118,22 @@ class CreateSequence:
 
 
 @dataclass(frozen=True, slots=True)
+class AlterIndex:
+    """``ALTER INDEX ... RENAME TO``."""
+
+    name: str
+    new_name: str
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AlterSequence:
-    """``ALTER SEQUENCE``: the options that change. ``options.restart`` concerns the values, not the dictionary."""
+    """``ALTER SEQUENCE``: the options that change, or the new name. ``options.restart`` concerns the values, not the dictionary."""
 
     name: str
     options: SequenceOptions
     if_exists: bool = False
+    new_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +151,15 @@ class CreateView:
 
     view: View
     or_replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AlterView:
+    """``ALTER VIEW ... RENAME TO``."""
+
+    name: str
+    new_name: str
+    if_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +184,7 @@ DdlStatement: TypeAlias = (
     | DropTable
     | AlterTable
     | CreateIndex
+    | AlterIndex
     | DropIndex
     | CreateType
     | AlterType
@@ -173,6 +193,7 @@ DdlStatement: TypeAlias = (
     | AlterSequence
     | DropSequence
     | CreateView
+    | AlterView
     | DropView
     | CommentOn
 )

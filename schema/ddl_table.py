@@ -51,7 +51,10 @@ def read_create_table(reader: TokenReader) -> CreateTable | None:
     start = reader.peek()
     kind = reader.accept_one_of(*_KIND_WORDS)
     is_temporary = accept_temporary(reader, kind)
-    if (modifier := reader.accept_one_of("unlogged", "global")) and reader.next_is("table"):
+    if reader.next_is("unlogged", "table"):
+        hint = "No table is logged to a disk here. Leave UNLOGGED out, or say LOCAL for one that stays on this node."
+        raise reader.not_supported("CREATE UNLOGGED TABLE", hint=hint)
+    if (modifier := reader.accept_one_of("global")) and reader.next_is("table"):
         raise reader.not_supported(f"CREATE {modifier.value.upper()} TABLE", at=start)
     if not reader.accept("table"):
         if is_temporary:

@@ -15,9 +15,11 @@ from typing import Any, Final
 from exdbsql.schema import sqlstate
 from exdbsql.schema.alter_changes import alter_table
 from exdbsql.schema.ddl_statements import (
+    AlterIndex,
     AlterSequence,
     AlterTable,
     AlterType,
+    AlterView,
     CommentOn,
     CreateIndex,
     CreateSequence,
@@ -47,6 +49,7 @@ from exdbsql.schema.object_changes import (
     drop_views,
     has_object,
 )
+from exdbsql.schema.object_renames import rename_index, rename_view
 from exdbsql.schema.script import dictionary_sql
 from exdbsql.schema.table import (
     Check,
@@ -197,6 +200,7 @@ _CHANGES: Final[dict[type[DdlStatement], Callable[[Dictionary, Any], Dictionary]
     DropTable: drop_tables,
     AlterTable: alter_table,
     CreateIndex: create_index,
+    AlterIndex: rename_index,
     DropIndex: drop_indexes,
     CreateType: create_type,
     AlterType: alter_type,
@@ -205,6 +209,7 @@ _CHANGES: Final[dict[type[DdlStatement], Callable[[Dictionary, Any], Dictionary]
     AlterSequence: alter_sequence,
     DropSequence: drop_sequences,
     CreateView: create_view,
+    AlterView: rename_view,
     DropView: drop_views,
     CommentOn: comment_on,
 }

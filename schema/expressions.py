@@ -18,7 +18,8 @@ from sqlglot.errors import ParseError, SqlglotError
 from exdbsql.schema import sqlstate
 from exdbsql.schema.canonical import called_name, canonical_text, shadow, types_before_strings
 from exdbsql.schema.errors import NotSupportedError, ProgrammingError
-from exdbsql.schema.identifiers import did_you_mean, fold, quote_name
+from exdbsql.schema.identifiers import did_you_mean, fold, quote_name, quote_text
+from exdbsql.schema.tokens import TokenKind, tokenize
 from exdbsql.schema.types import SqlType
 
 # Nodes that are whole statements, or that only a statement gives a meaning to.
@@ -102,6 +103,17 @@ def referenced_sequences(expression: str) -> frozenset[str]:
             if literal is not None and literal.is_string:
                 found.add(_sequence_name(literal.this))
     return frozenset(found)
+
+
+def with_renamed_sequence(expression: str, name: str, new_name: str) -> str:
+    """A canonical expression with a sequence called otherwise, where values are taken from it."""
+    tokens = tokenize(expression)
+    for i in range(len(tokens) - 1, 1, -1):
+        token, function = tokens[i], tokens[i - 2]
+        is_argument = token.kind is TokenKind.STRING and tokens[i - 1].is_symbol("(")
+        if is_argument and function.is_word("nextval", "currval", "setval") and _sequence_name(token.value) == name:
+            expression = expression[: token.start] + quote_text(quote_name(new_name)) + expression[token.end :]
+    return expression
 
 
 def _sequence_name(text: str) -> str:

@@ -18,6 +18,7 @@ from exdbsql.schema.ddl_statements import (
 )
 from exdbsql.schema.errors import ProgrammingError
 from exdbsql.schema.identifiers import did_you_mean
+from exdbsql.schema.object_renames import rename_sequence
 from exdbsql.schema.queries import read_relations
 from exdbsql.schema.sequences import altered_sequence, made_sequence
 from exdbsql.schema.table import CommentKey, Sequence
@@ -70,6 +71,8 @@ def alter_sequence(dictionary: "Dictionary", stmt: AlterSequence) -> "Dictionary
         if stmt.if_exists and stmt.name not in dictionary.relation_names():
             return dictionary
         raise _missing(dictionary, stmt.name, "sequence", dictionary.sequences)
+    if stmt.new_name is not None:
+        return rename_sequence(dictionary, stmt)
     made = _with_owner(dictionary, altered_sequence(sequence, stmt.options), stmt.options.owned_by)
     return dictionary.changed(sequences={**dictionary.sequences, made.name: made})
 
