@@ -10,9 +10,10 @@ its own (:mod:`exdbsql.engine.new_columns`).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
+from exdbsql.engine.catalog import Definitions
 from exdbsql.engine.rebuilds import RowChange
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Row
@@ -23,20 +24,8 @@ from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.table import Table
 from exdbsql.schema.types import SqlType
 
-
-@dataclass(frozen=True, slots=True)
-class Definitions:
-    """A dictionary as a :class:`~exdbsql.engine.catalog.Catalog` without tables: enough for expressions over one row."""
-
-    dictionary: Dictionary
-    tables: dict[str, TableStore]
-
-    def table(self, name: str) -> TableStore:
-        """Never asked: no expression of a definition reads a table."""
-        return self.tables[name]
-
-
 _NO_TABLES: Final[dict[str, TableStore]] = {}
+"""No expression of a definition reads a table."""
 
 
 def single_steps(before: Dictionary, statement: DdlStatement) -> Iterator[tuple[DdlStatement, Dictionary]]:

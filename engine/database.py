@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from exdbsql.engine import commits, constraints, replicated_state
+from exdbsql.engine.catalog import Definitions, table_of
 from exdbsql.engine.certification import WINDOW, CertificationMemory, certify, resolve
 from exdbsql.engine.commits import Changes, PreparedCommit
 from exdbsql.engine.ddl_commits import apply_with_ddl, commit_with_ddl, prepare_with_ddl
@@ -50,6 +51,7 @@ class Database:
     Attributes:
         dictionary: the definitions in force.
         tables: the tables by name; replaced, never changed, by DDL.
+        in_force: dictionary and tables as one value; None while DDL replaces them and the tables' indexes.
         name: what current_database() gives.
         links: the foreign keys between them; replaced with them.
         sequences: where the sequences have got to.
@@ -74,6 +76,7 @@ class Database:
     ) -> None:
         self.dictionary = Dictionary(next_table_id=dictionary.next_table_id)
         self.tables: dict[str, TableStore] = {}
+        self.in_force: Definitions | None = Definitions(self.dictionary, self.tables)
         self.tables_by_id: dict[int, TableStore] = {}
         self.name = ""
         self.links: Links = NO_LINKS
@@ -121,10 +124,7 @@ class Database:
 
     def table(self, name: str) -> TableStore:
         """The table of that name; ProgrammingError 42P01 where there is none."""
-        store = self.tables.get(name)
-        if store is None:
-            raise ProgrammingError(f'relation "{name}" does not exist', sqlstate=UNDEFINED_TABLE)
-        return store
+        return table_of(self.tables, name)
 
     def close(self) -> None:
         """Refuse new transactions; those that are open may end."""

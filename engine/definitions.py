@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from exdbsql.engine.alterations import check_expressions, row_change, single_steps
+from exdbsql.engine.catalog import Definitions
 from exdbsql.engine.definition_changes import needs_rebuild, refuse_by_rows
 from exdbsql.engine.index import Index
 from exdbsql.engine.new_columns import refuse_at_commit, volatile_column
@@ -36,6 +37,7 @@ class Definable(Protocol):
 
     dictionary: Dictionary
     tables: dict[str, TableStore]
+    in_force: Definitions | None
     tables_by_id: dict[int, TableStore]
     head: tuple[int, int]
     memory_limit: int | None
@@ -206,9 +208,17 @@ def _new_store(database: Definable, table: Table) -> TableStore:
 
 def put_in_force(database: Definable, adoption: Adoption) -> None:
     """Make the definitions those of the database; call it under the commit lock."""
-    made = adoption.made
-    if made is database.dictionary:
+    if adoption.made is database.dictionary:
         return
+    database.in_force = None
+    try:
+        _replace(database, adoption)
+    finally:
+        database.in_force = Definitions(database.dictionary, database.tables)
+
+
+def _replace(database: Definable, adoption: Adoption) -> None:
+    made = adoption.made
     version = database.head[0] + 1
     links = adoption.links
     for store in database.tables.values():

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from exdbsql.engine import constraints
 from exdbsql.engine.alterations import check_expressions, row_change, single_steps
+from exdbsql.engine.catalog import table_of
 from exdbsql.engine.definition_changes import needs_rebuild
 from exdbsql.engine.new_columns import fill, refuse_other_key, volatile_column, without_value
 from exdbsql.engine.overlay import Overlay
@@ -29,8 +30,7 @@ from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.ddl_statements import AlterTable, DdlStatement
 from exdbsql.schema.dictionary import Dictionary
-from exdbsql.schema.errors import NotSupportedError, ProgrammingError
-from exdbsql.schema.sqlstate import UNDEFINED_TABLE
+from exdbsql.schema.errors import NotSupportedError
 from exdbsql.schema.table import Table
 
 if TYPE_CHECKING:
@@ -77,10 +77,12 @@ class PrivateCatalog:
 
     def table(self, name: str) -> TableStore:
         """The table of that name; ProgrammingError 42P01 where there is none."""
-        store = self.tables.get(name)
-        if store is None:
-            raise ProgrammingError(f'relation "{name}" does not exist', sqlstate=UNDEFINED_TABLE)
-        return store
+        return table_of(self.tables, name)
+
+    @property
+    def in_force(self) -> "PrivateCatalog":
+        """This value, which never changes."""
+        return self
 
 
 def execute_privately(transaction: "Transaction", catalog: PrivateCatalog, step: Step) -> PrivateCatalog:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
-from exdbsql.engine.catalog import Catalog
+from exdbsql.engine.catalog import Catalog, Definitions, definitions_in_force, table_of
 from exdbsql.engine.private_catalog import PrivateCatalog, Step, execute_privately
 from exdbsql.engine.references import Links
 from exdbsql.engine.table import TableStore
@@ -72,23 +72,30 @@ class SessionCatalog:
     def __init__(self, below: CatalogWithLinks, temporary: PrivateCatalog) -> None:
         self._below = below
         self._temporary = temporary
-        self._seen: Dictionary | None = None
-        self._dictionary = _NO_DEFINITIONS
-        self._tables: Mapping[str, TableStore] = {}
+        self._seen: tuple[Catalog | None, Definitions] = None, Definitions(_NO_DEFINITIONS, {})
+
+    @property
+    def in_force(self) -> Definitions | None:
+        """Both together as one value; None while DDL replaces what is below."""
+        below = self._below.in_force
+        if below is None:
+            return None
+        seen, both = self._seen
+        if below is not seen:
+            tables = {**below.tables, **self._temporary.tables}
+            both = Definitions(_merged(below.dictionary, self._temporary.dictionary), tables)
+            self._seen = below, both
+        return both
 
     @property
     def dictionary(self) -> Dictionary:
         """The definitions."""
-        if self._below.dictionary is not self._seen:
-            self._merge()
-        return self._dictionary
+        return definitions_in_force(self).dictionary
 
     @property
     def tables(self) -> Mapping[str, TableStore]:
         """The tables by name."""
-        if self._below.dictionary is not self._seen:
-            self._merge()
-        return self._tables
+        return definitions_in_force(self).tables
 
     @property
     def links(self) -> Links:
@@ -97,14 +104,7 @@ class SessionCatalog:
 
     def table(self, name: str) -> TableStore:
         """The table of that name; ProgrammingError 42P01 where there is none."""
-        store = self.tables.get(name)
-        return self._below.table(name) if store is None else store
-
-    def _merge(self) -> None:
-        below = self._below.dictionary  # before the tables: if they change in between, the next look finds it
-        self._tables = {**self._below.tables, **self._temporary.tables}
-        self._dictionary = _merged(below, self._temporary.dictionary)
-        self._seen = below
+        return table_of(self.tables, name)
 
 
 def _merged(below: Dictionary, temporary: Dictionary) -> Dictionary:

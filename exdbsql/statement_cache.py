@@ -77,8 +77,9 @@ class PlannedStatement:
         "writes_temporary",
     )
 
-    def __init__(self, dictionary: Dictionary, bound: Bound) -> None:
+    def __init__(self, bound: Bound) -> None:
         statement = bound.statement
+        dictionary = statement.dictionary
         columns = statement.columns
         self.statement = statement
         self.dictionary = dictionary
@@ -205,10 +206,9 @@ class StatementCache:
             return control
         if is_ddl(first_keywords(sql)):
             return _read_ddl(sql, self._catalog.dictionary)
-        dictionary = self._catalog.dictionary
-        if dictionary is not self._dictionary:
+        if self._catalog.dictionary is not self._dictionary:
             self.forget()
-        planned = self._of(self._planner.prepare(sql), dictionary)
+        planned = self._of(self._planner.prepare(sql))
         if keep:
             _remember(self.planned, sql, planned)
         return planned
@@ -219,21 +219,20 @@ class StatementCache:
         Such texts come by the thousand, each once; they must not push out those that come again. So a text is kept when
         it has come twice.
         """
-        dictionary = self._catalog.dictionary
-        bound = self._planner.find(sql) if dictionary is self._dictionary else None
+        bound = self._planner.find(sql) if self._catalog.dictionary is self._dictionary else None
         if bound is None:
             return None
-        planned = self._of(bound, dictionary)
+        planned = self._of(bound)
         if self._once.pop(sql, False):
             _remember(self.planned, sql, planned)
         else:
             _remember(self._once, sql, True)
         return planned
 
-    def _of(self, bound: Bound, dictionary: Dictionary) -> PlannedStatement:
+    def _of(self, bound: Bound) -> PlannedStatement:
         base = self._bases.get(id(bound.statement))
-        if base is None or base.statement is not bound.statement or base.dictionary is not dictionary:
-            planned = PlannedStatement(dictionary, bound)
+        if base is None or base.statement is not bound.statement:
+            planned = PlannedStatement(bound)
             _remember(self._bases, id(bound.statement), planned)
             return planned
         return base.with_literals(bound)

@@ -5,7 +5,7 @@ The engine asks for one when such an index is made (:mod:`exdbsql.engine.compute
 
 from __future__ import annotations
 
-from exdbsql.engine.alterations import Definitions
+from exdbsql.engine.catalog import Definitions
 from exdbsql.engine.computed_index import OUTSIDE, IndexFunction
 from exdbsql.engine.index import column_part
 from exdbsql.engine.keys import KeyPart, canonical

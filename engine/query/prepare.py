@@ -19,7 +19,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeVar
 
-from exdbsql.engine.catalog import Catalog
+from exdbsql.engine.catalog import Catalog, definitions_in_force
 from exdbsql.engine.database import Database
 from exdbsql.engine.query.bind_statement import bind_statement
 from exdbsql.engine.query.codegen.bulk_rows import BulkInsert, compile_bulk_insert
@@ -39,6 +39,7 @@ from exdbsql.engine.query.replanning import Run, WatchedRun, depends_on_sizes
 from exdbsql.engine.query.runs import NotUsable, Runs, shortened
 from exdbsql.engine.query.statements import BoundStatement
 from exdbsql.engine.transaction import Transaction
+from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import Error, NotSupportedError
 from exdbsql.schema.table import TableKind
 from exdbsql.schema.types import TEXT, SqlType
@@ -73,6 +74,7 @@ class PreparedStatement:
         explanation: the plan as lines of text.
         writes: whether it changes a table.
         tables: names of the tables it touches.
+        dictionary: the definitions that it was planned for.
         kinds: the kinds of these tables.
         written_table: the table that it changes, or None.
         read: the shortcut of a small query.
@@ -88,6 +90,7 @@ class PreparedStatement:
     explanation: Lazy[list[str]] = field(repr=False)
     writes: bool
     tables: tuple[str, ...]
+    dictionary: Dictionary = field(repr=False)
     kinds: frozenset[TableKind]
     written_table: str | None
     converters: tuple[Converter | None, ...] = field(repr=False)
@@ -150,15 +153,18 @@ class _Shape:
 
 
 class Planner:
-    """Prepares statements for one catalog, and remembers them. Any number of threads may use one."""
+    """Prepares statements for one catalog, and remembers them. Any number of threads may use one.
 
-    def __init__(self, database: Catalog, own: OwnFunctions | None = None) -> None:
-        self.database = database
+    All that it remembers belongs to the definitions of a moment. A thread that was overtaken by DDL while it planned plans again.
+    """
+
+    def __init__(self, catalog: Catalog, own: OwnFunctions | None = None) -> None:
         self.own = own or OwnFunctions()
-        self._tables = database.tables
-        self._texts: dict[str, Bound] = {}
-        self._shapes: dict[tuple[object, ...], _Shape] = {}
-        self._long_shapes: dict[tuple[object, ...], _Shape] = {}
+        self._catalog = catalog
+        self._plans = self._none_yet()
+
+    def _none_yet(self) -> _Plans:
+        return _Plans(definitions_in_force(self._catalog), self.own, self._catalog)
 
     def prepare(self, sql: str) -> Bound:
         """The prepared statement for a text.
@@ -166,8 +172,48 @@ class Planner:
         Raises ProgrammingError (syntax, names, types), DataError (a literal that its type cannot hold),
         NotSupportedError (what exdbsql lacks, by name); all with `position` where it is known.
         """
-        if self._tables is not self.database.tables:
-            self._forget()
+        while True:
+            plans = self._plans
+            if plans.database is not self._catalog.in_force:
+                plans = self._plans = self._none_yet()
+            try:
+                bound = plans.prepare(sql)
+            except Exception:
+                if plans.database is self._catalog.in_force:
+                    raise
+            else:
+                if plans.database is self._catalog.in_force:
+                    return bound
+
+    def find(self, sql: str) -> Bound | None:
+        """The statement of a text whose shape was prepared before; None where it was not. Nothing is planned here."""
+        plans = self._plans
+        return plans.find(sql) if plans.database is self._catalog.in_force else None
+
+    def forget(self) -> None:
+        """Plan everything anew: the functions are others."""
+        self._plans = self._none_yet()
+
+
+class _Plans:
+    """The statements that were prepared for the definitions of one moment.
+
+    Attributes:
+        database: these definitions.
+        own: the program's functions.
+        catalog: whose definitions they were.
+    """
+
+    def __init__(self, database: Catalog, own: OwnFunctions, catalog: Catalog) -> None:
+        self.database = database
+        self.own = own
+        self.catalog = catalog
+        self._texts: dict[str, Bound] = {}
+        self._shapes: dict[tuple[object, ...], _Shape] = {}
+        self._long_shapes: dict[tuple[object, ...], _Shape] = {}
+
+    def prepare(self, sql: str) -> Bound:
+        """As :meth:`Planner.prepare`."""
         bound = self._texts.get(sql)
         if bound is None:
             bound = self._prepare(sql)
@@ -177,20 +223,11 @@ class Planner:
         return bound
 
     def find(self, sql: str) -> Bound | None:
-        """The statement of a text whose shape was prepared before; None where it was not. Nothing is planned here."""
-        if self._tables is not self.database.tables:
-            return None
+        """As :meth:`Planner.find`."""
         lifted = lift_literals(sql)
         shape = self._shapes.get(lifted.key)
         statement = None if shape is None else shape.find(lifted.literals)
         return None if statement is None else Bound(statement, _literal_values(statement, lifted.literals, sql))
-
-    def forget(self) -> None:
-        """Plan everything anew: the functions are others."""
-        self._forget()
-
-    def _forget(self) -> None:
-        self._texts, self._shapes, self._long_shapes, self._tables = {}, {}, {}, self.database.tables
 
     def _prepare(self, sql: str) -> Bound:
         explained = _EXPLAIN.match(sql)
@@ -225,6 +262,7 @@ class Planner:
             explanation=Lazy(partial(plan_lines, bound, self.database.dictionary)),
             writes=bool(bound.changes),
             tables=tuple(context.tables),
+            dictionary=self.database.dictionary,
             kinds=frozenset(t.kind for t in context.tables.values()),
             written_table=_written(bound),
             converters=tuple(converter(slot) for slot in context.slots[count:]),
@@ -232,16 +270,14 @@ class Planner:
             call=self._watched(function.call, bound, context, sql, lifted),
             write=self._write_shortcut(compile_write, bound, context, count),
             first_write=self._write_shortcut(compile_first_write, bound, context, count),
-            read=Lazy(partial(compile_read, bound.query, parsed.placeholders, context.slots, count, self.database)),
-            bulk=Lazy(
-                partial(
-                    compile_bulk_insert,
-                    None if bound.tables else bound.change,
-                    parsed.placeholders,
-                    context.slots,
-                    count,
-                    self.database,
-                )
+            read=self._shortcut(compile_read, bound.query, parsed.placeholders, context.slots, count, self.database),
+            bulk=self._shortcut(
+                compile_bulk_insert,
+                None if bound.tables else bound.change,
+                parsed.placeholders,
+                context.slots,
+                count,
+                self.database,
             ),
         )
         return statement, {i for i in range(count) if context.slots[i].pinned}
@@ -277,15 +313,29 @@ class Planner:
         def compile_again() -> Run:
             return compile_statement(self._bound(sql, lifted)[2], self.database).call
 
-        return WatchedRun(call, context.tables, self.database, partial(deeply, compile_again))
+        return WatchedRun(call, context.tables, self.catalog, partial(deeply, compile_again))
 
     def _write_shortcut(
         self, compiled: Callable[..., T | None], bound: BoundStatement, context: StatementContext, literals: int
     ) -> Lazy[T]:
-        if not isinstance(self.database, Database) or bound.tables:
+        if not isinstance(self.catalog, Database) or bound.tables:
             return Lazy()
         what = (bound.change, context.placeholders, context.slots, literals)
-        return Lazy(partial(compiled, *what, self.database, context.dictionary))
+        return self._shortcut(compiled, *what, self.catalog, context.dictionary)
+
+    def _shortcut(self, compiled: Callable[..., T | None], *what: Any) -> Lazy[T]:
+        """What `compiled` gives when it is first asked for; None if DDL came before that, or meanwhile."""
+
+        def make() -> T | None:
+            try:
+                made = compiled(*what)
+            except Exception:
+                if self.catalog.in_force is self.database:
+                    raise
+                return None
+            return made if self.catalog.in_force is self.database else None
+
+        return Lazy(make)
 
     def _explain(self, sql: str, match: re.Match[str]) -> Bound:
         if match.group(1) is not None and match.group(1).strip() == "(":
@@ -316,6 +366,7 @@ class Planner:
             explanation=inner.statement.explanation,
             writes=analyze and inner.statement.writes,
             tables=inner.statement.tables,
+            dictionary=inner.statement.dictionary,
             kinds=inner.statement.kinds,
             written_table=inner.statement.written_table if analyze else None,
             converters=inner.statement.converters,
