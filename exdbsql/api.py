@@ -135,7 +135,8 @@ def open_database(
         dictionary: what `load_dictionary` gave.
         clusterParams: how this process is a node of a cluster; None: it is in none.
         is_disk, is_shm: as in `init_runtime`. Not there yet.
-        db_segment_size: bytes that the rows may take; None or 0: no bound.
+        db_segment_size: bytes that the rows may take, and what scans keep of them; a statement may take twice as many beside
+            (`work_mem` says otherwise). None or 0: no bound.
         state_dir: folder for the marker of membership; by default under the user's state folder, by `dbname`.
 
     Raises:

@@ -10,12 +10,14 @@ import re
 from dataclasses import fields
 from typing import Any, Final
 
-from exdbsql.engine.query.codegen.read_shortcut import HARMLESS
-from exdbsql.engine.query.expressions import Call, Expr
+from exdbsql.engine.query.expressions import Call, Column, Compare, Const, Expr, IsNull, Logical, Not, Param
 from exdbsql.engine.query.plan import Scan, walk
 from exdbsql.engine.query.statements import CheckedRow, Delete, Insert, Update
 from exdbsql.schema.table import Column as TableColumn
 from exdbsql.schema.table import IndexColumn, IndexDef, Table
+
+HARMLESS: Final = (Column, Param, Const, Compare, Logical, Not, IsNull)
+"""Expressions that cannot fail and look at nothing but rows and parameters."""
 
 _ARITHMETIC: Final = re.compile(r"\(\{0\} [-+*] \{1\}\)|\(-\{0\}\)")
 _KNOWN: Final[dict[type, frozenset[str]]] = {

@@ -16,21 +16,20 @@ Only expressions that cannot fail and look at nothing but the row are taken: col
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from exdbsql.engine.catalog import Catalog
 from exdbsql.engine.query.codegen.module import Frame, Module, indented
+from exdbsql.engine.query.codegen.plainness import HARMLESS
 from exdbsql.engine.query.codegen.rows import RowsCompiler
 from exdbsql.engine.query.context import COMPARE, Slot
-from exdbsql.engine.query.expressions import Column, Compare, Const, Expr, IsNull, Logical, Not, Param
+from exdbsql.engine.query.expressions import Expr
 from exdbsql.engine.query.parse import Placeholders
 from exdbsql.engine.query.plan import Plan, PointAccess, Project, RangeAccess, Scan, SeekAccess, walk
 from exdbsql.engine.query.runtime import ALL_NAMES
 from exdbsql.engine.short_range import rows_between
 
 ReadShortcut = Callable[[tuple[Any, ...], Any, int], list[tuple[Any, ...]] | None]
-
-HARMLESS: Final = (Column, Param, Const, Compare, Logical, Not, IsNull)
 
 
 def compile_read(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from exdbsql.engine.query.aggregates import find_aggregate
 from exdbsql.engine.query.codegen.column_scan import MOST_COLUMNS, ColumnScan, column_lists, column_scan, enter
 from exdbsql.engine.query.codegen.module import Frame, Module
+from exdbsql.engine.query.codegen.plainness import is_harmless
 from exdbsql.engine.query.expressions import Call, Column, Const, Expr, Param
 from exdbsql.engine.query.plan import (
     AggregateCall,
@@ -107,15 +108,15 @@ class _Source(ABC):
 
     def values(self, expr: Expr) -> str:
         """The variable of the list of an expression's values."""
-        if isinstance(expr, (Param, Const)):
-            return self.made(self.expressions.value(expr), "arguments")
-        return self.made(self.expressions.value(expr), expr.name if isinstance(expr, Column) else "values")
+        wish = "arguments" if isinstance(expr, (Param, Const)) else expr.name if isinstance(expr, Column) else "values"
+        return self.made(self.expressions.value(expr), wish, expr)
 
-    def made(self, code: str, wish: str) -> str:
-        """The variable of the list of what source of an expression gives for each row."""
-        if code not in self._lists:
-            self._lists[code] = self.frame.assign(wish, f"[{code} {self.loop()}]")
-        return self._lists[code]
+    def made(self, code: str, wish: str, *parts: object) -> str:
+        """The variable of the list of what source of an expression gives for each row; the same list where `parts`, what it is of, allow."""
+        found = self._lists.get(code) if is_harmless(parts) else None
+        if found is None:
+            found = self._lists[code] = self.frame.assign(wish, f"[{code} {self.loop()}]")
+        return found
 
     @property
     def expressions(self) -> ExpressionCompiler:
@@ -192,7 +193,7 @@ class _Ordering:
             return "None"
         if len(partition) == 1:
             return self.source.values(partition[0])
-        return self.source.made(f"({', '.join(self.expressions.value(e) for e in partition)})", "partition")
+        return self.source.made(f"({', '.join(self.expressions.value(e) for e in partition)})", "partition", partition)
 
     def _is_distinct(self, spec: WindowSpec, child: Plan) -> bool:
         """Whether what the rows are parted and ordered by has a key of the table whose rows they are."""
@@ -241,7 +242,7 @@ class _Ordering:
             kind += "_population"
         holes = aggregate.condition is not None or any(a.nullable for a in aggregate.args)
         arguments = [
-            self.source.made(self._value(aggregate), "values"),
+            self.source.made(self._value(aggregate), "values", aggregate.args, aggregate.condition),
             self._frame(call.spec),
             repr(kind),
             f"lambda values: {template.format('values', *direct)}",
