@@ -242,7 +242,8 @@ class ExpressionBinder:
             return IsTruth(BOOLEAN, False, arg, bool(what.this), negated)
         if isinstance(what, exp.Column):
             hint = did_you_mean(what.name.lower(), ("null", "true", "false", "unknown", "distinct", "json"))
-            raise self.context.error(what, f'syntax error at or near "{what.name}"', sqlstate.SYNTAX_ERROR, hint)
+            if hint is not None:
+                raise self.context.error(what, f'syntax error at or near "{what.name}"', sqlstate.SYNTAX_ERROR, hint)
         raise self.context.unsupported(node, f"IS {what.sql('postgres')}")
 
     def distinct_from(self, node: exp.NullSafeEQ | exp.NullSafeNEQ) -> Expr:

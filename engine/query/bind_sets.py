@@ -15,7 +15,7 @@ from exdbsql.engine.query.bind_whole_rows import table_columns
 from exdbsql.engine.query.context import StatementContext, name_of
 from exdbsql.engine.query.expressions import Call, Column, Expr
 from exdbsql.engine.query.functions import find_overload
-from exdbsql.engine.query.library import json_values
+from exdbsql.engine.query.library import jsonb_reading
 from exdbsql.engine.query.plan import FunctionScan, OutputColumn, Plan
 from exdbsql.engine.query.signatures import Resolved
 from exdbsql.schema import sqlstate
@@ -154,7 +154,7 @@ class FunctionsInFrom:
     ) -> _Function:
         name = name_of(node.this)
         arg = operators.cast(self.context, node, binder.bind(document), JSONB)
-        function = getattr(json_values, function_name)
+        function = getattr(jsonb_reading, function_name)
         called = function.__name__
         made = (("record_names", names), ("record_types", types), (called, function))
         call = Call(JSONB, arg.nullable, name, f"{called}({{0}}, record_names, record_types)", (arg,), names=made)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from exdbsql.engine.query.expressions import Call, Const, Expr
 from exdbsql.engine.query.library.array_values import map_array
-from exdbsql.engine.query.library.json_values import jsonb_to_scalar
+from exdbsql.engine.query.library.jsonb_reading import jsonb_to_scalar
 from exdbsql.engine.query.runtime.arithmetic import float_to_real, numeric_to_int
 from exdbsql.schema.interval_arithmetic import interval_to_time, time_to_interval
 from exdbsql.schema.types import (

@@ -16,7 +16,10 @@ from exdbsql.engine.query.library import (
     array_values,
     datetime_functions,
     json_functions,
+    json_texts,
     json_values,
+    jsonb_changing,
+    jsonb_reading,
     number_functions,
     number_values,
     text_functions,
@@ -197,7 +200,18 @@ NODE_FUNCTIONS: Final[dict[type[exp.Expr], tuple[str, tuple[str, ...]]]] = {
 
 LIBRARY_NAMES: Final = frozenset(
     {name for table in (FUNCTIONS, OPERATOR_FUNCTIONS) for fs in table.values() for f in fs for name, _ in f.names}
-    | {name for name in (*vars(array_values), *vars(json_values), *vars(number_values)) if name.isidentifier()}
+    | {
+        name
+        for name in (
+            *vars(array_values),
+            *vars(json_values),
+            *vars(jsonb_reading),
+            *vars(json_texts),
+            *vars(jsonb_changing),
+            *vars(number_values),
+        )
+        if name.isidentifier()
+    }
     | {
         "regression",
         "percentiles",

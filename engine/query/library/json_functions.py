@@ -2,7 +2,10 @@
 
 from typing import Any, Final
 
+from exdbsql.engine.query.library import json_texts as t
 from exdbsql.engine.query.library import json_values as j
+from exdbsql.engine.query.library import jsonb_changing as c
+from exdbsql.engine.query.library import jsonb_reading as r
 from exdbsql.engine.query.library import jsonpath as p
 from exdbsql.engine.query.signatures import Function, Kind, Poly, Result
 from exdbsql.schema.jsonb import kind
@@ -27,26 +30,26 @@ def _operator(name: str, args: tuple[Kind, ...], result: Result, function: Any, 
 
 
 for _key in (TEXT, INTEGER):
-    _operator("->", (JSONB, _key), JSONB, j.jsonb_get, nullable=True)
-    _operator("->>", (JSONB, _key), TEXT, j.jsonb_get_text, nullable=True)
-    _operator("->", (JSON, _key), JSON, j.json_get, nullable=True)
-    _operator("->>", (JSON, _key), TEXT, j.json_get_text, nullable=True)
-_operator("#>", (JSONB, _TEXTS), JSONB, j.jsonb_path, nullable=True)
-_operator("#>>", (JSONB, _TEXTS), TEXT, j.jsonb_path_text, nullable=True)
-_operator("#>", (JSON, _TEXTS), JSON, j.json_path, nullable=True)
-_operator("#>>", (JSON, _TEXTS), TEXT, j.json_path_text, nullable=True)
-_operator("#-", (JSONB, _TEXTS), JSONB, j.jsonb_delete_path)
-_operator("@>", (JSONB, JSONB), BOOLEAN, j.jsonb_contains)
+    _operator("->", (JSONB, _key), JSONB, r.jsonb_get, nullable=True)
+    _operator("->>", (JSONB, _key), TEXT, r.jsonb_get_text, nullable=True)
+    _operator("->", (JSON, _key), JSON, t.json_get, nullable=True)
+    _operator("->>", (JSON, _key), TEXT, t.json_get_text, nullable=True)
+_operator("#>", (JSONB, _TEXTS), JSONB, r.jsonb_path, nullable=True)
+_operator("#>>", (JSONB, _TEXTS), TEXT, r.jsonb_path_text, nullable=True)
+_operator("#>", (JSON, _TEXTS), JSON, t.json_path, nullable=True)
+_operator("#>>", (JSON, _TEXTS), TEXT, t.json_path_text, nullable=True)
+_operator("#-", (JSONB, _TEXTS), JSONB, c.jsonb_delete_path)
+_operator("@>", (JSONB, JSONB), BOOLEAN, r.jsonb_contains)
 OPERATORS.append(
-    Function("<@", (JSONB, JSONB), BOOLEAN, "jsonb_contains({1}, {0})", names=(("jsonb_contains", j.jsonb_contains),))
+    Function("<@", (JSONB, JSONB), BOOLEAN, "jsonb_contains({1}, {0})", names=(("jsonb_contains", r.jsonb_contains),))
 )
-_operator("?", (JSONB, TEXT), BOOLEAN, j.jsonb_exists)
-_operator("?|", (JSONB, _TEXTS), BOOLEAN, j.jsonb_exists_any)
-_operator("?&", (JSONB, _TEXTS), BOOLEAN, j.jsonb_exists_all)
-_operator("||", (JSONB, JSONB), JSONB, j.jsonb_concat)
-_operator("-", (JSONB, TEXT), JSONB, j.jsonb_delete_key)
-_operator("-", (JSONB, INTEGER), JSONB, j.jsonb_delete_index)
-_operator("-", (JSONB, _TEXTS), JSONB, j.jsonb_delete_keys)
+_operator("?", (JSONB, TEXT), BOOLEAN, r.jsonb_exists)
+_operator("?|", (JSONB, _TEXTS), BOOLEAN, r.jsonb_exists_any)
+_operator("?&", (JSONB, _TEXTS), BOOLEAN, r.jsonb_exists_all)
+_operator("||", (JSONB, JSONB), JSONB, c.jsonb_concat)
+_operator("-", (JSONB, TEXT), JSONB, c.jsonb_delete_key)
+_operator("-", (JSONB, INTEGER), JSONB, c.jsonb_delete_index)
+_operator("-", (JSONB, _TEXTS), JSONB, c.jsonb_delete_keys)
 
 _add("to_json", (Poly.ANY,), JSON, j.json_text)
 _add("to_jsonb", (Poly.ANY,), JSONB, j.to_jsonb)
@@ -56,8 +59,8 @@ _add("jsonb_build_object", (Poly.ANY,), JSONB, j.jsonb_build_object, variadic=Tr
 _add("json_build_array", (Poly.ANY,), JSON, j.json_build_array, variadic=True, strict=False)
 _add("jsonb_build_array", (Poly.ANY,), JSONB, j.jsonb_build_array, variadic=True, strict=False)
 for _prefix, _t, _get, _get_text in (
-    ("json", JSON, j.json_path, j.json_path_text),
-    ("jsonb", JSONB, j.jsonb_path, j.jsonb_path_text),
+    ("json", JSON, t.json_path, t.json_path_text),
+    ("jsonb", JSONB, r.jsonb_path, r.jsonb_path_text),
 ):
     _object = j.json_object if _prefix == "json" else j.jsonb_object
     _add(f"{_prefix}_object", (_TEXTS,), _t, _object)
@@ -75,17 +78,17 @@ for _prefix, _t, _get, _get_text in (
                 names=((_function.__name__, _function),),
             )
         )
-_add("json_typeof", (JSON,), TEXT, j.json_typeof)
+_add("json_typeof", (JSON,), TEXT, t.json_typeof)
 _add("jsonb_typeof", (JSONB,), TEXT, kind)
-_add("json_array_length", (JSON,), INTEGER, j.json_array_length)
-_add("jsonb_array_length", (JSONB,), INTEGER, j.jsonb_array_length)
-_add("jsonb_set", (JSONB, _TEXTS, JSONB), JSONB, j.jsonb_set)
-_add("jsonb_set", (JSONB, _TEXTS, JSONB, BOOLEAN), JSONB, j.jsonb_set)
-_add("jsonb_insert", (JSONB, _TEXTS, JSONB), JSONB, j.jsonb_insert)
-_add("jsonb_insert", (JSONB, _TEXTS, JSONB, BOOLEAN), JSONB, j.jsonb_insert)
-_add("json_strip_nulls", (JSON,), JSON, j.json_strip_nulls)
-_add("jsonb_strip_nulls", (JSONB,), JSONB, j.jsonb_strip_nulls)
-_add("jsonb_pretty", (JSONB,), TEXT, j.jsonb_pretty)
+_add("json_array_length", (JSON,), INTEGER, t.json_array_length)
+_add("jsonb_array_length", (JSONB,), INTEGER, r.jsonb_array_length)
+_add("jsonb_set", (JSONB, _TEXTS, JSONB), JSONB, c.jsonb_set)
+_add("jsonb_set", (JSONB, _TEXTS, JSONB, BOOLEAN), JSONB, c.jsonb_set)
+_add("jsonb_insert", (JSONB, _TEXTS, JSONB), JSONB, c.jsonb_insert)
+_add("jsonb_insert", (JSONB, _TEXTS, JSONB, BOOLEAN), JSONB, c.jsonb_insert)
+_add("json_strip_nulls", (JSON,), JSON, t.json_strip_nulls)
+_add("jsonb_strip_nulls", (JSONB,), JSONB, c.jsonb_strip_nulls)
+_add("jsonb_pretty", (JSONB,), TEXT, c.jsonb_pretty)
 
 for _n in range(3):
     _more = (JSONB, BOOLEAN)[:_n]
@@ -106,4 +109,10 @@ for _prefix, _t in (("json", JSON), ("jsonb", JSONB)):
         ("each_text", (("key", TEXT), ("value", TEXT))),
         ("object_keys", ((f"{_prefix}_object_keys", TEXT),)),
     ):
-        _add(f"{_prefix}_{_name}", (_t,), _columns[0][1], getattr(j, f"{_prefix}_{_name}"), rows=_columns)
+        _add(
+            f"{_prefix}_{_name}",
+            (_t,),
+            _columns[0][1],
+            getattr(r if _t == JSONB else t, f"{_prefix}_{_name}"),
+            rows=_columns,
+        )

@@ -242,7 +242,8 @@ def numeric_square_root(x: Decimal) -> Decimal:
         return x
     weight, _ = _weight(x)
     scale = min(max(16 - ((weight + 1) * 4 // 2 - 1), scale_of(x), 0), MAX_SCALE)
-    with localcontext(NUMERIC_CONTEXT):
+    digits = max(x.adjusted() // 2 + 1, 0) + scale + 10  # not more: the root of 2000 digits takes a millisecond
+    with localcontext(Context(prec=digits, Emax=400_000, Emin=-400_000)):
         return x.sqrt().quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
 
 

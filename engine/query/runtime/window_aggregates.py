@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, localcontext
 from itertools import accumulate, count, islice, repeat
-from math import isfinite, isinf
+from math import isfinite, isinf, sqrt
 from operator import sub, truediv
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +18,7 @@ from exdbsql.engine.query.runtime.arithmetic import (
     NUMERIC_CONTEXT,
     check_float,
     numeric_divide,
+    numeric_square_root,
     out_of_range,
 )
 from exdbsql.engine.query.runtime.window_frames import Frames, places_of
@@ -115,6 +116,48 @@ def _running_means(mine: Sequence[float]) -> list[Any]:
 def _running_numeric_means(mine: Sequence[Any]) -> list[Any]:
     with localcontext(NUMERIC_CONTEXT):
         return list(map(numeric_divide, accumulate(mine), count(1)))
+
+
+def _running_variances(*, root: bool, population: bool) -> Callable[[Sequence[Any]], list[Any]]:
+    """Variances of exact numbers, or their roots, from sums that grow."""
+
+    def made(mine: Sequence[Any]) -> list[Any]:
+        found: list[Any] = []
+        total = squares = _ZERO
+        with localcontext(NUMERIC_CONTEXT):
+            for n, value in enumerate(mine, 1):
+                total += value
+                squares += value * value
+                if n == 1 and not population:
+                    found.append(None)
+                    continue
+                spread = n * squares - total * total
+                variance = numeric_divide(spread, n * n if population else n * (n - 1)) if spread else _ZERO
+                found.append(numeric_square_root(variance) if root and variance else variance)
+        return found
+
+    return made
+
+
+def _running_float_variances(*, root: bool, population: bool) -> Callable[[Sequence[Any]], list[Any]]:
+    """The same of floats, by Youngs and Cramer's method, as PostgreSQL has it."""
+
+    def made(mine: Sequence[float]) -> list[Any]:
+        found: list[Any] = []
+        total = spread = 0.0
+        for n, value in enumerate(mine, 1):
+            total += value
+            if n > 1:
+                deviation = value * n - total
+                spread += deviation * deviation / (n * (n - 1))
+            elif not population:
+                found.append(None)
+                continue
+            variance = spread / (n if population else n - 1)
+            found.append(sqrt(variance) if root else variance)
+        return found
+
+    return made
 
 
 # a fixed number of rows around the current one
@@ -217,6 +260,14 @@ _RUNNING: Final[dict[str, Callable[[Sequence[Any]], list[Any]]]] = {
     "avg_numeric": _running_numeric_means,
     "min_value": lambda mine: list(accumulate(mine, min)),
     "max_value": lambda mine: list(accumulate(mine, max)),
+    "bool_and": lambda mine: list(accumulate(mine, min)),
+    "bool_or": lambda mine: list(accumulate(mine, max)),
+    **{
+        f"{name}_{kind}{suffix}": make(root=name == "stddev", population=bool(suffix))
+        for name in ("variance", "stddev")
+        for kind, make in (("numeric", _running_variances), ("float", _running_float_variances))
+        for suffix in ("", "_population")
+    },
 }
 _SLIDING: Final[dict[str, Callable[[list[Iterator[Any]], int], list[Any]]]] = {
     "count": lambda shifted, width: [width for _ in shifted[0]],
