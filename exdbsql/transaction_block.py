@@ -38,9 +38,6 @@ class Savepoint:
 class TransactionBlock:
     """State of one session's transaction.
 
-    `dictionary` gives the definitions that the session sees. `definitions_changed` is called when the session may see other definitions: DDL of the transaction was undone, or the
-    transaction is over.
-
     Attributes:
         transaction: the engine's, or None where no statement has begun it.
         alone: each statement is a transaction of its own: autocommit, and no BEGIN. Kept, because every statement asks.
@@ -49,37 +46,32 @@ class TransactionBlock:
         modes: isolation level and read-only mode.
         is_explicit: whether BEGIN opened it.
         given_values: what nextval gave in the session.
+        definitions_changed: called when the session may see other definitions: DDL of the transaction was undone, or it is over.
+        dictionary: gives the definitions that the session sees.
         temporary: the session's temporary tables.
         cursors: those that were declared and are open.
         log: under READ COMMITTED, what the transaction has run; else None.
     """
 
     __slots__ = (
-        *("_autocommit", "_definitions_changed", "_dictionary", "_engine", "_savepoints", "_settings"),
         *(
+            "_autocommit",
+            "_engine",
+            "_savepoints",
+            "_settings",
             "alone",
             "cursors",
-            "given_values",
+            "definitions_changed",
+            "dictionary",
             "early",
-            "failed",
-            "is_explicit",
-            "log",
-            "modes",
-            "temporary",
-            "transaction",
         ),
+        *("failed", "given_values", "is_explicit", "log", "modes", "temporary", "transaction"),
     )
 
-    def __init__(
-        self,
-        engine: Engine,
-        settings: Settings,
-        definitions_changed: Callable[[], None] = lambda: None,
-        dictionary: Callable[[], Dictionary] | None = None,
-    ) -> None:
+    def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
-        self._dictionary = dictionary or (lambda: engine.dictionary)
-        self._definitions_changed = definitions_changed
+        self.definitions_changed: Callable[[], None] = lambda: None
+        self.dictionary: Callable[[], Dictionary] = lambda: engine.dictionary
         self._autocommit = False
         self.is_explicit = False
         self._savepoints: list[Savepoint] = []
@@ -139,7 +131,7 @@ class TransactionBlock:
         if self.transaction is None:
             self.transaction = self.start()
             if self.modes.isolation == READ_COMMITTED:
-                self.log = StatementLog(self, self._dictionary)
+                self.log = StatementLog(self, self.dictionary)
         return self.transaction
 
     def replace(self, transaction: Transaction, marks: Sequence[Mark]) -> None:
@@ -174,7 +166,7 @@ class TransactionBlock:
         changed = transaction is not None and self._has_own_definitions(transaction)
         self.transaction = self.log = None  # last, so that an interrupt does not lose it
         if changed:
-            self._definitions_changed()
+            self.definitions_changed()
         return transaction
 
     def _has_own_definitions(self, transaction: Transaction) -> bool:
@@ -289,7 +281,7 @@ class TransactionBlock:
         catalog, temporary = transaction.catalog, transaction.temporary
         transaction.rollback_to(savepoint.mark)
         if transaction.catalog is not catalog or transaction.temporary is not temporary:
-            self._definitions_changed()
+            self.definitions_changed()
         self._settings.go_back(savepoint.values)
         for declared in self.cursors.keys() - savepoint.cursors:
             del self.cursors[declared]

@@ -29,6 +29,7 @@ from exdbsql.engine.query.codegen.read_shortcut import ReadShortcut, compile_rea
 from exdbsql.engine.query.codegen.write_shortcut import FirstWrite, WriteShortcut, compile_first_write, compile_write
 from exdbsql.engine.query.context import StatementContext
 from exdbsql.engine.query.explain import plan_lines
+from exdbsql.engine.query.explain_options import ExplainOptions, as_document, read_explain
 from exdbsql.engine.query.lexical import LiftedText, Literal, lift_literals
 from exdbsql.engine.query.nesting import deeply
 from exdbsql.engine.query.own_functions import OwnFunctions
@@ -40,9 +41,9 @@ from exdbsql.engine.query.runs import NotUsable, Runs, shortened
 from exdbsql.engine.query.statements import BoundStatement
 from exdbsql.engine.transaction import Transaction
 from exdbsql.schema.dictionary import Dictionary
-from exdbsql.schema.errors import Error, NotSupportedError
+from exdbsql.schema.errors import Error
 from exdbsql.schema.table import TableKind
-from exdbsql.schema.types import TEXT, SqlType
+from exdbsql.schema.types import JSON, TEXT, SqlType
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ _CACHED_SHAPES: Final = 1024
 _CACHED_LONG_SHAPES: Final = 16
 _CACHED_VARIANTS: Final = 64
 _LONG_TEXT: Final = 20_000
-_EXPLAIN: Final = re.compile(r"\s*explain\b(\s*\(|\s+analy[sz]e\b|\s+verbose\b)?(\s+python\b)?", re.IGNORECASE)
+_EXPLAIN: Final = re.compile(r"\s*(?:--|/\*|explain\b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +231,10 @@ class _Plans:
         return None if statement is None else Bound(statement, _literal_values(statement, lifted.literals, sql))
 
     def _prepare(self, sql: str) -> Bound:
-        explained = _EXPLAIN.match(sql)
-        if explained is not None:
-            return self._explain(sql, explained)
+        if _EXPLAIN.match(sql):
+            options = read_explain(sql)
+            if options is not None:
+                return self._explain(sql, options)
         lifted = lift_literals(sql)
         is_long = len(sql) >= _LONG_TEXT
         shapes = self._long_shapes if is_long else self._shapes
@@ -337,30 +339,22 @@ class _Plans:
 
         return Lazy(make)
 
-    def _explain(self, sql: str, match: re.Match[str]) -> Bound:
-        if match.group(1) is not None and match.group(1).strip() == "(":
-            raise NotSupportedError(
-                "EXPLAIN with options in parentheses is not supported",
-                position=match.start(1),
-                statement=sql,
-                hint="EXPLAIN, EXPLAIN ANALYZE, EXPLAIN PYTHON",
-            )
-        if match.group(1) is not None and match.group(1).strip().lower() == "verbose":
-            raise NotSupportedError("EXPLAIN VERBOSE is not supported", position=match.start(1), statement=sql)
-        analyze = match.group(1) is not None
-        text = " " * match.end() + sql[match.end() :]
+    def _explain(self, sql: str, options: ExplainOptions) -> Bound:
+        analyze = options.analyze
+        text = " " * options.start + sql[options.start :]
         inner = self.prepare(text)
 
         def explained(txn: Any, parameters: tuple[Any, ...]) -> list[tuple[str]]:
             now, _ = self._compile(text, lift_literals(text))  # for the tables as they are now
-            shown = now.source.rstrip().split("\n") if match.group(2) else now.explanation.get() or []
-            lines = [(line,) for line in shown]
-            return lines + measured(now, txn, parameters) if analyze else lines
+            shown = now.source.rstrip().split("\n") if options.python else now.explanation.get() or []
+            if analyze:
+                shown = [*shown, *measured(now, txn, parameters, options.summary)]
+            return [(as_document(shown),)] if options.as_json else [(line,) for line in shown]
 
-        name = "PYTHON" if match.group(2) else "QUERY PLAN"
+        name = "PYTHON" if options.python else "QUERY PLAN"
         statement = PreparedStatement(
             kind="explain",
-            columns=(ResultColumn(name, TEXT),),
+            columns=(ResultColumn(name, JSON if options.as_json else TEXT),),
             parameters=inner.statement.parameters,
             source=inner.statement.source,
             explanation=inner.statement.explanation,
@@ -376,13 +370,13 @@ class _Plans:
         return Bound(statement, inner.literals)
 
 
-def measured(statement: PreparedStatement, txn: Any, parameters: tuple[Any, ...]) -> list[tuple[str]]:
+def measured(statement: PreparedStatement, txn: Any, parameters: tuple[Any, ...], summary: bool = True) -> list[str]:
     """Lines of EXPLAIN ANALYZE: the statement is run, what it changes is changed, and its rows are counted."""
     start = perf_counter()
     outcome = statement.call(txn, parameters)
     took_ms = (perf_counter() - start) * 1000
     count = outcome if isinstance(outcome, int) else len(outcome)
-    return [(f"Rows: {count}",), (f"Execution time: {took_ms:.3f} ms",)]
+    return [f"Rows: {count}", *([f"Execution time: {took_ms:.3f} ms"] if summary else [])]
 
 
 def _literal_values(statement: PreparedStatement, literals: Sequence[Literal], sql: str) -> tuple[Any, ...]:
