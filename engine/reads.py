@@ -294,22 +294,64 @@ class Reads:
                 break
             if done == len(blocks) and store.changed_at <= self.snapshot:
                 return
-        for entry in self._merged_entries(index, blocks[done:], start, stop, reverse):
-            yield self._piece(self._sought(index, index.order.value(entry)), with_keys)
+        yield from self._merged_pieces(index, blocks[done:], start, stop, reverse, with_keys)
 
-    def _merged_entries(
-        self, index: Index, blocks: list[list[Any]], start: Bound, stop: Bound, reverse: bool
-    ) -> Iterator[Any]:
-        """Entries that committed, vanished and own rows have between the bounds, each once."""
-        committed = [cut(block[:], start, stop) for block in blocks]
-        values = index.gone_values()  # after the blocks: what left them since is here
-        if index.width == 1:
-            values = [value for value in values if value is not None]
-        extra = {entry for entry in map(index.order.entry, values) if within(entry, start, stop)}
-        overlay = self.by_table.get(index.store)
+    def _merged_pieces(
+        self, index: Index, blocks: list[list[Any]], start: Bound, stop: Bound, reverse: bool, with_keys: bool
+    ) -> Iterator[list[Any]]:
+        """The range with vanished and own rows in it, some blocks at a time: who wants the first rows does not pay for all.
+
+        A block that no such row lies in is read at C speed. More and more blocks are taken together where there are vanished rows, so that
+        those are not looked through for each block.
+        """
+        store = index.store
+        overlay = self.by_table.get(store)
+        own = [] if overlay is None else overlay.own_entries(index, start, stop)
+        at, size, is_last = 0, 1, False
+        while not is_last:
+            committed = [cut(block[:], start, stop) for block in blocks[at : at + size]]
+            at += size
+            is_last = at >= len(blocks)
+            edge = next((piece[0 if reverse else -1] for piece in reversed(committed) if piece), None)
+            if edge is None and not is_last:
+                continue
+            low, high = start, stop
+            if not is_last:
+                low, high = ((edge, False), stop) if reverse else (start, (edge, True))
+            gone = index.gone_values()  # after the blocks: what left them since is here
+            extra = {entry for entry in self._entries_of(index, gone) if within(entry, low, high)}
+            extra.update(cut(own, low, high))
+            rest = committed
+            if not extra:
+                rest = []
+                for number, piece in enumerate(committed):
+                    items = self._untouched(index, piece[::-1] if reverse else piece)
+                    if items is None:
+                        rest = committed[number:]
+                        break
+                    yield self._piece(items, with_keys)
+            for entry in merged_entries(sorted(extra), rest, reverse):
+                yield self._piece(self._sought(index, index.order.value(entry)), with_keys)
+            if gone:
+                size *= 2
+            start, stop = (start, (edge, False)) if reverse else ((edge, True), stop)
+
+    @staticmethod
+    def _entries_of(index: Index, values: list[Any]) -> Iterator[Any]:
+        return map(index.order.entry, filter(index.is_ordered, values))
+
+    def _untouched(self, index: Index, entries: list[Any]) -> list[tuple[Key, Row]] | None:
+        """Committed rows of some entries, without those that the transaction has written; None where others have changed the table."""
+        store = index.store
+        keys = index.keys_in_order(entries)
+        overlay = self.by_table.get(store)
         if overlay is not None:
-            extra.update(overlay.own_entries(index, start, stop))
-        return merged_entries(sorted(extra), committed, reverse)
+            writes = overlay.writes
+            keys = [key for key in keys if key not in writes]
+        rows = list(map(store.rows.get, keys))
+        if store.changed_at > self.snapshot:
+            return None
+        return list(zip(keys, rows, strict=True))  # type: ignore[arg-type]  # a None could only come from a newer commit
 
     @staticmethod
     def _piece(items: list[tuple[Key, Row]], with_keys: bool) -> list[Any]:
