@@ -46,6 +46,10 @@ PATIENCE = 600
 """After so many calls of `settle_orphans` an operation that was prepared here is asked about."""
 
 
+MANY = 1000
+"""Shipments that may be on their way to a node; who begins more of them speaks out of protocol."""
+
+
 class ExchangeLine(Protocol):
     """What an exchange desk needs of its node."""
 
@@ -168,8 +172,10 @@ class ExchangeDesk:
             raise ProtocolError(f"unknown step {step} of an exchange")
         try:
             handler(self, sender, name, fields)
-        except IndexError:
-            raise ProtocolError("an exchange frame is too short") from None
+        except Error:
+            raise
+        except Exception as error:  # rows that no table can have, and the like
+            raise ProtocolError(f"an exchange frame makes no sense: {error!r:.200}") from error
 
     def peer_lost(self, node_id: int) -> None:
         """A node is gone, or frames to or from it may be lost: what waits for it is void."""
@@ -235,6 +241,9 @@ class ExchangeDesk:
             raise
         except Error as error:
             operation.fail(error)
+        except Exception as error:
+            operation.fail(ClusterError("a node shipped what no table can have, so nothing was taken"))
+            raise ProtocolError(f"an exchange frame makes no sense: {error!r:.200}") from error
 
     # ---- the other side of an operation ----
 
@@ -265,6 +274,8 @@ class ExchangeDesk:
         if operation is not None:
             self._guarded(operation, lambda: operation.received(sender, frames.SHIPMENT, fields))
         elif not self._is_over(name):
+            if len(self._incoming) >= MANY and (sender, name) not in self._incoming:
+                raise ProtocolError("too many exchanges at once")
             self._incoming.setdefault((sender, name), frames.ShipmentReader()).take(fields)
 
     def _is_over(self, name: str) -> bool:
