@@ -7,6 +7,7 @@ constraint's name only where it is not the one that the dictionary would choose.
 from collections.abc import Iterable
 from dataclasses import replace
 
+from exdbsql.schema.expressions import called_function
 from exdbsql.schema.identifiers import combined_name, quote_name, quote_names, quote_text
 from exdbsql.schema.sequences import SequenceOptions, made_sequence
 from exdbsql.schema.table import (
@@ -138,7 +139,10 @@ def _options(sequence: Sequence, *, with_type: bool, name: str = "") -> str:
 
 
 def _index_column_sql(column: IndexColumn) -> str:
-    part = quote_name(column.name) if column.expression is None else f"({column.expression})"
+    if column.expression is None:
+        part = quote_name(column.name)
+    else:
+        part = column.expression if called_function(column.expression) else f"({column.expression})"
     nulls = "" if not column.nulls_swapped else " NULLS LAST" if column.descending else " NULLS FIRST"
     return part + (" DESC" if column.descending else "") + nulls
 
