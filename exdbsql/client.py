@@ -18,6 +18,7 @@ from typing import Any, Final
 from exdbsql import protocol
 from exdbsql.address import Address, Target, parse_target
 from exdbsql.engine.query.parameters import no_sequence
+from exdbsql.forking import close_in_children, hint_after_fork
 from exdbsql.interface import DISCONNECTED, IDLE
 from exdbsql.protocol import PAGE_ROWS, Reply
 from exdbsql.remote_calls import RemoteCalls
@@ -119,6 +120,13 @@ class RemoteSession:
         self._unwanted: list[int] = []
         self.copying: RemoteCopyIn | None = None
         self._cluster = RemoteCalls(lambda name, arguments: self._ask("call", name, arguments))
+
+        close_in_children(self)
+
+    def after_fork(self) -> None:
+        """In a forked process: leave the connection to the parent."""
+        self._state = DISCONNECTED
+        self._wire.leave()
 
     # --- what others ask ---------------------------------------------------------------------------------------------
 
@@ -249,7 +257,9 @@ class RemoteSession:
             InterfaceError: the session is closed, or another thread is using it.
         """
         if self._state == DISCONNECTED:
-            raise InterfaceError("the connection is closed", sqlstate=states.CONNECTION_DOES_NOT_EXIST)
+            raise InterfaceError(
+                "the connection is closed", sqlstate=states.CONNECTION_DOES_NOT_EXIST, hint=hint_after_fork()
+            )
         if not self._busy.acquire(blocking=False):
             raise InterfaceError(
                 "another thread is using this connection", hint="give each thread a connection of its own"

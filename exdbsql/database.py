@@ -11,6 +11,7 @@ from typing import Final, Self
 from exdbsql.connection import Connection
 from exdbsql.engine.database import Database as Engine
 from exdbsql.engine.transaction import Transaction
+from exdbsql.forking import close_in_children, hint_after_fork
 from exdbsql.replication import Replication
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import InterfaceError
@@ -43,6 +44,7 @@ class Database:
         self._sessions: set[Session] = set()
         self._lock = threading.RLock()  # a forgotten connection may be collected, and forgets its session, inside it
         self._closed = False
+        close_in_children(self)
 
     @property
     def dictionary(self) -> Dictionary:
@@ -71,7 +73,7 @@ class Database:
         session = Session(self)
         with self._lock:
             if self._closed:
-                raise InterfaceError(f"the database {self.name} is closed", sqlstate="08003")
+                raise InterfaceError(f"the database {self.name} is closed", sqlstate="08003", hint=hint_after_fork())
             self._sessions.add(session)
         return session
 
@@ -160,6 +162,13 @@ class Database:
         if self.replication is not None:
             self.replication.close()
         self.engine.close()
+
+    def after_fork(self) -> None:
+        """In a forked process: close without a word."""
+        self._lock = threading.RLock()
+        self._closed = True
+        for session in self._sessions:
+            session.after_fork()
 
     def __enter__(self) -> Self:
         return self

@@ -123,6 +123,10 @@ class Session(SessionDefinitions):
             sleep(0.005)
         self.close()
 
+    def after_fork(self) -> None:
+        """In a forked process: end without a word; what is open is the parent's."""
+        self._running.thread = ENDED
+
     def close(self) -> None:
         """Roll back and end. Closing twice is no error."""
         if self._running.thread != ENDED:

@@ -9,6 +9,7 @@ from threading import get_ident
 from typing import Any
 
 from exdbsql.cancellation import BUSY, ENDED, Cancellation, StatementCancelled
+from exdbsql.forking import hint_after_fork
 from exdbsql.schema import sqlstate as states
 from exdbsql.schema.errors import Error, InterfaceError, InternalError, OperationalError
 from exdbsql.transaction_block import TransactionBlock
@@ -69,7 +70,9 @@ class Turns:
 
     def _why_not(self) -> Error:
         if self._running.thread == ENDED:
-            return InterfaceError("the connection is closed", sqlstate=states.CONNECTION_DOES_NOT_EXIST)
+            return InterfaceError(
+                "the connection is closed", sqlstate=states.CONNECTION_DOES_NOT_EXIST, hint=hint_after_fork()
+            )
         return InterfaceError(
             "another thread is using this connection", hint="give each thread a connection of its own: db.connect()"
         )

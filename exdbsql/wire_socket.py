@@ -91,6 +91,10 @@ class WireSocket:
             self._received.extend(self._reader.feed(data))
         return self._received.popleft()
 
+    def leave(self) -> None:
+        """Close this process's end alone, where another one has the same socket."""
+        self._socket.close()
+
     def close(self) -> None:
         """Close, waking whoever waits."""
         with contextlib.suppress(OSError):
