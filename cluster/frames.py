@@ -15,6 +15,7 @@ CONSENSUS   one message of the replica; pieces of a snapshot go over the bulk co
 STOP        nothing: the sender's application has called ``stop()``; counts only where there is no quorum
 ASK_APPLIED number of the question, log position: tell when that is applied there
 APPLIED     number of the question
+LATENESS    how often the sender waits for its interpreter, in a hundred (``lateness.py``)
 EXCHANGE    see ``exchange.py``
 DISCOVER    nothing; in place of HELLO
 MEMBERS     id of the node that answers, its cluster's id, list of (node id, address, rank); the answer to DISCOVER
@@ -32,6 +33,7 @@ CONSENSUS: Final = 10
 STOP: Final = 11
 ASK_APPLIED: Final = 12
 APPLIED: Final = 13
+LATENESS: Final = 14
 EXCHANGE: Final = 30
 DISCOVER: Final = 40
 MEMBERS: Final = 41

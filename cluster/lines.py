@@ -12,6 +12,8 @@ import select
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
+from exdbsql.cluster.socket_calls import receiver
+
 Events = Sequence[tuple[int, int]]
 
 READABLE: Final = 1
@@ -42,12 +44,14 @@ class Lines:
 
     Attributes:
         crew: who is to work on what arrives; None while there is nobody.
+        receive: reads from a line, without waiting; at the helm.
     """
 
     available: Final = hasattr(select, "epoll")
 
     def __init__(self) -> None:
         self.crew: Crew | None = None
+        self.receive = receiver()
         self._lines: dict[int, Line] = {}
         self._asyncio = -1
         if self.available:

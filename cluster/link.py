@@ -9,13 +9,13 @@ Pings carry a number and pongs return it, so that an answer can be told from one
 
 import asyncio
 import logging
-import os
 import socket
 from typing import Any, Protocol, cast
 
 from exdbsql.cluster.frames import CONSENSUS, PING, PONG
 from exdbsql.cluster.helm import Helm
 from exdbsql.cluster.lines import Lines
+from exdbsql.cluster.socket_calls import send
 from exdbsql.cluster.wire import Frame, FrameReader, encode_frame
 from exdbsql.schema.errors import ProtocolError
 
@@ -183,12 +183,10 @@ class Link(asyncio.Protocol):
         """Something has come, or the end."""
         if not self.is_open:
             return
-        try:
-            data = os.read(self._descriptor, self._read_size)
-        except BlockingIOError:
+        assert self._lines is not None
+        data = self._lines.receive(self._descriptor, self._read_size)
+        if data is None:
             return
-        except OSError:
-            data = b""
         if data:
             self.data_received(data)
         else:
@@ -289,13 +287,11 @@ class Link(asyncio.Protocol):
         assert self._transport is not None
         if self._backlog or self._transport.get_write_buffer_size() or self._transport.is_closing():
             return data
-        try:
-            return data[os.write(self._descriptor, data) :]
-        except BlockingIOError:
-            return data
-        except OSError:
+        sent = send(self._descriptor, data)
+        if sent is None:
             self._give_up()
             return b""
+        return data[sent:] if sent else data
 
     def _write_backlog(self) -> None:
         data = b"".join(self._backlog)

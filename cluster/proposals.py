@@ -51,6 +51,11 @@ class Proposals:
             self._rounds.append(number)
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for an outcome."""
+        return not self._waiting
+
+    @property
     def rounds(self) -> int:
         """How many groups of submissions are on their way: those whose last one has no outcome."""
         rounds = self._rounds

@@ -29,11 +29,22 @@ from exdbsql.cluster.core.quorum import Member
 from exdbsql.cluster.discover import ask_who_is_there
 from exdbsql.cluster.everywhere import Everywhere
 from exdbsql.cluster.exchange import ExchangeDesk
-from exdbsql.cluster.frames import APPLIED, ASK_APPLIED, CONSENSUS, CONTROL, EXCHANGE, MAX_BULK, MEMBERS, STOP
+from exdbsql.cluster.frames import (
+    APPLIED,
+    ASK_APPLIED,
+    CONSENSUS,
+    CONTROL,
+    EXCHANGE,
+    LATENESS,
+    MAX_BULK,
+    MEMBERS,
+    STOP,
+)
 from exdbsql.cluster.handoff import Alarm, Call, Mailbox, Submission
 from exdbsql.cluster.handshake import MAX_DIGESTS, Hello, Refusal, digest_of, judge
 from exdbsql.cluster.helm import Helm
 from exdbsql.cluster.information import NodeInfo
+from exdbsql.cluster.lateness import Lateness
 from exdbsql.cluster.lines import Events, Lines
 from exdbsql.cluster.link import Traffic
 from exdbsql.cluster.machine import CountedMachine
@@ -129,6 +140,8 @@ class Runtime:
         self.proposals = Proposals(self.replica)
         self.desk = ExchangeDesk(self.node_id, secrets.randbits(63), store, self)
         self.everywhere = Everywhere(self)
+        self.lateness = Lateness()
+        self._voyages = 0
         self._machine = machine
         self._marker_file = marker_file
         self._schema_text = schema_text
@@ -384,8 +397,25 @@ class Runtime:
             self.desk.settle_orphans()
             self._stop_without_quorum()
             self._give_up_without_leader(loop.time())
+        self._measure_lateness(loop.time())
         if self.replica.has_ready():
             self._pump()
+
+    def _measure_lateness(self, now: float) -> None:
+        """A leader that its own process keeps waiting hands over."""
+        voyages, self._voyages = self._voyages, self._helm.voyages
+        if voyages != self._voyages or not self.proposals.is_idle or not self.lateness.sample():
+            return
+        for node_id in self.connected():
+            self.send_control(node_id, [LATENESS, self.lateness.percent])
+        if self.status.role != "leader" or not self.status.ready:
+            return
+        others = self.status.present - {self.node_id}
+        voters = [(m.node_id, m.rank) for m in self.status.members if m.node_id in others and m.rank]
+        successor = self.lateness.successor(voters, now)
+        if successor is not None:
+            log.info("node %d waits for its interpreter: node %d is to lead", self.node_id, successor)
+            self.replica.transfer_leadership(successor)
 
     def schedule_pump(self) -> None:
         """Pump once more in this turn, however much has happened."""
@@ -595,6 +625,7 @@ class Runtime:
         """Frames to and from a node no longer go through."""
         log.debug("node %d: node %d is disconnected", self.node_id, node_id)
         self._also_stopping.discard(node_id)
+        self.lateness.forget(node_id)
         self.replica.peer_disconnected(node_id)
         self.desk.peer_lost(node_id)
         self.everywhere.peer_lost(node_id)
@@ -613,6 +644,10 @@ class Runtime:
             self.schedule_pump()
         elif frame[0] == STOP:
             self._also_stopping.add(node_id)
+        elif frame[0] == LATENESS:
+            if len(frame) != 2 or type(frame[1]) is not int or not 0 <= frame[1] <= 100:
+                raise ProtocolError("a share of late samples is a number from 0 to 100")
+            self.lateness.hear(node_id, frame[1], time.monotonic())
         elif frame[0] == EXCHANGE:
             self.desk.received(node_id, frame)
         elif frame[0] in (ASK_APPLIED, APPLIED):

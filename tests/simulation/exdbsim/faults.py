@@ -32,6 +32,7 @@ class Faults:
             (self.goer, rng.choice((0, 1))),
             (self.rerank, rng.choice((0, 1, 3))),
             (self.coup, rng.choice((0, 0, 2))),
+            (self.hand_over, 3 if world.seed % 4 == 1 else 0),
             (self.give_up_a_node, 0 if world.gentle else rng.choice((0, 0, 1))),
             (self.go_on_alone, 0 if world.gentle else rng.choice((0, 0, 0, 1))),
         ]
@@ -43,6 +44,12 @@ class Faults:
         if world.faults:
             world.rng.choice(self._acts)()
             world.at(world.rng.randrange(50, 500), self.happen)
+
+    def hand_over(self) -> None:
+        """A leader has enough of it: the host says so where its process is late, whatever is under way."""
+        for node in self.world.nodes:
+            if node.up and node.replica.core.role == LEADER:
+                node.replica.transfer_leadership(self.world.rng.choice((None, *node.replica.core.present)))
 
     # ---- crashes ----
 
