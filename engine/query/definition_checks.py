@@ -41,8 +41,11 @@ def check_definitions(before: Dictionary, made: Dictionary) -> None:
         if before.tables.get(name) is not table:
             _check_table(table, made)
     for name, index in made.indexes.items():
-        is_old = before.indexes.get(name) is index and before.tables.get(index.table) is made.tables[index.table]
-        if not index.is_plain and not is_old:
+        own = made.tables.get(
+            index.table
+        )  # None where only the name counts: an index beside a session's temporary tables
+        is_old = before.indexes.get(name) is index and before.tables.get(index.table) is own
+        if not index.is_plain and not is_old and own is not None:
             _check_index(index, made)
 
 
