@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, TypeVar
 
+Row = tuple[int, int, str]
 OK, VOID, UNKNOWN = "ok", "void", "unknown"
 Kind = Literal["ww", "wr", "rw"]
 Level = Literal["snapshot", "serializable"]
@@ -71,6 +72,33 @@ def anomalies(
     writers = {op.element: t for t in history for op in t.operations if isinstance(op, Append)}
     found = [*_wrong_elements(history, final, writers), *_wrong_reads(history, final, writers)]
     return found or _cycles(_dependencies(history, final, writers), level)
+
+
+def wrong_rows(
+    name: str, attempts: Iterable[Row], there: Iterable[tuple[int, ...]], *, may_be_lost: bool = False
+) -> list[str]:
+    """What is wrong with rows that were inserted once each and never changed, a line each.
+
+    Args:
+        name: of the table.
+        attempts: (key, value, outcome) of each insertion.
+        there: (key, value) of the rows at the end.
+        may_be_lost: rows in the memory of one node only, which died.
+    """
+    tried = {(key, value): outcome for key, value, outcome in attempts}
+    rows = list(there)
+    found = [f"{name} has {row} twice" for row in {r for r in rows if rows.count(r) > 1}]
+    found += [f"{name} has {row}, which nobody inserted" for row in rows if row not in tried]
+    found += [f"{name} has {row}, which was reported not committed" for row in rows if tried.get(row) == VOID]  # type: ignore[call-overload]
+    if not may_be_lost:
+        found += [f"{name} lost {row}" for row, outcome in tried.items() if outcome == OK and row not in set(rows)]
+    return found
+
+
+def orphans(parents: Iterable[tuple[int, ...]], children: Iterable[tuple[int, int]]) -> list[str]:
+    """Children whose parent is not there, a line each."""
+    there = {row[0] for row in parents}
+    return [f"child {child} has no parent {parent}" for child, parent in children if parent not in there]
 
 
 def _wrong_elements(

@@ -1,4 +1,5 @@
-"""Clients of a running cluster that append to lists, read lists, transfer money and claim names, and record what they did.
+"""Clients of a running cluster, and a record of what they did: they append to lists and read them, transfer money, claim names, give
+parents children and take parents away, go on and off duty, and ship notes between the nodes.
 
 A process of its own, so that it can run inside a network namespace:
 
@@ -24,7 +25,13 @@ SCHEMA = (
     "CREATE TABLE list (id integer PRIMARY KEY, elements text NOT NULL)",
     "CREATE TABLE account (id integer PRIMARY KEY, balance integer NOT NULL)",
     "CREATE TABLE claim (id integer PRIMARY KEY, name text NOT NULL UNIQUE)",
+    "CREATE TABLE parent (id integer PRIMARY KEY)",
+    "CREATE TABLE child (id integer PRIMARY KEY, parent integer NOT NULL REFERENCES parent)",
+    "CREATE TABLE duty (id integer PRIMARY KEY, present boolean NOT NULL)",
+    "CREATE DISTRIBUTED TABLE note (id integer PRIMARY KEY, writer integer NOT NULL)",
 )
+PARENTS = 4
+PEOPLE = 2
 PAUSE_S = 0.05
 
 
@@ -36,6 +43,8 @@ def set_up(target: str) -> None:
             cursor.execute(statement)
         cursor.executemany("INSERT INTO list VALUES (?, '')", [(key,) for key in range(LISTS)])
         cursor.executemany("INSERT INTO account VALUES (?, ?)", [(key, OPENING_BALANCE) for key in range(ACCOUNTS)])
+        cursor.executemany("INSERT INTO parent VALUES (?)", [(key,) for key in range(PARENTS)])
+        cursor.executemany("INSERT INTO duty VALUES (?, true)", [(key,) for key in range(PEOPLE)])
         connection.commit()
 
 
@@ -52,6 +61,9 @@ class Client(threading.Thread):
         self.fresh = count(number, 1000)
         self.history: list[dict[str, Any]] = []
         self.claims: list[tuple[int, str, str]] = []
+        self.children: list[tuple[int, int, str]] = []
+        self.notes: list[tuple[int, int, str]] = []
+        self.exchanges: list[str] = []
         self.surprises: list[str] = []
 
     def run(self) -> None:
@@ -68,12 +80,20 @@ class Client(threading.Thread):
 
     def one_transaction(self, connection: exdbsql.Connection) -> None:
         kind = self.random.random()
-        if kind < 0.7:
+        if kind < 0.5:
             self.lists(connection)
-        elif kind < 0.85:
+        elif kind < 0.6:
             self.transfer(connection)
-        else:
+        elif kind < 0.7:
             self.claim(connection)
+        elif kind < 0.85:
+            self.family(connection)
+        elif kind < 0.93:
+            self.note(connection)
+        elif self.level == "SERIALIZABLE":
+            self.change_duty(connection)
+        else:
+            self.ship(connection)
 
     def lists(self, connection: exdbsql.Connection) -> None:
         """One to four appends and reads."""
@@ -120,6 +140,55 @@ class Client(threading.Thread):
         )
         self.claims.append((element, name, outcome))
 
+    def family(self, connection: exdbsql.Connection) -> None:
+        """A child for a parent, or a parent that goes or comes back; every snapshot has a parent for each child."""
+        cursor = connection.cursor()
+        parent, child = self.random.randrange(PARENTS), next(self.fresh)
+        if self.random.random() < 0.5:
+
+            def bear() -> None:
+                cursor.execute("SELECT count(*) FROM child WHERE parent NOT IN (SELECT id FROM parent)")
+                (orphans,) = cursor.fetchone() or (None,)
+                if orphans != 0:
+                    self.surprises.append(f"{self.name} at {self.target}: {orphans} children without a parent")
+                cursor.execute("INSERT INTO child VALUES (?, ?)", (child, parent))
+
+            self.children.append((child, parent, self.outcome_of(connection, bear)))
+        elif self.random.random() < 0.5:
+            self.outcome_of(connection, lambda: cursor.execute("DELETE FROM parent WHERE id = ?", (parent,)))
+        else:
+            self.outcome_of(connection, lambda: cursor.execute("INSERT INTO parent VALUES (?)", (parent,)))
+
+    def change_duty(self, connection: exdbsql.Connection) -> None:
+        """Goes off duty if another one stays; write skew would leave nobody, which no snapshot may show."""
+        cursor = connection.cursor()
+        who = self.random.randrange(PEOPLE)
+
+        def work() -> None:
+            cursor.execute("SELECT id FROM duty WHERE present")
+            there = [row[0] for row in cursor.fetchall()]
+            if not there:
+                self.surprises.append(f"{self.name} at {self.target}: nobody is on duty")
+            present = len(there) == PEOPLE and self.random.random() < 0.7
+            cursor.execute("UPDATE duty SET present = ? WHERE id = ?", (not present, who))
+
+        self.outcome_of(connection, work)
+
+    def note(self, connection: exdbsql.Connection) -> None:
+        """A row of a DISTRIBUTED table: it stays on this node until somebody ships it."""
+        cursor = connection.cursor()
+        element = next(self.fresh)
+        outcome = self.outcome_of(
+            connection, lambda: cursor.execute("INSERT INTO note VALUES (?, ?)", (element, self.number))
+        )
+        self.notes.append((element, self.number, outcome))
+
+    def ship(self, connection: exdbsql.Connection) -> None:
+        """Scatter or gather; whatever becomes of it, notes are neither lost nor doubled."""
+        cursor = connection.cursor()
+        what = self.random.choice(("SCATTER note TO ALL", "GATHER note FROM ALL"))
+        self.exchanges.append(self.outcome_of(connection, lambda: cursor.execute(what)))
+
     def outcome_of(self, connection: exdbsql.Connection, work: Any) -> str:
         """Run `work` and commit. An error that leaves the connection of use is void; a lost one may be anything."""
         committing = False
@@ -162,6 +231,9 @@ def main(order: dict[str, Any]) -> None:
     record = {
         "history": [transaction for client in clients for transaction in client.history],
         "claims": [claim for client in clients for claim in client.claims],
+        "children": [one for client in clients for one in client.children],
+        "notes": [one for client in clients for one in client.notes],
+        "exchanges": [outcome for client in clients for outcome in client.exchanges],
         "surprises": [line for client in clients for line in client.surprises],
         "stuck": [client.name for client in clients if client.is_alive()],
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import conftest  # noqa: F401  (makes the modules of examples/ importable, as it does for the tests)
 from clients import set_up
-from test_histories import last_state
+from test_histories import last_state, spread_notes
 
 import exdbsql
 
@@ -42,6 +42,9 @@ def main() -> None:
     if arguments.action == "set-up":
         set_up(arguments.addresses[0])
     elif arguments.action == "states":
+        for address in arguments.addresses:
+            with exdbsql.connect(f"exdb://{address}/") as connection:
+                spread_notes(connection)
         states = []
         for address in arguments.addresses:
             with exdbsql.connect(f"exdb://{address}/") as connection:

@@ -1,7 +1,7 @@
 """The checker on histories whose anomalies are known: it finds each, and nothing in histories that are clean."""
 
 import pytest
-from checker import OK, UNKNOWN, VOID, Append, Read, Transaction, anomalies
+from checker import OK, UNKNOWN, VOID, Append, Read, Transaction, anomalies, orphans, wrong_rows
 
 X, Y = 1, 2
 
@@ -100,3 +100,33 @@ def test_known_anomalies_are_found(
     found = anomalies(history, final, "snapshot")
     assert any(words in line for line in found), (name, found)
     assert anomalies(history, final, "serializable")
+
+
+ATTEMPTS = [(1, 7, OK), (2, 7, VOID), (3, 8, UNKNOWN), (4, 8, UNKNOWN)]
+
+
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        ([(1, 7), (3, 8)], ""),
+        ([(1, 7)], ""),
+        ([(3, 8)], "lost (1, 7)"),
+        ([(1, 7), (1, 7)], "twice"),
+        ([(1, 7), (2, 7)], "reported not committed"),
+        ([(1, 7), (9, 9)], "nobody inserted"),
+        ([(1, 7), (3, 9)], "nobody inserted"),
+    ],
+)
+def test_rows_that_are_inserted_once(there: list[tuple[int, int]], words: str) -> None:
+    found = wrong_rows("t", ATTEMPTS, there)
+    assert (found == []) if not words else any(words in line for line in found)
+
+
+def test_rows_of_a_node_that_died_may_be_lost() -> None:
+    assert wrong_rows("t", ATTEMPTS, [], may_be_lost=True) == []
+    assert wrong_rows("t", ATTEMPTS, [(2, 7)], may_be_lost=True) != []
+
+
+def test_children_without_parents_are_found() -> None:
+    assert orphans([(1,), (2,)], [(10, 1), (11, 2)]) == []
+    assert orphans([(1,)], [(10, 1), (11, 2)]) == ["child 11 has no parent 2"]

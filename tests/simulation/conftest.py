@@ -1,17 +1,6 @@
-"""Makes the simulator (the folder exdbsim) importable for the tests beside it; soak tests run only when asked for."""
+"""Makes the simulator (the folder exdbsim) importable for the tests beside it."""
 
 import sys
 from pathlib import Path
 
-import pytest
-
 sys.path.insert(0, str(Path(__file__).parent))
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`-m soak` runs them; without it they would never end."""
-    if "soak" in (config.getoption("-m") or ""):
-        return
-    for item in items:
-        if item.get_closest_marker("soak") is not None:
-            item.add_marker(pytest.mark.skip(reason="runs until stopped: make soak"))
