@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exdbsql.engine.query.aggregates import find_aggregate
 from exdbsql.engine.query.codegen.column_scan import ColumnScan, column_lists, column_scan, enter
-from exdbsql.engine.query.codegen.module import Frame, Module, indented
+from exdbsql.engine.query.codegen.module import MOST_LOOPS, Frame, Module, append_to_lists, nested_loops
+from exdbsql.engine.query.codegen.scans import key_of
 from exdbsql.engine.query.expressions import Column, Expr
 from exdbsql.engine.query.plan import Aggregate, AggregateCall, OrderColumn, Scan, SortKey, walk
 from exdbsql.schema.types import NUMERIC
@@ -53,12 +55,19 @@ class AggregateCompiler:
             and sum(c.startswith("for ") for c in clauses) == 1
         ):
             return self._counted(plan, clauses, inner)
+        if (
+            len(plan.calls) == 1
+            and bare is not None
+            and _is_whole_numeric_sum(plan.calls[0])
+            and len(clauses) <= MOST_LOOPS
+        ):
+            return self._running_sums(plan, clauses, member, inner)
         frame.add(f"{groups} = defaultdict(list)")
         self._fill(plan, groups, clauses, member, inner)
         key = self.module.name("key")
         members = self.module.name("members")
         keys = [key] if len(plan.keys) == 1 else [f"{key}[{i}]" for i in range(len(plan.keys))]
-        calls = [self.call(call, members, pattern, inner) for call in plan.calls]
+        calls = [self._of_group(call, members, pattern, inner) for call in plan.calls]
         values = ", ".join([*keys, *calls])
         comma = "," if len(keys) + len(calls) == 1 else ""
         rows = f"[({values}{comma}) for {key}, {members} in {groups}.items()]"
@@ -81,20 +90,27 @@ class AggregateCompiler:
         counts = frame.assign("counts", f"Counter({keys})")
         return frame.assign("grouped", f"[(key{numbers or ','}) for key, number in {counts}.items()]")
 
+    def _running_sums(self, plan: Aggregate, clauses: list[str], member: str, frame: Frame) -> str:
+        """Groups of which nothing but an exact sum is asked: numbers are added up as they come, and no list is made of them.
+
+        The lists of many small groups are what the garbage collector would look through again and again.
+        """
+        self.module.numeric = True
+        compiler = self.streams.expressions(frame)
+        code = key_of(plan.keys, compiler)
+        sums, key = self.module.name("sums"), self.module.name("key")
+        frame.add(f"{sums} = {{}}")
+        lines = [f"{key} = {code}", f"{sums}[{key}] = {sums}.get({key}, NO_SUM) + {member}"]
+        frame.lines += nested_loops(clauses, lines)
+        keys = [key] if len(plan.keys) == 1 else [f"{key}[{i}]" for i in range(len(plan.keys))]
+        rows = f"[({', '.join(keys)}, exact_sum(total)) for {key}, total in {sums}.items()]"
+        return frame.assign("grouped", rows)
+
     def _fill(self, plan: Aggregate, groups: str, clauses: list[str], member: str, frame: Frame) -> None:
         compiler = self.streams.expressions(frame)
         codes = [compiler.value(k) for k in plan.keys]
         key = codes[0] if len(codes) == 1 else f"({', '.join(codes)})"
-        if sum(c.startswith("for ") for c in clauses) != 1:
-            item = self.module.name("item")
-            frame.add(f"for {item} in (({key}, {member}) {self.streams.joined(clauses)}):")
-            frame.add(f"    {groups}[{item}[0]].append({item}[1])")
-            return
-        depth = 0
-        for clause in clauses:
-            frame.lines += indented([clause + ":"], depth)
-            depth += 1
-        frame.lines += indented([f"{groups}[{key}].append({member})"], depth)
+        frame.lines += append_to_lists(self.module, clauses, groups, key, member)
 
     def _one_group(self, plan: Aggregate, clauses: list[str], member: str, pattern: str, frame: Frame) -> str:
         if not plan.calls:
@@ -108,6 +124,13 @@ class AggregateCompiler:
         calls = [self.call(call, members, pattern, frame) for call in plan.calls]
         return frame.assign("grouped", f"[({', '.join(calls)},)]")
 
+    def _of_group(self, call: AggregateCall, members: str, pattern: str, frame: Frame) -> str:
+        """Source of one aggregate over the members of a group, of which there is one at least."""
+        if _is_whole_numeric_sum(call):
+            self.module.numeric = True
+            call = replace(call, template="sum_of_group({0})")
+        return self.call(call, members, pattern, frame)
+
     def call(self, call: AggregateCall, members: str, pattern: str, frame: Frame) -> str:
         """Source of one aggregate over `members`, of which `pattern` is one."""
         compiler = self.streams.expressions(frame)
@@ -116,6 +139,8 @@ class AggregateCompiler:
         tests = [f"if {compiler.true(call.condition)}"] if call.condition is not None else []
         if call.name == "count" and not call.distinct:
             if call.args and call.args[0].nullable:
+                if not tests and _is_bare(pattern, compiler):
+                    return f"len({members}) - {members}.count(None)"
                 tests.append(
                     f"if {pattern if _is_bare(pattern, compiler) else compiler.value(call.args[0])} is not None"
                 )
@@ -154,6 +179,8 @@ class AggregateCompiler:
             return values
         if call.nulls == "keep":
             return f"sorted_distinct({values}, {bool(call.order and call.order[0].descending)})"
+        if call.name == "count":
+            return f"set({members if is_bare and not tests else values})"
         if call.name != "string_agg":
             return f"list(set({values}))"
         reverse = ", reverse=True" if call.order and call.order[0].descending else ""
@@ -232,6 +259,12 @@ def is_row_count(plan: Aggregate) -> bool:
 
 def _is_plain_count(call: AggregateCall) -> bool:
     return not call.args and call.condition is None
+
+
+def _is_whole_numeric_sum(call: AggregateCall) -> bool:
+    """Whether a call is the exact sum of something that is never NULL, over all rows."""
+    is_sum = call.name == "sum" and call.type == NUMERIC and not (call.template or call.distinct or call.order)
+    return is_sum and call.condition is None and not call.args[0].nullable
 
 
 def _only_argument(calls: tuple[AggregateCall, ...]) -> Expr | None:

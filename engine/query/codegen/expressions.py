@@ -42,6 +42,7 @@ from exdbsql.engine.query.expressions import (
     RowSubquery,
     ScalarSubquery,
 )
+from exdbsql.engine.query.plan import used_rels
 from exdbsql.engine.query.runtime.arithmetic import INT_LIMITS
 from exdbsql.schema.types import BOOLEAN, NUMERIC
 
@@ -168,6 +169,8 @@ class ExpressionCompiler:
             return expr.template.format(*[self.value(a) for a in expr.args])
         if expr.name in ("LIKE", "ILIKE") and len(expr.args) == 2 and _is_fixed(expr.args[1]):
             return self._like(expr)
+        if expr.template == "substring({0}, {1}, {2})" and all(map(_is_fixed, expr.args[1:])):
+            return self._substring(expr)
         tests, codes = [], []
         for i, arg in enumerate(expr.args):
             repeated = expr.template.count(f"{{{i}}}") > 1
@@ -205,6 +208,19 @@ class ExpressionCompiler:
             return f"{matches}({self.value(text)})"
         test, code = self._tested(text)
         return f"(None if {test} is None else {matches}({code}))"
+
+    def _substring(self, expr: Call) -> str:
+        """A part of a text between places that are the same for all rows: the places are worked out once, before the loops."""
+        text, start, length = expr.args
+        key = ("substring", start, length)
+        part = self.module.hoisted.get(key)
+        if part is None:
+            made = f"text_part({self.value(start)}, {self.value(length)})"
+            part = self.module.hoisted[key] = self.module.root.assign("part", made)
+        if not text.nullable:
+            return f"{self.value(text)}[{part}]"
+        test, code = self._tested(text)
+        return f"(None if {test} is None else {code}[{part}])"
 
     def _checked(self, expr: Call, code: str) -> str:
         if not expr.checked:
@@ -275,6 +291,10 @@ class ExpressionCompiler:
                 return self.true(expr.arg)
             case InList():
                 return self._in_false(expr)
+            case InSubquery() if not used_rels(expr.plan):
+                found = self.subqueries.membership_false(expr, self)
+                if found is not None:
+                    return found
         code = self.value(expr)
         return f"({code} is False)" if expr.nullable else f"(not {code})"
 

@@ -25,7 +25,7 @@ _NOT_REPEATABLE: Final = frozenset({"random", "setseed", "gen_random_uuid", "clo
 def remembered(module: Module, plan: Plan, body: Frame, result: str) -> str:
     """The result of a function whose lines are in `body`, given `plan` that it computes: with lines that look it up first, where they pay."""
     columns = _outer_columns(plan)
-    if not columns or not _is_repeatable(plan):
+    if not columns or _are_unique(module, columns) or not _is_repeatable(plan):
         return result
     codes = [f"{body.env[c.rel]}[{c.index}]" for c in columns]
     key = codes[0] if len(codes) == 1 else f"({', '.join(codes)})"
@@ -47,6 +47,15 @@ def _outer_columns(plan: Plan) -> list[Column]:
     if len(columns) > _MOST_COLUMNS or any(c.type is None or c.type.name not in _PLAIN for c in columns):
         return []
     return columns
+
+
+def _are_unique(module: Module, columns: list[Column]) -> bool:
+    """Whether the columns hold the primary key of a table: its rows come once each, most often, so nothing would be found again."""
+    for rel in {c.rel for c in columns} & module.scanned.keys():
+        key = module.database.table(module.scanned[rel]).definition.key_positions
+        if key and set(key) <= {c.index for c in columns if c.rel == rel}:
+            return True
+    return False
 
 
 def _is_repeatable(plan: Plan) -> bool:

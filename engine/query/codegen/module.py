@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ class Module:
         root: the frame of the function itself.
         clock: whether it uses the time of the statement.
         numeric: whether it does arithmetic on numerics.
+        scanned: the tables of relations, as far as they are compiled.
     """
 
     database: Catalog
@@ -41,6 +43,7 @@ class Module:
     taken: set[str] = field(default_factory=set)
     numbers: dict[str, int] = field(default_factory=dict)
     hoisted: dict[Any, str] = field(default_factory=dict)
+    scanned: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.root = Frame(self)
@@ -137,3 +140,24 @@ class Frame:
 def indented(lines: list[str], by: int = 1) -> list[str]:
     """Lines moved to the right."""
     return ["    " * by + line for line in lines]
+
+
+MOST_LOOPS: Final = 12
+"""Python allows 20 blocks within each other."""
+
+
+def nested_loops(clauses: Sequence[str], lines: Sequence[str]) -> list[str]:
+    """Lines that do `lines` for all that `clauses`, at most `MOST_LOOPS`, run through."""
+    if not clauses or not clauses[0].startswith("for "):
+        clauses = ["for _ in (None,)", *clauses]
+    heads = [line for depth, clause in enumerate(clauses) for line in indented([clause + ":"], depth)]
+    return heads + indented(list(lines), len(clauses))
+
+
+def append_to_lists(module: Module, clauses: Sequence[str], table: str, key: str, value: str) -> list[str]:
+    """Lines that append `value` to the list that a table has for `key`, for all that `clauses` run through."""
+    if sum(clause.startswith("for ") for clause in clauses) > MOST_LOOPS:
+        item = module.name("item")
+        loop = f"for {item} in (({key}, {value}) {' '.join(clauses)}):"
+        return [loop, f"    {table}[{item}[0]].append({item}[1])"]
+    return nested_loops(clauses, [f"{table}[{key}].append({value})"])

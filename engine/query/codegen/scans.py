@@ -31,6 +31,7 @@ class ScanCompiler:
 
     def clauses(self, plan: Scan, frame: Frame) -> list[str]:
         """The clauses of a scan."""
+        self.module.scanned[plan.rel] = plan.table
         if plan.keyed:
             return self._keyed(plan, frame)
         access = plan.access

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from exdbsql.engine.query.codegen.expressions import ExpressionCompiler
-from exdbsql.engine.query.codegen.module import Frame, Module, indented
+from exdbsql.engine.query.codegen.module import Frame, Module, append_to_lists
 from exdbsql.engine.query.codegen.scans import ScanCompiler, key_of
 from exdbsql.engine.query.codegen.sets import SetCompiler
 from exdbsql.engine.query.codegen.windows import WindowCompiler
@@ -127,16 +127,7 @@ class StreamCompiler:
     def fill(self, table: str, clauses: list[str], key: str, value: str, frame: Frame) -> None:
         """Lines that fill a hash table with lists of rows."""
         frame.add(f"{table} = defaultdict(list)")
-        if sum(c.startswith("for ") for c in clauses) > 1:
-            item = self.module.name("item")
-            frame.add(f"for {item} in (({key}, {value}) {self.joined(clauses)}):")
-            frame.add(f"    {table}[{item}[0]].append({item}[1])")
-            return
-        depth = 0
-        for clause in clauses:
-            frame.lines += indented([clause + ":"], depth)
-            depth += 1
-        frame.lines += indented([f"{table}[{key}].append({value})"], depth)
+        frame.lines += append_to_lists(self.module, clauses, table, key, value)
 
     def _derived(self, plan: Derived, frame: Frame) -> list[str]:
         if plan.lateral:

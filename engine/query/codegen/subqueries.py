@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exdbsql.engine.query.codegen.memo import remembered
-from exdbsql.engine.query.codegen.module import Frame, Module
+from exdbsql.engine.query.codegen.module import MOST_LOOPS, Frame, Module, indented
 from exdbsql.engine.query.expressions import Exists, InSubquery, Quantified, ScalarSubquery
 from exdbsql.engine.query.library.array_values import array_of_rows
 from exdbsql.engine.query.plan import Plan, Project, used_rels
@@ -64,8 +64,12 @@ class SubqueryCompiler:
             return self.module.root.assign("exists_query", code)
         name = self.module.name("exists_query")
         arguments = [frame.env[rel] for rel in outer]
-        code = remembered(self.module, plan, body, code)
-        self.module.root.define(name, arguments, body, code)
+        result = remembered(self.module, plan, body, code)
+        if result == code and 0 < len(clauses) <= MOST_LOOPS:
+            body.lines += [line for depth, clause in enumerate(clauses) for line in indented([clause + ":"], depth)]
+            body.lines += indented(["return True"], len(clauses))
+            result = "False"
+        self.module.root.define(name, arguments, body, result)
         return f"{name}({', '.join(arguments)})"
 
     def membership(self, expr: InSubquery, compiler: ExpressionCompiler) -> str:
@@ -81,6 +85,13 @@ class SubqueryCompiler:
         if len(expr.args) > 1:
             return self.membership(expr, compiler)
         return f"({compiler.value(expr.args[0])} in {self.value_set(expr, compiler)}.values)"
+
+    def membership_false(self, expr: InSubquery, compiler: ExpressionCompiler) -> str | None:
+        """Whether IN is FALSE, for one argument that is never NULL; None for others."""
+        if len(expr.args) > 1 or expr.args[0].nullable:
+            return None
+        values = self.value_set(expr, compiler)
+        return f"({compiler.value(expr.args[0])} not in {values}.values and not {values}.has_null)"
 
     def value_set(self, expr: InSubquery, compiler: ExpressionCompiler) -> str:
         """The set of a subquery's values, as a ValueSet."""

@@ -35,6 +35,16 @@ def sum_numeric(values: Sequence[int | Decimal]) -> Decimal | None:
     return _exact_sum(values) if values else None
 
 
+def sum_of_group(values: Sequence[int | Decimal]) -> Decimal:
+    """Exact sum of some bigint or numeric values, in the context of a statement's function."""
+    return exact_sum(sum(values, _ZERO))
+
+
+def exact_sum(total: int | Decimal) -> Decimal:
+    """A sum that was made by adding, as a plain value of its class."""
+    return total if type(total) is Decimal else Decimal(total)
+
+
 def _exact_sum(values: Sequence[int | Decimal]) -> Decimal:
     if getcontext().prec == NUMERIC_CONTEXT.prec:  # that of the statement's function, most often
         return Decimal(sum(values, _ZERO))
@@ -168,6 +178,8 @@ NAMES: Final[dict[str, object]] = {
             avg_interval,
             sum_bigint,
             sum_numeric,
+            sum_of_group,
+            exact_sum,
             sum_float,
             avg_numeric,
             avg_float,
@@ -179,3 +191,4 @@ NAMES: Final[dict[str, object]] = {
         *(sorted_distinct, string_agg, variance_numeric, stddev_numeric, variance_float, stddev_float),
     )
 }
+NAMES["NO_SUM"] = _ZERO

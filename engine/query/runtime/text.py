@@ -146,6 +146,18 @@ def substring(text: str, start: int, length: int | None = None) -> str:
     return text[max(0, start - 1) : max(0, start - 1 + length)]
 
 
+class _NegativeLength:
+    """In the place of a slice's end: an error for whoever takes the part."""
+
+    def __index__(self) -> int:
+        raise DataError("negative substring length not allowed", sqlstate="22011")
+
+
+def text_part(start: int, length: int) -> slice:
+    """The slice that `substring` takes of each text."""
+    return slice(max(0, start - 1), _NegativeLength() if length < 0 else max(0, start - 1 + length))
+
+
 def left_part(text: str, n: int) -> str:
     """The first n characters; all but the last |n| of a negative n."""
     return text[:n]
@@ -264,7 +276,7 @@ def least(*values: Any) -> Any:
 NAMES: Final[dict[str, object]] = {
     f.__name__: f
     for f in (
-        *(like, ilike, like_matcher, check_escape, regexp_like, regexp_ilike, substring, left_part, right_part),
+        *(like, ilike, like_matcher, check_escape, regexp_like, regexp_ilike, substring, text_part, left_part, right_part),
         *(pad_left, pad_right, repeat, replace, split_part, initcap, translate, ascii_code, character, md5_hex),
         *(concat, concat_ws, overlay, greatest, least),
     )
