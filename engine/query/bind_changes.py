@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from exdbsql.engine.query import bind_rows, bind_runs, operators
+from exdbsql.engine.query import bind_structures as structures
 from exdbsql.engine.query.bind_expressions import ExpressionBinder
 from exdbsql.engine.query.bind_from import FromBinder
 from exdbsql.engine.query.bind_query import QueryBinder
 from exdbsql.engine.query.conflict_targets import arbiters
 from exdbsql.engine.query.context import StatementContext, name_of
 from exdbsql.engine.query.expressions import Call, Column, Expr
-from exdbsql.engine.query.library.array_values import assigned_element
+from exdbsql.engine.query.library.array_values import assigned_element, assigned_slice
 from exdbsql.engine.query.outputs import output_name
 from exdbsql.engine.query.parse import parse_statement
 from exdbsql.engine.query.plan import Derived, Filter, Join, OutputColumn, Plan, Project, Scan, Values, output_columns
@@ -302,14 +303,22 @@ class ChangeBinder:
     def _assign_element(
         self, new: list[Expr], name: exp.Bracket, value: exp.Expr | Expr, table: Table, binder: ExpressionBinder
     ) -> None:
-        """``SET a[i] = value``."""
+        """``SET a[i] = value`` and ``SET a[i:j] = values``."""
         call = name.expressions[0]
-        if not isinstance(name.this, exp.Column) or str(call.this) != SUBSCRIPT or isinstance(value, Expr):
-            raise self.context.unsupported(name, "SET of a part of an array other than one element")
+        if not isinstance(name.this, exp.Column) or isinstance(value, Expr):
+            raise self.context.unsupported(name, "SET of a part of an array other than one element or slice")
         position = self.position(table, name.this)
         column = table.columns[position]
         if column.type.element is None:
             raise self.context.unsupported(name, f"SET of a part of the type {column.type}")
+        if str(call.this) != SUBSCRIPT:
+            bounds = structures.slice_bounds(binder, call)
+            values = operators.assigned(self.context, value, binder.bind(value), column.type, column.name)
+            template = "assigned_slice({0}, {1}, {2}, {3})"
+            named = (("assigned_slice", assigned_slice),)
+            slice_args = (new[position], *bounds, values)
+            new[position] = Call(column.type, True, "assignment", template, slice_args, strict=False, names=named)
+            return
         index = operators.assigned(self.context, name, binder.bind(call.expressions[0]), INTEGER, "array subscript")
         element = operators.assigned(self.context, value, binder.bind(value), column.type.element, column.name)
         names = (("assigned_element", assigned_element),)

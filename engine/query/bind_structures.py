@@ -187,6 +187,16 @@ def _slice(binder: ExpressionBinder, arg: Expr, chain: list[exp.Anonymous]) -> E
     )
 
 
+def slice_bounds(binder: ExpressionBinder, call: exp.Anonymous) -> tuple[Expr, Expr]:
+    """The bounds of ``[i:j]`` in an assignment; one that is left out is the array's own, which -1 stands for."""
+    found = []
+    for node in call.expressions:
+        left_out = isinstance(node, exp.Column) and str(node.this.this) == LEFT_OUT
+        found.append(Const(INTEGER, False, -1) if left_out else _index(binder, node))
+    low, high = found
+    return low, high
+
+
 def _index(binder: ExpressionBinder, node: exp.Expr) -> Expr:
     bound = binder.bind(node)
     return operators.assigned(binder.context, node, bound, INTEGER, "array subscript")

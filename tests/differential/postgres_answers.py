@@ -25,6 +25,7 @@ from pathlib import Path
 
 import exdbsql
 from exdbsql.schema.errors import Error
+from exdbsql.schema.text_types import value_to_text
 from exdbsql.schema.type_names import parse_type
 
 _FIELD, _RECORD = "\x1f", "\x1e"
@@ -85,7 +86,7 @@ def exdbsql_answers(statements: list[str]) -> Iterator[list[str]]:
             yield []
             continue
         names, types = [d[0] for d in description], [d[1] for d in description]
-        formats = [parse_type(t).format if _has_text(t) else str for t in types]
+        formats = [parse_type(t).format if _has_text(t) else value_to_text for t in types]
         yield [
             " | ".join(f"{n} {t}" for n, t in zip(names, types, strict=True)),
             *(_line(None if v is None else f(v) for v, f in zip(row, formats, strict=True)) for row in rows),
@@ -109,7 +110,7 @@ def postgres_answers(statements: list[str]) -> Iterator[list[str]]:
     """What PostgreSQL answers."""
     script = "".join(
         f"\\echo @@{i}\n{sql} \\gdesc\n\\echo @:ERROR:SQLSTATE\n{sql};\n\\echo @:ERROR:SQLSTATE\n"
-        if sql.split(None, 1)[0].lower() in ("select", "with", "values", "table")
+        if sql.split(None, 1)[0].lower() in ("select", "with", "values", "table") or " RETURNING " in sql
         else f"\\echo @@{i}\n\\echo @false\n{sql};\n\\echo @:ERROR:SQLSTATE\n"
         for i, sql in enumerate(statements)
     )

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from exdbsql.schema import sqlstate
 from exdbsql.schema.array import Array
-from exdbsql.schema.errors import DataError
+from exdbsql.schema.errors import DataError, NotSupportedError
 from exdbsql.schema.text_types import value_to_text
 
 _MAX_ELEMENTS: Final = 134_217_727
@@ -77,11 +77,35 @@ def assigned_element(array: Array | None, index: int | None, value: Any) -> Arra
     """The array with one element replaced, as ``SET a[i] = value`` does it."""
     if index is None:
         raise DataError("array subscript in assignment must not be null", sqlstate="22004")
+    if array is not None and len(array.dimensions) > 1:
+        raise DataError("wrong number of array subscripts", sqlstate=sqlstate.ARRAY_SUBSCRIPT_ERROR)
     elements = list(array.elements) if array is not None else []
     if index < 1 or index > _MAX_ELEMENTS:
         raise DataError("array subscript out of range", sqlstate=sqlstate.ARRAY_SUBSCRIPT_ERROR, hint="the first is 1")
     elements += [None] * (index - len(elements))
     elements[index - 1] = value
+    return Array.of_elements(tuple(elements))
+
+
+def assigned_slice(array: Array | None, low: int | None, high: int | None, values: Array | None) -> Array | None:
+    """The array with a slice replaced, as ``SET a[i:j] = values`` does it; a bound of -1 is the array's own."""
+    if values is None:
+        return array
+    if low is None or high is None:
+        raise DataError("array subscript in assignment must not be null", sqlstate="22004")
+    if max(len(a.dimensions) for a in (array or values, values)) > 1:
+        raise NotSupportedError("SET of a slice of an array of several dimensions is not supported")
+    elements = list(array.elements) if array is not None else []
+    start, stop = 1 if low == -1 else low, len(elements) if high == -1 else high
+    if start < 1 or stop > _MAX_ELEMENTS or start > stop:
+        raise DataError(
+            "upper bound cannot be less than lower bound" if start > stop else "array subscript out of range",
+            sqlstate=sqlstate.ARRAY_SUBSCRIPT_ERROR,
+        )
+    if stop - start + 1 > len(values):
+        raise DataError("source array too small", sqlstate=sqlstate.ARRAY_SUBSCRIPT_ERROR)
+    elements += [None] * (stop - len(elements))
+    elements[start - 1 : stop] = values.elements[: stop - start + 1]
     return Array.of_elements(tuple(elements))
 
 
