@@ -53,6 +53,9 @@ SEND_BUFFER = 8 * 1024 * 1024
 MANY_WAITING = 100
 """Frames that wait for a bulk connection to open."""
 
+MAX_STRANGERS = 128
+"""Connections of others whose handshake is not over; each may hold up to a handshake's bytes for `connectTimeout`."""
+
 POLL_S = 0.02
 """How often an open question about a taken node id is looked at, in s."""
 
@@ -134,7 +137,8 @@ class TcpTransport:
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
         self._peers: dict[int, Peer] = {}
-        self._strangers: set[Link] = set()
+        self._strangers: dict[Link, None] = {}
+        """Whose handshake is not over, the oldest first."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._refusals: set[str] = set()  # said once; a refused node keeps trying
         self._watch_due = 0.0
@@ -296,7 +300,7 @@ class TcpTransport:
     def link_opened(self, link: Link) -> None:
         """A connection is there; its handshake must be over within ``connectTimeout``."""
         link.set_buffers(self.parameters.socketSendBuf, self.parameters.socketRecvBuf)
-        self._strangers.add(link)
+        self._strangers[link] = None
         refused = self._sockets.refusal(link.transport)
         if refused:
             log.warning("closing the connection with %s: %s", link.peer_name, refused)
@@ -304,6 +308,13 @@ class TcpTransport:
             link.abort()
         elif not link.dialled:
             self._limit_handshake(link)
+            self._limit_strangers()
+
+    def _limit_strangers(self) -> None:
+        """Only so many at once, for each may make this node keep as much as a handshake needs: the oldest has had its time."""
+        waiting = [link for link in self._strangers if link.is_open and not link.dialled and not link.deciding]
+        if len(waiting) > MAX_STRANGERS:
+            waiting[0].abort()
 
     def _limit_handshake(self, link: Link) -> None:
         def look() -> None:
@@ -327,7 +338,7 @@ class TcpTransport:
 
     def link_closed(self, link: Link) -> None:
         """A connection is gone."""
-        self._strangers.discard(link)
+        self._strangers.pop(link, None)
         peer = self._peers.get(link.node_id)
         if peer is None or not peer.remove(link):
             return
@@ -415,7 +426,7 @@ class TcpTransport:
         self._admit(link, hello)
 
     def _admit(self, link: Link, hello: Hello) -> None:
-        self._strangers.discard(link)
+        self._strangers.pop(link, None)
         link.node_id, link.incarnation, link.channel = hello.node_id, hello.incarnation, hello.channel
         link.reader.limit = FRAME_LIMIT
         if self._steered is not None and hello.channel == CONTROL:

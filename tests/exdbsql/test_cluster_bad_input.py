@@ -16,6 +16,7 @@ import pytest
 import exdbsql as exdb
 from exdbsql.cluster.frames import CONTROL, DISCOVER, EXCHANGE, HELLO, REFUSED
 from exdbsql.cluster.handshake import MAGIC, PROTOCOL_VERSION
+from exdbsql.cluster.transport_tcp import MAX_STRANGERS
 from exdbsql.cluster.wire import HANDSHAKE_LIMIT
 
 from .real_nodes import DEADLINE_S, Nodes, eventually, nodes
@@ -117,6 +118,25 @@ def test_half_a_frame_is_given_up_and_many_strangers_are_borne(tmp_path: Path) -
         works(made, 1, 2)
 
 
+def test_only_so_many_strangers_wait_at_once(tmp_path: Path) -> None:
+    """The oldest go first; the node's own peers get in all the same."""
+    with nodes(tmp_path, nwparams={"connectInterval": 20, "connectTimeout": 60_000}) as made:
+        strangers = []
+        for _ in range(MAX_STRANGERS + 20):
+            strangers.append(dial(made, 0))
+            strangers[-1].sendall(framed(hello())[:20])
+        transport = made.databases[0].replication.node._runtime._transport  # type: ignore[union-attr]
+        eventually(lambda: len(transport._strangers) <= MAX_STRANGERS, "the oldest are gone")
+        for stranger in strangers[:20]:
+            assert stranger.recv(1) == b""
+        made.crash(1)
+        made.start(1)
+        made.ready()
+        works(made, 0, 1)
+        for stranger in strangers:
+            stranger.close()
+
+
 def test_another_protocol_version_and_another_cluster_are_told_so(tmp_path: Path) -> None:
     with nodes(tmp_path) as made:
         for wrong, reason in (
@@ -157,6 +177,8 @@ def test_callbacks_that_raise_or_call_back_into_the_database(tmp_path: Path) -> 
             con.attach,
             con.scatter,
             con.force_recovery,
+            lambda: con.remove_node(1),
+            lambda: con.set_rank(1, 2),
             lambda: con.transaction_status("0-1-1"),
             lambda: con.execute("INSERT INTO t VALUES (99, 'from a callback')"),
             con.listen,
