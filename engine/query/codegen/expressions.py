@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from exdbsql.engine.query.codegen import deep
+from exdbsql.engine.query.codegen import constants, deep
 from exdbsql.engine.query.codegen.module import Frame
 from exdbsql.engine.query.expressions import (
     Accumulator,
@@ -162,6 +162,10 @@ class ExpressionCompiler:
     def _call(self, expr: Call) -> str:
         if expr.template in _TO_FLOAT and isinstance(expr.args[0], Param):
             return self._hoisted_float(expr.args[0], expr.template)
+        if constants.is_constant(expr, self.frame):
+            return constants.folded(
+                expr, self.frame, lambda body: ExpressionCompiler(body, self.subqueries).value(expr)
+            )
         self.module.names.update(expr.names)
         if expr.type == NUMERIC or any(a.type == NUMERIC for a in expr.args):
             self.module.numeric = True

@@ -29,7 +29,7 @@ class CompiledFunction:
 
 def compile_statement(bound: BoundStatement, database: Catalog) -> CompiledFunction:
     """Generate and compile the function of a bound statement."""
-    module = Module(database)
+    module = Module(database, folds=True)
     rows = RowsCompiler(module)
     if bound.changes:
         result = ChangeCompiler(module, rows).compile(bound)

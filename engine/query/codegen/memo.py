@@ -10,7 +10,7 @@ remembered is let go at `MOST` entries, so that a large outer table whose values
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from exdbsql.engine.query.codegen.module import Frame, Module
 from exdbsql.engine.query.expressions import Call, Column
@@ -62,7 +62,12 @@ def _is_repeatable(plan: Plan) -> bool:
     """Whether the plan reads tables, so that it is worth it, and calls only functions that give the same for the same."""
     if not any(isinstance(item, Scan) for item in walk(plan)):
         return False
-    calls = [item for item in walk(plan) if isinstance(item, Call)]
+    return gives_the_same(plan)
+
+
+def gives_the_same(value: Any) -> bool:
+    """Whether all functions that are called in a plan or an expression give the same for the same."""
+    calls = [item for item in walk(value) if isinstance(item, Call)]
     if any(call.name in _NOT_REPEATABLE or "txn." in call.template for call in calls):
         return False
     functions = [function for call in calls for _, function in call.names]

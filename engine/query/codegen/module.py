@@ -31,6 +31,7 @@ class Module:
         root: the frame of the function itself.
         clock: whether it uses the time of the statement.
         numeric: whether it does arithmetic on numerics.
+        folds: whether it may compute constants before its loops.
         scanned: the tables of relations, as far as they are compiled.
     """
 
@@ -40,6 +41,7 @@ class Module:
     root: Frame = field(init=False)
     clock: bool = False
     numeric: bool = False
+    folds: bool = False
     taken: set[str] = field(default_factory=set)
     numbers: dict[str, int] = field(default_factory=dict)
     hoisted: dict[Any, str] = field(default_factory=dict)

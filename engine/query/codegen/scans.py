@@ -39,9 +39,32 @@ class ScanCompiler:
             return self._by_hash(plan, access, frame)
         if isinstance(access, PointAccess):
             return self._by_key(plan, access, frame)
-        found = self.all_rows(plan.table) if access is None else self._found(plan, frame, items=False)
+        filters: Sequence[Expr] = plan.filters
+        if access is None:
+            found, filters = self._rows_and_filters(plan)
+        else:
+            found = self._found(plan, frame, items=False)
         loop = [f"for {self.streams.variable(plan.rel, plan.alias, frame)} in {found}"]
-        return loop + self.streams.conditions(plan.filters, frame)
+        return loop + self.streams.conditions(filters, frame)
+
+    def _rows_and_filters(self, plan: Scan) -> tuple[str, Sequence[Expr]]:
+        """The rows of a whole table, and the filters still to be tried on each.
+
+        Where some filters depend on a relation outside, which has the scan done again for each of its rows, the others are tried once.
+        """
+        rows = self.all_rows(plan.table)
+        outer = [f for f in plan.filters if used_rels(f) - {plan.rel}]
+        local = tuple(f for f in plan.filters if f not in outer)
+        if not outer or not local:
+            return rows, plan.filters
+        key = ("filtered", plan.rel, local)
+        if key not in self.module.hoisted:
+            inner = Frame(self.module, self.module.root.lines, {})
+            name = self.streams.variable(plan.rel, plan.alias, inner)
+            clauses = [f"for {name} in {rows}", *self.streams.conditions(local, inner)]
+            made = self.module.root.assign(f"some_{plan.alias}", f"[{name} {' '.join(clauses)}]")
+            self.module.hoisted[key] = made
+        return self.module.hoisted[key], outer
 
     def all_rows(self, table: str) -> str:
         """The variable of a table's rows, a list that may be shared, made before the loops."""

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 
 from exdbsql.schema import sqlstate
 from exdbsql.schema.array import Array
-from exdbsql.schema.errors import DataError, IntegrityError, ProgrammingError
+from exdbsql.schema.errors import DataError, Error, IntegrityError, ProgrammingError
 
 EMPTY: Final[tuple[Any, ...]] = ()
 
@@ -74,6 +74,14 @@ class ValueSet:
 def array_values(array: Array | None) -> ValueSet:
     """The values that ``= ANY (array)`` compares with; with a NULL array nothing is known."""
     return ValueSet(((None,),) if array is None else [(value,) for value in array.flat()])
+
+
+def tried(compute: Callable[[], Any]) -> tuple[bool, Any]:
+    """Whether something can be computed, and what it is."""
+    try:
+        return True, compute()
+    except (Error, ArithmeticError):
+        return False, None
 
 
 def quantified(value: Any, values: Iterable[Any], compare: Callable[[Any, Any], bool], every: bool) -> bool | None:
@@ -217,6 +225,7 @@ NAMES: Final[dict[str, object]] = {
             row_in,
             ValueSet,
             array_values,
+            tried,
             quantified,
             intersect,
             except_,
