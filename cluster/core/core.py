@@ -124,6 +124,7 @@ class Core:
         self.known[self.id] = self.me
         self.present: dict[int, int] = {}
         self.leaderless_since = 0
+        self._missed_a_leader = False
 
         self.out: list[tuple[int, Message]] = []
         self.events: list[Event] = []
@@ -209,7 +210,8 @@ class Core:
         self.founding.tick()
         self.recovery.tick()
         self.membership.tick()
-        if self.leader is None:
+        if self._is_leaderless() and not self._missed_a_leader:
+            self._missed_a_leader = True  # from now on others count by what they say of themselves
             self.refresh_presence()
         if self.role == LEADER:
             self.leading.tick()
@@ -330,7 +332,9 @@ class Core:
         if leader != self.leader:
             self.leader = leader
             self.leaderless_since = self.now
+            self._missed_a_leader = False
             self.events.append(LeaderChanged(leader, self.term))
+            self.refresh_presence()
 
     def reset_deadline(self) -> None:
         self.deadline = self.now + self.config.election_ms + self.random.randrange(self.config.election_ms)

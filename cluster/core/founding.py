@@ -102,7 +102,9 @@ class Founding:
         if not m.reply:
             self._tell(sender, m.round, True)
         if sender in c.present:
-            self.told[sender] = m.phase if m.cluster == c.cluster else WAITING
+            before, self.told[sender] = self.told.get(sender), m.phase if m.cluster == c.cluster else WAITING
+            if before != self.told[sender] and c.leader is None:
+                c.refresh_presence()
         if c.role == LEADER:
             c.leading.learn_incarnation(sender, m.incarnation)
             if m.phase == NORMAL and m.cluster == c.cluster:
