@@ -37,12 +37,18 @@ or  CREATE TABLE name (...) [REPLICATED | DISTRIBUTED | LOCAL]""",
         "CREATE [UNIQUE] INDEX [IF NOT EXISTS] [name] ON table (column [ASC | DESC], ...)",
     ),
     "DROP INDEX": ("remove indexes", "DROP INDEX [IF EXISTS] name, ..."),
+    "COPY": (
+        "load rows from a file or standard input, or write them; \\copy uses files of yours",
+        """COPY {table [(column, ...)] | (query)} {FROM | TO} {'file' | STDIN | STDOUT}
+    [(FORMAT {text | csv}, HEADER [MATCH], DELIMITER 'c', NULL 'text', QUOTE 'c', ESCAPE 'c', ENCODING 'name', ...)]
+    [WHERE condition]""",
+    ),
     "BEGIN": (
         "start a transaction; without it each statement is one",
         """BEGIN [ISOLATION LEVEL {READ COMMITTED | REPEATABLE READ | SERIALIZABLE}] [READ ONLY | READ WRITE]
 or  START TRANSACTION ...""",
     ),
-    "COMMIT": ("make the transaction's changes visible, on every node where they are replicated", "COMMIT"),
+    "COMMIT": ("make the transaction's changes visible, on every node where they are replicated", "COMMIT [AND CHAIN]"),
     "ROLLBACK": ("undo the transaction, or what came after a savepoint", "ROLLBACK [TO [SAVEPOINT] name]"),
     "SAVEPOINT": (
         "mark a place in the transaction to go back to",

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PIECE: Final = 256 * 1024
-"""Characters or bytes that are read at once."""
+PIECE: Final = 32 * 1024
+"""Characters or bytes that are read at once: so few rows that what is made of them on the way is gone before the collector has promoted it."""
 _BATCH: Final = 1000
 
 

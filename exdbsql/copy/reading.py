@@ -16,6 +16,7 @@ from exdbsql.copy.csv_format import quick_reader, split_csv
 from exdbsql.copy.options import CopyOptions
 from exdbsql.copy.records import END_OF_DATA, Records, check_ends
 from exdbsql.copy.text_format import invalid_bytes, split_text, unescaped
+from exdbsql.engine.collector import untrack
 from exdbsql.schema import sqlstate as states
 from exdbsql.schema.errors import DataError, Error, ProgrammingError
 from exdbsql.schema.types import SqlType
@@ -39,6 +40,7 @@ class RowReader:
 
     def __init__(self, table: str, names: Sequence[str], kinds: Sequence[SqlType], options: CopyOptions) -> None:
         self.rows: list[tuple[Any, ...]] = []
+        untrack(self.rows)  # or each full collection would visit every row
         self.lines: array[int] = array("q")
         self._table = table
         self._names = names

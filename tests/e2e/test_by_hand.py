@@ -50,3 +50,26 @@ def test_an_embedded_database_without_a_node() -> None:
     done = run("shell", "-c", "CREATE TABLE t (a integer); INSERT INTO t VALUES (1), (2); SELECT sum(a) AS s FROM t")
     assert done.returncode == 0, done.stderr
     assert "3" in done.stdout
+
+
+def test_copy_between_files_and_a_cluster(cluster: LocalCluster, tmp_path: Path) -> None:
+    source, target = tmp_path / "sites.csv", tmp_path / "back.csv"
+    source.write_text("id,name,country\n" + "".join(f'{n},"Site, {n}",DE\n' for n in range(1000, 6000)))
+    loaded = run(
+        "shell",
+        cluster.address(0),
+        "-c",
+        f"\\copy sites (id, name, country) from '{source}' (format csv, header match)",
+    )
+    assert (loaded.stdout, loaded.stderr) == ("COPY 5000\n", "")
+    query = "SELECT id, name, country FROM sites WHERE id >= 1000 ORDER BY id"
+    written = run("shell", cluster.address(2), "-c", f"\\copy ({query}) to '{target}' (format csv, header)")
+    assert written.stdout == "COPY 5000\n"
+    assert target.read_text() == source.read_text()
+    wrong = run(
+        "shell", cluster.address(1), stdin="COPY sites (id, name, country) FROM STDIN;\n7000\tx\tDE\ny\tx\tDE\n\\.\n"
+    )
+    assert 'CONTEXT: COPY sites, line 2, column id: "y"' in wrong.stderr
+    assert run("shell", cluster.address(1), "-c", f"COPY sites TO '{target}'").stderr.startswith("ERROR 42501")
+    left = run("shell", cluster.address(0), "-c", "SELECT count(*) AS n FROM sites WHERE id >= 1000")
+    assert left.stdout == "n\n5000\n"
