@@ -73,6 +73,11 @@ class Turns:
             return InterfaceError(
                 "the connection is closed", sqlstate=states.CONNECTION_DOES_NOT_EXIST, hint=hint_after_fork()
             )
+        if self._running.thread == get_ident():
+            return InterfaceError(
+                "a statement of this connection is running, and has called what uses the connection",
+                hint="give a function of SQL a connection of its own: db.connect()",
+            )
         return InterfaceError(
             "another thread is using this connection", hint="give each thread a connection of its own: db.connect()"
         )

@@ -128,6 +128,7 @@ def test_an_exit_in_a_function_of_the_program(database: Database) -> None:
 def test_a_series_without_end_can_be_cancelled(connect: Connect) -> None:
     con = connect()
     con.execute("SET statement_timeout = '50ms'")
+    con.commit()
     for sql in (
         "SELECT count(*) FROM generate_series(1, 1000000000000)",
         "SELECT generate_series(1, -1000000000000, -1) LIMIT 1",
@@ -136,3 +137,14 @@ def test_a_series_without_end_can_be_cancelled(connect: Connect) -> None:
             con.execute(sql)
         assert caught.value.sqlstate == "57014"
         con.rollback()
+
+
+def test_a_function_that_uses_the_connection_that_calls_it(database: Database) -> None:
+    con = database.connect()
+    con.create_function("again", ["integer"], "integer", lambda n: con.execute("SELECT ?::integer", (n,)).fetchone()[0])
+    with pytest.raises(Error, match="has called what uses the connection"):
+        con.execute("SELECT again(1)")
+    con.rollback()
+    own = database.connect()
+    con.create_function("again", ["integer"], "integer", lambda n: own.execute("SELECT ?::integer", (n,)).fetchone()[0])
+    assert con.execute("SELECT again(1)").fetchall() == [(1,)]

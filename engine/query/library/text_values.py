@@ -6,6 +6,7 @@ import re
 import unicodedata
 from typing import Any, Final
 
+from exdbsql.engine.query.runtime.text import checked_length
 from exdbsql.schema import sqlstate
 from exdbsql.schema.array import Array
 from exdbsql.schema.errors import DataError
@@ -42,6 +43,7 @@ def format_text(template: str | None, *values: Any) -> str | None:
             size = 0 if width_value is None else int(width_value)
         else:
             size = int(width or 0)
+        checked_length(abs(size))
         if kind not in "sIL" or not kind:
             what = f'unrecognized format() type specifier "{kind}"' if kind else "unterminated format() type specifier"
             raise DataError(what, sqlstate=_INVALID, hint='for a single "%" use "%%"')

@@ -170,7 +170,7 @@ def right_part(text: str, n: int) -> str:
 
 def pad_left(text: str, length: int, fill: str = " ") -> str:
     """`text` filled on the left to `length` characters, or cut on the right."""
-    missing = _checked_length(length) - len(text)
+    missing = checked_length(length) - len(text)
     if missing <= 0 or not fill:
         return text[: max(0, length)]
     return (fill * (missing // len(fill) + 1))[:missing] + text
@@ -178,7 +178,7 @@ def pad_left(text: str, length: int, fill: str = " ") -> str:
 
 def pad_right(text: str, length: int, fill: str = " ") -> str:
     """`text` filled on the right to `length` characters, or cut."""
-    missing = _checked_length(length) - len(text)
+    missing = checked_length(length) - len(text)
     if missing <= 0 or not fill:
         return text[: max(0, length)]
     return text + (fill * (missing // len(fill) + 1))[:missing]
@@ -186,11 +186,11 @@ def pad_right(text: str, length: int, fill: str = " ") -> str:
 
 def repeat(text: str, n: int) -> str:
     """`text` n times."""
-    _checked_length(len(text) * n)
+    checked_length(len(text) * n)
     return text * max(0, n)
 
 
-def _checked_length(length: int) -> int:
+def checked_length(length: int) -> int:
     """A length that a text may have."""
     if length > _MAX_LENGTH:
         raise DataError("requested length too large", sqlstate="54000")
@@ -276,7 +276,18 @@ def least(*values: Any) -> Any:
 NAMES: Final[dict[str, object]] = {
     f.__name__: f
     for f in (
-        *(like, ilike, like_matcher, check_escape, regexp_like, regexp_ilike, substring, text_part, left_part, right_part),
+        *(
+            like,
+            ilike,
+            like_matcher,
+            check_escape,
+            regexp_like,
+            regexp_ilike,
+            substring,
+            text_part,
+            left_part,
+            right_part,
+        ),
         *(pad_left, pad_right, repeat, replace, split_part, initcap, translate, ascii_code, character, md5_hex),
         *(concat, concat_ws, overlay, greatest, least),
     )
