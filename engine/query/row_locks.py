@@ -37,11 +37,11 @@ def with_rows_kept(tree: exp.Expr, context: StatementContext) -> exp.Expr:
         NotSupportedError: FOR UPDATE where it cannot be, or another lock.
         ProgrammingError: OF names no table of FROM (42P01).
     """
-    locks = tree.args.get("locks") if isinstance(tree, exp.Select) else None
-    if not locks:
+    if not isinstance(tree, exp.Select) or not tree.args.get("locks"):
         return tree
+    locks = tree.args["locks"]
     _check_locks(locks)
-    query = tree.copy()
+    query: exp.Select = tree.copy()
     query.set("locks", None)
     with_ = query.args.get("with_")
     query.set("with_", None)
@@ -92,7 +92,7 @@ def _chosen(query: exp.Select, locks: list[exp.Lock], context: StatementContext)
             continue
         found.add(alias)
         table = _table_of(source, context, wanted=bool(named))
-        if table is None:
+        if table is None or not isinstance(source, exp.Table):
             continue
         if is_nullable:
             raise NotSupportedError("FOR UPDATE cannot be applied to the nullable side of an outer join")
