@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from sqlglot import exp
 
 from exdbsql.engine.query import bind_chains as chains
+from exdbsql.engine.query import bind_conditional as conditional
+from exdbsql.engine.query import bind_moments as moments
 from exdbsql.engine.query import bind_rows as rows
 from exdbsql.engine.query import bind_runs as runs
 from exdbsql.engine.query import bind_special as special
 from exdbsql.engine.query import bind_structures as structures
+from exdbsql.engine.query import bind_texts as texts
 from exdbsql.engine.query import bind_variadic as variadic
 from exdbsql.engine.query import bind_whole_rows as whole_rows
 from exdbsql.engine.query import operators
@@ -23,13 +26,8 @@ from exdbsql.engine.query.aggregates import AGGREGATE_NAMES, AGGREGATE_NODES, WI
 from exdbsql.engine.query.catalog import functions as catalog
 from exdbsql.engine.query.catalog.shared import TYPE_ALIASES
 from exdbsql.engine.query.context import COMPARE, StatementContext, name_of
-from exdbsql.engine.query.conversions import convert
 from exdbsql.engine.query.expressions import (
     Call,
-    Case,
-    Clock,
-    Coalesce,
-    Compare,
     Const,
     Exists,
     Expr,
@@ -58,14 +56,9 @@ from exdbsql.schema.types import (
     BIGINT,
     BOOLEAN,
     BYTEA,
-    DATE,
     INTEGER,
     NUMERIC,
     TEXT,
-    TIME,
-    TIMESTAMP,
-    TIMESTAMPTZ,
-    UUID,
     SqlType,
 )
 
@@ -346,37 +339,6 @@ class ExpressionBinder:
 
         return chains.bound(self, node, (exp.DPipe,), combined)
 
-    def like(self, node: exp.Expr, escape: exp.Expr | None = None) -> Expr:
-        self.context.only(node, ("this", "expression", "negate"), "LIKE")
-        names: dict[type[exp.Expr], str] = {
-            exp.Like: "like",
-            exp.ILike: "ilike",
-            exp.RegexpLike: "regexp_like",
-            exp.RegexpILike: "regexp_ilike",
-            exp.SimilarTo: "similar_to",
-        }
-        name = names[type(node)]
-        if structures.array_quantifier(node.args["expression"]) is not None:
-            found = structures.like_quantified(self, node, name)
-            return Not(BOOLEAN, found.nullable, found) if node.args.get("negate") else found
-        args = [self.text(node.this, name), self.text(node.args["expression"], name)]
-        template = f"{name}({{0}}, {{1}})"
-        if escape is not None:
-            args.append(self.text(escape, "ESCAPE"))
-            template = f"{name}({{0}}, {{1}}, check_escape({{2}}))"
-        names_used = structures.NAMES_OF_LIKE.get(name, ())
-        found = Call(BOOLEAN, any(a.nullable for a in args), name.upper(), template, tuple(args), names=names_used)
-        return Not(BOOLEAN, found.nullable, found) if node.args.get("negate") else found
-
-    def escape(self, node: exp.Escape) -> Expr:
-        inner = node.this
-        if isinstance(inner, exp.Not):
-            found = self.like(inner.this, node.expression)
-            return Not(BOOLEAN, found.nullable, found)
-        if not isinstance(inner, (exp.Like, exp.ILike, exp.SimilarTo)):
-            raise self.context.unsupported(node, "ESCAPE here")
-        return self.like(inner, node.expression)
-
     def text(self, node: exp.Expr, what: str) -> Expr:
         """An argument that must be a text."""
         arg = self.bind(node)
@@ -388,93 +350,6 @@ class ExpressionBinder:
                 "cast it: CAST(... AS text)",
             )
         return operators.implicit(self.context, node, arg, TEXT, f"argument of {what.upper()}")
-
-    def trim(self, node: exp.Trim) -> Expr:
-        self.context.only(node, ("this", "expression", "position"), "TRIM")
-        name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or ""), "btrim")
-        args = [self.bind(node.this)]
-        if node.args.get("expression") is not None:
-            args.append(self.bind(node.expression))
-        return self.call(node, name, args)
-
-    def pad(self, node: exp.Pad) -> Expr:
-        self.context.only(node, ("this", "expression", "fill_pattern", "is_left"), "LPAD")
-        nodes = [node.this, node.expression, node.args.get("fill_pattern")]
-        return self.call(node, "lpad" if node.args.get("is_left") else "rpad", [self.bind(n) for n in nodes if n])
-
-    def initcap(self, node: exp.Initcap) -> Expr:
-        return self.call(node, "initcap", [self.bind(node.this)])
-
-    def concat(self, node: exp.Concat | exp.ConcatWs) -> Expr:
-        self.context.only(node, ("expressions",), "CONCAT")
-        if variadic.is_variadic(node):
-            return variadic.concatenated(self, node)
-        args = []
-        for part in node.expressions:
-            bound = self.bind(part)
-            if bound.type == BOOLEAN:
-                bound = Call(TEXT, bound.nullable, "cast", "('t' if {0} else 'f')", (bound,))
-            args.append(
-                operators.resolved(self.context, part, bound, TEXT) if bound.type is None else convert(bound, TEXT)
-            )
-        name = "concat_ws" if isinstance(node, exp.ConcatWs) else "concat"
-        if len(args) <= (name == "concat_ws"):
-            raise self.context.error(node, f"function {name} needs more arguments", sqlstate.UNDEFINED_FUNCTION)
-        slots = ", ".join(f"{{{i}}}" for i in range(len(args)))
-        nullable = name == "concat_ws" and args[0].nullable
-        return Call(TEXT, nullable, name, f"{name}({slots})", tuple(args), strict=False)
-
-    # conditional
-
-    def case(self, node: exp.Case) -> Expr:
-        self.context.only(node, ("this", "ifs", "default"), "CASE")
-        conditions = []
-        for branch in node.args["ifs"]:
-            if node.this is not None:
-                equal = operators.comparison(self.context, branch, "==", self.bind(node.this), self.bind(branch.this))
-                conditions.append(equal)
-            else:
-                conditions.append(operators.boolean(self.context, branch, self.bind(branch.this), "CASE/WHEN"))
-        results = [self.bind(branch.args["true"]) for branch in node.args["ifs"]]
-        default = node.args.get("default")
-        results.append(self.bind(default) if default is not None else null())
-        results, target = operators.unify(self.context, node, results, "CASE")
-        if target is None:
-            results = [operators.resolved(self.context, node, r, TEXT) for r in results]
-            target = TEXT
-        whens = tuple(zip(conditions, results[:-1], strict=True))
-        return Case(target, any(r.nullable for r in results), whens, results[-1])
-
-    def coalesce(self, node: exp.Coalesce) -> Expr:
-        self.context.only(node, ("this", "expressions"), "COALESCE")
-        args, target = operators.unify(
-            self.context, node, [self.bind(n) for n in (node.this, *node.expressions)], "COALESCE"
-        )
-        if target is None:
-            args = [operators.resolved(self.context, node, a, TEXT) for a in args]
-            target = TEXT
-        first = next((i for i, a in enumerate(args) if not a.nullable), len(args) - 1)
-        args = args[: first + 1]  # nothing behind a value that is never NULL counts
-        return args[0] if len(args) == 1 else Coalesce(target, args[-1].nullable, tuple(args))
-
-    def nullif(self, node: exp.Nullif) -> Expr:
-        left = self.bind(node.this)
-        equal = operators.comparison(self.context, node, "==", left, self.bind(node.expression))
-        assert isinstance(equal, Compare)
-        result = equal.left if left.type is None else left
-        return Case(result.type, True, ((equal, null(result.type)),), result)
-
-    def extreme(self, node: exp.Greatest | exp.Least) -> Expr:
-        self.context.only(node, ("this", "expressions"))
-        name = "greatest" if isinstance(node, exp.Greatest) else "least"
-        args, target = operators.unify(
-            self.context, node, [self.bind(n) for n in (node.this, *node.expressions)], name.upper()
-        )
-        if target is None:
-            args = [operators.resolved(self.context, node, a, TEXT) for a in args]
-            target = TEXT
-        slots = ", ".join(f"{{{i}}}" for i in range(len(args)))
-        return Call(target, all(a.nullable for a in args), name, f"{name}({slots})", tuple(args), strict=False)
 
     # types and functions
 
@@ -510,37 +385,6 @@ class ExpressionBinder:
         if name_of(node.expression) not in ("C", "POSIX", "ucs_basic", "default"):
             raise self.context.unsupported(node, f"the collation {node.expression.sql('postgres')}")
         return self.text(node.this, "COLLATE")
-
-    def extract(self, node: exp.Extract) -> Expr:
-        self.context.only(node, ("this", "expression"), "EXTRACT")
-        field = Const(TEXT, False, node.this.name.lower())
-        return self.call(node, "extract", [field, self.bind(node.expression)])
-
-    def date_trunc(self, node: exp.TimestampTrunc) -> Expr:
-        self.context.only(node, ("this", "unit"), "DATE_TRUNC")
-        unit = Const(TEXT, False, node.args["unit"].name.lower())  # what a CHECK of the dictionary may still hold
-        arg = self.bind(node.this)
-        if arg.type == DATE:
-            arg = convert(arg, TIMESTAMPTZ)
-        return self.call(node, "date_trunc", [unit, arg])
-
-    def clock(self, node: exp.Expr) -> Expr:
-        self.context.only(node, ())
-        moment = Clock(TIMESTAMPTZ, False)
-        if isinstance(node, exp.CurrentDate):
-            return convert(moment, DATE)
-        if isinstance(node, exp.Localtime):
-            return convert(moment, TIME)
-        return convert(moment, TIMESTAMP) if isinstance(node, exp.Localtimestamp) else moment
-
-    def uuid(self, node: exp.Uuid) -> Expr:
-        from uuid import uuid4
-
-        return Call(UUID, False, "gen_random_uuid", "uuid4()", (), names=(("uuid4", uuid4),))
-
-    def random(self, node: exp.Rand) -> Expr:
-        self.context.only(node, ())
-        return self.call(node, "random", [])
 
     def node_function(self, node: exp.Expr) -> Expr:
         name, keys = NODE_FUNCTIONS[type(node)]
@@ -681,37 +525,16 @@ _METHODS: Final[dict[type[exp.Expr], Callable[[ExpressionBinder, Any], Expr]]] =
     exp.Select: _B.subquery,
     exp.Exists: _B.exists,
     exp.DPipe: _B.concatenation,
-    exp.Like: _B.like,
-    exp.ILike: _B.like,
-    exp.RegexpLike: _B.like,
-    exp.RegexpILike: _B.like,
-    exp.Escape: _B.escape,
-    exp.Trim: _B.trim,
-    exp.Pad: _B.pad,
-    exp.Initcap: _B.initcap,
-    exp.Concat: _B.concat,
-    exp.ConcatWs: _B.concat,
-    exp.Case: _B.case,
-    exp.Coalesce: _B.coalesce,
-    exp.Nullif: _B.nullif,
-    exp.Greatest: _B.extreme,
-    exp.Least: _B.extreme,
     exp.Cast: _B.cast,
     exp.Collate: _B.collate,
-    exp.Extract: _B.extract,
-    exp.TimestampTrunc: _B.date_trunc,
-    exp.CurrentTimestamp: _B.clock,
-    exp.CurrentDate: _B.clock,
-    exp.Localtimestamp: _B.clock,
-    exp.Localtime: _B.clock,
-    exp.Uuid: _B.uuid,
-    exp.Rand: _B.random,
     exp.Anonymous: _B.anonymous,
     exp.Var: _B.default,
     exp.Tuple: _B.row,
     exp.Window: _B.window,
     exp.Filter: _B.aggregate,
     exp.WithinGroup: _B.aggregate,
-    exp.SimilarTo: _B.like,
     **structures.METHODS,
+    **texts.METHODS,
+    **conditional.METHODS,
+    **moments.METHODS,
 }
