@@ -8,13 +8,14 @@ Whatever is more than that gives None before anything has changed, and goes the 
 the log, keys that are set aside, a value that a unique index has already.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from exdbsql.engine.collector import untrack
 from exdbsql.engine.interruption import finish_publication
 from exdbsql.engine.scan_cache import note_change
 from exdbsql.engine.versions import Key, Row, longer, wants_thinning
+from exdbsql.schema.errors import Error
 from exdbsql.schema.table import TableKind
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def row_committer(database: "Database", store: "TableStore", indexes: "tuple[Ind
     """
     rows, primary, reserved = store.rows, store.primary, store.reserved
     holders, recent = database.snapshots.holders, database.recent
-    unique = any(index.unique for index in indexes)
+    checked = checked_of(indexes)
 
     def commit(
         key: Key,
@@ -58,7 +59,7 @@ def row_committer(database: "Database", store: "TableStore", indexes: "tuple[Ind
     ) -> int | None:
         if entry is None and (database.in_cluster or reserved.keys or database.pending_reads):
             return None
-        if unique and after is not None and not stays_unique(indexes, key, after):
+        if checked and after is not None and not stays_unique(checked, key, after):
             return None
         if holder is not None:
             holders.pop(holder, None)
@@ -168,12 +169,23 @@ def _keep_for_snapshots(database: "Database", store: "TableStore", key: Key) -> 
     database.prune_locked()
 
 
-def stays_unique(indexes: "tuple[Index, ...]", key: Key, after: Row) -> bool:
-    """Whether no other row has one of the unique values; `key` itself may have them."""
-    for index in indexes:
-        if index.unique:
-            value = index.value_of(after)
-            bucket = index.buckets.get(value)
-            if bucket is not None and bucket != key and not index.is_null(value):
+def checked_of(indexes: "Iterable[Index]") -> "tuple[Index, ...]":
+    """The indexes that a row may be refused by: the unique ones, and those with expressions, which may fail."""
+    return tuple(index for index in indexes if index.unique or index.is_computed)
+
+
+def stays_unique(checked: "tuple[Index, ...]", key: Key, after: Row) -> bool:
+    """Whether no other row has one of the unique values, though `key` itself may have them, and no expression fails."""
+    for index in checked:
+        if index.is_computed:
+            try:
+                index.verify(after)
+            except Error:  # the general way raises it again
                 return False
+            if not index.unique:
+                continue
+        value = index.value_of(after)
+        bucket = index.buckets.get(value)
+        if bucket is not None and bucket != key and not index.is_null(value):
+            return False
     return True

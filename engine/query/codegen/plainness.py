@@ -22,8 +22,8 @@ HARMLESS: Final = (Column, Param, Const, Compare, Logical, Not, IsNull)
 _ARITHMETIC: Final = re.compile(r"\(\{0\} [-+*] \{1\}\)|\(-\{0\}\)")
 _KNOWN: Final[dict[type, frozenset[str]]] = {
     Table: frozenset(("id", "name", "kind", "columns", "primary_key", "uniques", "checks")),
-    IndexDef: frozenset(("name", "table", "columns", "unique", "include", "nulls_not_distinct")),
-    IndexColumn: frozenset(("name", "descending", "nulls_swapped")),
+    IndexDef: frozenset(("name", "table", "columns", "unique", "where", "include", "nulls_not_distinct")),
+    IndexColumn: frozenset(("name", "descending", "expression", "nulls_swapped")),
     TableColumn: frozenset(("name", "type", "not_null", "default")),
     CheckedRow: frozenset(("table", "row_rel", "checks")),
     Insert: frozenset(("row", "source")),

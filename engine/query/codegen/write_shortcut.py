@@ -35,7 +35,7 @@ from exdbsql.engine.query.plan import PointAccess, Scan, Values
 from exdbsql.engine.query.runtime import ALL_NAMES
 from exdbsql.engine.query.statements import Change, Delete, Insert, Update
 from exdbsql.engine.single_change import SingleChange
-from exdbsql.engine.single_row import row_committer, stays_unique
+from exdbsql.engine.single_row import checked_of, row_committer, stays_unique
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.table import TableKind
 
@@ -248,11 +248,11 @@ class _FirstWriter(_Writer):
     ) -> list[str] | None:
         """Lines that take a snapshot, read the row, and note the change."""
         store = self.module.database.table(self.name)
-        unique = tuple(index for index in indexes if index.unique)
-        if unique and after != "None":
+        checked = checked_of(indexes)
+        if checked and after != "None":
             lines = [
                 *lines,
-                f"if not stays_unique({self.module.bind('unique', unique)}, {key}, {after}):",
+                f"if not stays_unique({self.module.bind('checked', checked)}, {key}, {after}):",
                 "    return None",
             ]
         commit = self.module.bind("commit", row_committer(self.database, store, indexes))
