@@ -84,3 +84,27 @@ def test_statements_that_are_alone(database: Database, query: Query) -> None:
             assert len(database.engine.snapshots) == 0, (sql, number)
         assert number > 10
     assert query(con, "SELECT count(*) FROM t") == [(50,)]
+
+
+def test_temporary_tables(database: Database, query: Query) -> None:
+    """A commit of them that is interrupted has happened or not; nothing stays open either way."""
+    con = database.connect()
+    con.autocommit = True
+    con.execute("CREATE TEMP TABLE kept (a integer PRIMARY KEY) ON COMMIT PRESERVE ROWS")
+    number, interrupted = 0, True
+    while interrupted:
+        number += 1
+        con.execute("BEGIN")
+        con.execute("INSERT INTO kept VALUES (?)", (number,))
+        con.execute("CREATE TEMP TABLE made (a integer)")
+        con.execute("INSERT INTO made VALUES (1)")
+        interrupted = interrupted_at(number, lambda: con.execute("COMMIT"))
+        if con.transaction_state != "idle":
+            con.execute("ROLLBACK")
+        assert len(database.engine.snapshots) == 0, number
+        assert not database.engine.commit_lock.locked(), number
+        con.execute("DROP TABLE IF EXISTS made")
+        assert query(con, "SELECT count(*) FROM kept WHERE a < 0") == [(0,)]
+    assert number > 10
+    con.close()
+    assert not database.engine.unpruned
