@@ -3,14 +3,18 @@
     make bench-cluster                 writes benchmarks/RESULTS-CLUSTER.md
     python benchmarks/cluster.py --seconds 1 --no-write
 
-Peers: PySyncObj (`pip install -e '.[bench]'`), and Mnesia where Erlang is installed (erlang-mnesia). Three processes each;
-rounds of the systems alternate, so that what else the machine does hits all alike. Writers are threads, or Erlang processes, of
-a node. PySyncObj runs with the settings that were fastest among those tried (each command sent at once, a tick of half a
-millisecond), though it then logs that state may have diverged.
+Peers, where installed: PySyncObj (`pip install -e '.[bench]'`), Mnesia (erlang-mnesia), etcd (etcd-server), and MariaDB with
+Galera (mariadb-server, galera-4). Three processes each; rounds of the systems alternate, so that what else the machine does hits
+all alike. Writers are threads, or Erlang processes, of a node; those of etcd and Galera are clients of it.
+
+PySyncObj stands there twice: as it comes, and with the settings that were fastest among those tried (each command sent at once, a
+tick of half a millisecond), with which it logs that state may have diverged. So there are two ratios: to the best peer that
+keeps its data, and to the best of all.
 """
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import socket
@@ -24,10 +28,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cluster_events import all_lines, order_line
+from cluster_servers import why_not
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS-CLUSTER.md"
 NODES = 3
+UNSAFE = "pysyncobj-tuned"
 
 
 def free_ports(count: int) -> list[int]:
@@ -108,15 +114,21 @@ class Processes:
             node.wait()
 
 
-def python_cluster(name: str, folder: str) -> Processes:
-    ports = ",".join(map(str, free_ports(NODES)))
+def python_cluster(name: str, folder: str, nodes: int = NODES) -> Processes:
+    ports = ",".join(map(str, free_ports(nodes)))
     return Processes(
         name,
         [
             [sys.executable, str(HERE / "cluster_node.py"), name, str(node), ports, f"{folder}/{name}{node}"]
-            for node in range(NODES)
+            for node in range(nodes)
         ],
     )
+
+
+def clients_of(port: int) -> Processes:
+    """A process whose writers are clients of a node of exdbsql."""
+    node = [sys.executable, str(HERE / "cluster_node.py"), "exdbsql-remote", "0", str(port), ""]
+    return Processes("exdbsql-remote", [node])
 
 
 def mnesia_cluster(folder: str) -> Processes:
@@ -127,16 +139,37 @@ def mnesia_cluster(folder: str) -> Processes:
 
 
 def available(folder: str) -> list[Cluster]:
+    """exdbsql, and the peers that are installed; says which are not."""
     clusters: list[Cluster] = [python_cluster("exdbsql", folder)]
     try:
         import pysyncobj  # noqa: F401  only whether it is there
 
-        clusters.append(python_cluster("pysyncobj", folder))
+        clusters += [python_cluster(name, folder) for name in ("pysyncobj", UNSAFE)]
     except ImportError:
-        print("PySyncObj is not installed: pip install pysyncobj")
+        print("PySyncObj is not installed: pip install -e '.[bench]'")
     if shutil.which("escript"):
         clusters.append(mnesia_cluster(folder))
+    else:
+        print("Erlang is not installed (package erlang-mnesia)")
+    for name in ("etcd", "galera"):
+        reason = why_not(name)
+        if reason:
+            print(reason)
+            continue
+        try:
+            clusters.append(python_cluster(name, folder))
+        except RuntimeError as problem:
+            print(f"{name} did not start: {problem}")
     return clusters
+
+
+def cells_of(best: dict[str, Any], peers: Sequence[str]) -> list[str]:
+    """Of one line of the table."""
+    rate, p50, p99 = best["exdbsql"]
+    safe = [best[peer][0] for peer in peers if peer != UNSAFE]
+    every = [best[peer][0] for peer in peers]
+    ratios = [f"{rate / max(others):.1f}" if others else "-" for others in (safe, every)]
+    return [f"{rate:,.0f}", f"{p50:,.0f} µs", f"{p99:,.0f} µs", *(f"{other:,.0f}" for other in every), *ratios]
 
 
 def summary(answers: Sequence[dict[str, Any]]) -> tuple[float, float, float]:
@@ -181,7 +214,17 @@ def main() -> None:
     parser.add_argument("--events-only", action="store_true", help="leave out the comparison")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the table that a node joins with")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        lines = [] if arguments.events_only else comparison(folder, arguments.seconds, arguments.rounds)
+        lines += events(folder, arguments.seconds, arguments.rows)
+    if not arguments.no_write:
+        RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def comparison(folder: str, seconds: float, rounds: int) -> list[str]:
+    """The table of all systems."""
+    with ExitStack() as stack:
         clusters = available(folder)
         for cluster in clusters:
             stack.callback(cluster.close)
@@ -190,29 +233,31 @@ def main() -> None:
             "# exdbsql's cluster beside others: commits per second, three nodes on loopback, in memory",
             "",
             f"Written by `make bench-cluster` on {date.today().isoformat()}: Python {platform.python_version()}, "
-            + f"{platform.system()} {platform.machine()}. The ratio is to the best peer of the line.",
+            + f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors. The first ratio is to the best peer "
+            + "that keeps its data, the second to the best of all.",
             "",
-            "| work | exdbsql | p50 | p99 | " + " | ".join(peers) + " | ratio |",
-            "|---|---|---|---|" + "---|" * (len(peers) + 1),
+            "| work | exdbsql | p50 | p99 | " + " | ".join(peers) + " | ratio | ratio to all |",
+            "|---|---|---|---|" + "---|" * (len(peers) + 2),
         ]
         print("\n".join(lines[4:]))
-        for name, writers, rows in [] if arguments.events_only else STEPS:
-            best = best_of(clusters, writers, rows, arguments.seconds, arguments.rounds)
-            rate, p50, p99 = best["exdbsql"]
-            others = [best[peer][0] for peer in peers]
-            ratio = f"{rate / max(others):.1f}" if others else "-"
-            cells = [f"{rate:,.0f}", f"{p50:,.0f} µs", f"{p99:,.0f} µs", *(f"{other:,.0f}" for other in others), ratio]
-            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        for name, writers, rows in STEPS:
+            best = best_of(clusters, writers, rows, seconds, rounds)
+            lines.append(f"| {name} | " + " | ".join(cells_of(best, peers)) + " |")
             print(lines[-1], flush=True)
-        for cluster in clusters:
-            cluster.close()
-        lines += ["", "exdbsql alone:", "", "| what happens | what was measured |", "|---|---|"]
-        folders = (tempfile.mkdtemp(dir=folder) for _ in iter(int, 1))
-        for line in all_lines(lambda: python_cluster("exdbsql", next(folders)), arguments.seconds, arguments.rows):
-            lines.append(line)
-            print(line, flush=True)
-    if not arguments.no_write:
-        RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return lines
+
+
+def events(folder: str, seconds: float, rows: int) -> list[str]:
+    """What is measured of exdbsql alone."""
+
+    def make(nodes: int = NODES, name: str = "exdbsql") -> Processes:
+        return python_cluster(name, tempfile.mkdtemp(dir=folder), nodes)
+
+    lines = ["", "exdbsql alone:", "", "| what happens | what was measured |", "|---|---|"]
+    for line in all_lines(make, clients_of, seconds, rows):
+        lines.append(line)
+        print(line, flush=True)
+    return lines
 
 
 if __name__ == "__main__":

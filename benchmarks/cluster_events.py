@@ -99,10 +99,54 @@ def joining(cluster: Nodes, seconds: float, rows: int) -> Iterator[str]:
     )
 
 
-def all_lines(make: Callable[[], Any], seconds: float, rows: int) -> Iterator[str]:
-    """The lines of all scenes, each in a cluster that `make` starts."""
+def clients(cluster: Nodes, clients_of: Callable[[int], Any], seconds: float) -> Iterator[str]:
+    """Clients over the network: one process of them, at a follower."""
+    _, (follower, _) = leader_and_others(cluster)
+    remote = clients_of(cluster.ask(follower, ask="serve")["port"])
+    try:
+        for writers in (1, 16):
+            run = remote.ask(0, **writing(seconds, writers))
+            yield (
+                f"{writers} clients over the network, at one node | {rate(run):,.0f} commits/s, "
+                f"p50 {run['p50_us']:,.0f} µs, p99 {run['p99_us']:,.0f} µs"
+            )
+    finally:
+        remote.close()
+
+
+def growth(make: Callable[..., Any], seconds: float) -> Iterator[str]:
+    """The same writers on one node of clusters of several sizes."""
+    for nodes in (1, 3, 5, 7):
+        cluster = make(nodes)
+        try:
+            one, many = (cluster.ask(0, **writing(seconds, writers)) for writers in (1, 16))
+        finally:
+            cluster.close()
+        yield (
+            f"{nodes} nodes, writers on one of them | {rate(one):,.0f} commits/s by 1 (p50 {one['p50_us']:,.0f} µs), "
+            f"{rate(many):,.0f} by 16 (p50 {many['p50_us']:,.0f} µs)"
+        )
+
+
+def early_data(make: Callable[..., Any], rows: int) -> Iterator[str]:
+    """A large transaction with and without EARLY_DATA_SEND: what its statements take, and what is left for its commit."""
+    for name, said in (("exdbsql", "without"), ("exdbsql-early", "with")):
+        cluster = make(3, name)
+        try:
+            taken = min((cluster.ask(0, ask="large", rows=rows) for _ in range(3)), key=lambda one: one["commit"])
+        finally:
+            cluster.close()
+        yield (
+            f"a transaction of {rows:,} rows {said} EARLY_DATA_SEND | "
+            f"statements {taken['statements'] * 1000:,.0f} ms, commit {taken['commit'] * 1000:,.0f} ms"
+        )
+
+
+def all_lines(make: Callable[..., Any], clients_of: Callable[[int], Any], seconds: float, rows: int) -> Iterator[str]:
+    """The lines of all scenes; most are played in a cluster of their own, which `make` starts."""
     scenes: list[Callable[[Any], Iterator[str]]] = [
         lambda cluster: windows(cluster, seconds),
+        lambda cluster: clients(cluster, clients_of, seconds),
         lambda cluster: busy_thread(cluster, seconds),
         lambda cluster: failover(cluster, seconds),
         lambda cluster: joining(cluster, max(seconds, 5.0), rows),
@@ -114,6 +158,8 @@ def all_lines(make: Callable[[], Any], seconds: float, rows: int) -> Iterator[st
                 yield f"| {line} |"
         finally:
             cluster.close()
+    for line in (*growth(make, seconds), *early_data(make, 200_000)):
+        yield f"| {line} |"
 
 
 def order_line(order: dict[str, Any]) -> str:

@@ -13,7 +13,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
+
+from cluster_servers import Etcd, Galera
 
 Commit = Callable[[], None]
 
@@ -25,8 +27,31 @@ class System(Protocol):
     def close(self) -> None: ...
 
 
+def writes(con: Any, number: int, rows: int) -> Commit:
+    """What one writer of exdbsql does for each commit, embedded or over the network."""
+    cursor = con.cursor()
+    first = number * 100_000
+    keys = [(first + i,) for i in range(rows)]
+    cursor.executemany("INSERT INTO counter VALUES (?, 0) ON CONFLICT (id) DO NOTHING", keys)
+    con.commit()
+    update = "UPDATE counter SET value = value + 1 WHERE id = ?"
+
+    def commit_one() -> None:
+        cursor.execute(update, keys[0])
+        con.commit()
+
+    def commit_many() -> None:
+        cursor.executemany(update, keys)
+        con.commit()
+
+    return commit_one if rows == 1 else commit_many
+
+
 class Exdbsql:
     """A node in this process, through the embedded API."""
+
+    mode_mask = 0
+    inserted = 0
 
     def __init__(self, node: int, ports: list[int], state_dir: str) -> None:
         import exdbsql as exdb
@@ -37,7 +62,7 @@ class Exdbsql:
         self.db = exdb.open_database(
             dbname=f"bench{node}",
             dictionary=exdb.load_dictionary("CREATE TABLE counter (id integer PRIMARY KEY, value integer NOT NULL)"),
-            clusterParams=exdb.ClusterParams(nwtype="TCP", nodeId=node, nodes=members),
+            clusterParams=exdb.ClusterParams(nwtype="TCP", nodeId=node, nodes=members, mode_mask=self.mode_mask),
             state_dir=state_dir,
         )
         self.listener = threading.Thread(target=self._listen, daemon=True)
@@ -50,26 +75,25 @@ class Exdbsql:
         con.listen()
 
     def writer(self, number: int, rows: int) -> Commit:
-        con = self.db.connect()
-        cursor = con.cursor()
-        first = (self.node * 1000 + number) * 100_000
-        keys = [(first + i,) for i in range(rows)]
-        cursor.executemany("INSERT INTO counter VALUES (?, 0) ON CONFLICT (id) DO NOTHING", keys)
-        con.commit()
-        update = "UPDATE counter SET value = value + 1 WHERE id = ?"
+        return writes(self.db.connect(), self.node * 1000 + number, rows)
 
-        def commit_one() -> None:
-            cursor.execute(update, keys[0])
-            con.commit()
+    def serve(self) -> int:
+        """Serve clients over the network from now on; the port."""
+        from exdbsql.address import Address
+        from exdbsql.service import SqlService
 
-        def commit_many() -> None:
-            cursor.executemany(update, keys)
-            con.commit()
-
-        return commit_one if rows == 1 else commit_many
+        self.service = SqlService(
+            self.db, Address("127.0.0.1", 0), workers=32, max_connections=100, frame_limit=4 * 1024 * 1024
+        )
+        self.service.start()
+        return self.service.address.port
 
     def answer(self, order: dict[str, Any]) -> dict[str, Any]:
         """What the driver asks of this node besides commits."""
+        if order.get("ask") == "serve":
+            return {"port": self.serve()}
+        if order.get("ask") == "large":
+            return self.large(order["rows"])
         with self.db.connect() as con:
             if "window" in order:
                 from exdbsql import ClusterWindow
@@ -85,25 +109,57 @@ class Exdbsql:
                     con.commit()
             return {"rows": con.execute("SELECT count(*) FROM counter").fetchone()[0]}
 
+    def large(self, rows: int) -> dict[str, Any]:
+        """How long the statement of a large transaction takes, and how long its commit, in s."""
+        with self.db.connect() as con:
+            cursor = con.cursor()
+            first = 1_500_000_000 + self.inserted
+            self.inserted += rows
+            made = [(key,) for key in range(first, first + rows)]
+            began = time.perf_counter()
+            for start in range(0, rows, 10_000):
+                cursor.executemany("INSERT INTO counter VALUES (?, 0)", made[start : start + 10_000])
+            written = time.perf_counter()
+            con.commit()
+            return {"statements": written - began, "commit": time.perf_counter() - written}
+
     def close(self) -> None:
         self.db.close()
+
+
+class EarlyExdbsql(Exdbsql):
+    """With EARLY_DATA_SEND."""
+
+    mode_mask = 2
+
+
+class RemoteExdbsql:
+    """A process without a node: its writers are clients of one, over the network."""
+
+    def __init__(self, node: int, ports: list[int], state_dir: str) -> None:
+        self.target = f"127.0.0.1:{ports[0]}"
+
+    def writer(self, number: int, rows: int) -> Commit:
+        import exdbsql as exdb
+
+        return writes(exdb.connect(self.target), 9_000 + number, rows)
+
+    def close(self) -> None: ...
 
 
 class PySyncObj:
     """The same with PySyncObj: a replicated dictionary, each commit one synchronous replicated call."""
 
+    settings: ClassVar[dict[str, Any]] = {}
+
     def __init__(self, node: int, ports: list[int], state_dir: str) -> None:
         import pysyncobj
 
+        settings = self.settings
+
         class Counters(pysyncobj.SyncObj):  # type: ignore[misc]  # the package is untyped
             def __init__(self, own: str, others: list[str]) -> None:
-                conf = pysyncobj.SyncObjConf(
-                    commandsWaitLeader=True,
-                    autoTickPeriod=0.0005,
-                    appendEntriesPeriod=0.01,
-                    appendEntriesUseBatch=False,
-                )  # the fastest of what was tried
-                super().__init__(own, others, conf)
+                super().__init__(own, others, pysyncobj.SyncObjConf(commandsWaitLeader=True, **settings))
                 self.values: dict[int, int] = {}
 
             @pysyncobj.replicated
@@ -125,7 +181,25 @@ class PySyncObj:
         self.counters.destroy()
 
 
-SYSTEMS: dict[str, Callable[[int, list[int], str], System]] = {"exdbsql": Exdbsql, "pysyncobj": PySyncObj}
+class TunedPySyncObj(PySyncObj):
+    """With the fastest settings among those tried; it then logs that state may have diverged."""
+
+    settings: ClassVar[dict[str, Any]] = {
+        "autoTickPeriod": 0.0005,
+        "appendEntriesPeriod": 0.01,
+        "appendEntriesUseBatch": False,
+    }
+
+
+SYSTEMS: dict[str, Callable[[int, list[int], str], System]] = {
+    "exdbsql": Exdbsql,
+    "exdbsql-early": EarlyExdbsql,
+    "exdbsql-remote": RemoteExdbsql,
+    "pysyncobj": PySyncObj,
+    "pysyncobj-tuned": TunedPySyncObj,
+    "etcd": Etcd,
+    "galera": Galera,
+}
 
 
 def be_busy(end: threading.Event) -> None:

@@ -17,7 +17,7 @@ Settle = Callable[[object], None]
 
 
 class Proposals:
-    """The proposals of one replica. All calls come from the listener's thread.
+    """The proposals of one replica. All calls come from whoever has the helm.
 
     Attributes:
         closed: nothing more is taken; stop(), detach() or close() was called.
@@ -27,6 +27,7 @@ class Proposals:
         self.closed = False
         self._replica = replica
         self._waiting: dict[int, Settle] = {}
+        self._asked: set[int] = set()  # numbers of what is no command
         self._rounds: deque[int] = deque()
 
     def submit(self, submissions: Sequence[Submission]) -> None:
@@ -78,16 +79,33 @@ class Proposals:
             settle(error)
             return
         self._waiting[number] = settle
+        self._asked.add(number)
 
-    def settle(self, outcomes: Sequence[tuple[int, object]]) -> None:
-        """The replica has found these."""
+    def settle(self, outcomes: Sequence[tuple[int, object]], *, away: bool = False) -> list[tuple[int, object]]:
+        """The replica has found these.
+
+        Args:
+            outcomes: by number.
+            away: this is not the listener's thread.
+
+        Returns:
+            Those that are to be settled there, and still wait: what is no command has its answer dealt with by the node.
+        """
+        ashore = []
         for number, result in outcomes:
+            if self._asked and number in self._asked:
+                if away:
+                    ashore.append((number, result))
+                    continue
+                self._asked.discard(number)
             settle = self._waiting.pop(number, None)
             if settle is not None:
                 settle(result)
+        return ashore
 
     def forget(self, number: int) -> bool:
         """Nobody waits for this any longer, and it stays proposed. Whether somebody did."""
+        self._asked.discard(number)
         return self._waiting.pop(number, None) is not None
 
     def give_up(self, submission: Submission, why: str) -> None:
@@ -103,6 +121,7 @@ class Proposals:
     def give_up_all(self, why: str, definite: type[NoQuorumError] | type[ClusterStoppedError]) -> None:
         """Nobody waits any longer; what never left this node gets the definite error."""
         waiting, self._waiting = self._waiting, {}
+        self._asked.clear()
         for number, settle in waiting.items():
             settle(self._last_word(number, why, definite))
 

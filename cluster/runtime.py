@@ -461,10 +461,12 @@ class Runtime:
         alarm = self._alarm
         alarm.held = True
         try:
-            self.proposals.settle(outcomes)
+            ashore = self.proposals.settle(outcomes, away=self._helm.away)
         finally:
             alarm.held = False
             alarm.ring()
+        if ashore:
+            self._helm.later(self.proposals.settle, ashore)
 
     def _send(self, outgoing: Sequence[tuple[int, messages.Message]]) -> None:
         """All messages of a turn; what several nodes are told alike is packed once."""

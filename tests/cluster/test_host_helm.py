@@ -121,3 +121,26 @@ def test_a_line_that_breaks_under_a_commit_is_mended(tmp_path: Path) -> None:
         made.same_state()
         for key, outcome in outcomes.items():
             assert isinstance(outcome, CommitOutcomeUnknownError | ClusterError) or key in made.nodes[0].machine.values
+
+
+def test_what_is_no_commit_is_settled_by_the_listener_whoever_steers(tmp_path: Path) -> None:
+    with cluster(tmp_path) as made:
+        end = threading.Event()
+        outcomes: list[object] = []
+
+        def write(number: int) -> None:
+            i = 0
+            while not end.is_set():
+                i += 1
+                outcomes.append(made.nodes[0].node.submit(msgpack.packb([f"{number}/{i}", i])))
+
+        threads = [threading.Thread(target=write, args=(number,)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in range(10):
+            assert made.everywhere(lambda hosted: hosted.node.barrier(DEADLINE_S)) == [None, None, None]
+            made.nodes[0].node.read_mark(DEADLINE_S)
+            made.nodes[0].node.wait_applied_everywhere(DEADLINE_S)
+        end.set()
+        _join(threads)
+        assert outcomes and not any(isinstance(outcome, Error) for outcome in outcomes)
