@@ -32,6 +32,7 @@ from exdbsql.engine.query.plan import (
     SeekAccess,
     Sort,
     used_rels,
+    walk,
 )
 from exdbsql.engine.query.rules import join_costs
 from exdbsql.engine.query.rules.access_paths import SOME_ROWS, best_path
@@ -71,9 +72,15 @@ def apply(plan: Plan, statistics: Statistics) -> Plan:
                 return _extremes(node, statistics) or node
         return node
 
-    limited: Plan = map_plans(plan, change)
-    sorted_: Plan = map_plans(limited, lambda node: _without_sort(node, statistics))
-    return sorted_
+    if not any(isinstance(node, (Sort, Aggregate, Limit)) for node in walk(plan)):
+        return plan
+    plan = map_plans(plan, change)
+    nodes = list(walk(plan))
+    decided = {id(n.child) for n in nodes if isinstance(n, Limit) and n.limit is not None}
+    if not any(isinstance(n, Sort) and id(n) not in decided for n in nodes):
+        return plan
+    ordered: Plan = map_plans(plan, lambda node: node if id(node) in decided else _without_sort(node, statistics))
+    return ordered
 
 
 def _without_sort(node: Plan, statistics: Statistics) -> Plan:
