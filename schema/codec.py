@@ -70,7 +70,7 @@ def pack(obj: object) -> bytes:
     """
     try:
         packed: bytes = msgpack.packb(obj, default=_extend, unicode_errors="surrogatepass")
-    except (TypeError, ValueError, OverflowError) as problem:
+    except (TypeError, ValueError, OverflowError, BufferError) as problem:
         raise InternalError(f"cannot pack this value: {problem}") from problem
     return packed
 

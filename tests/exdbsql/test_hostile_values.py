@@ -148,3 +148,13 @@ def test_a_function_that_uses_the_connection_that_calls_it(database: Database) -
     own = database.connect()
     con.create_function("again", ["integer"], "integer", lambda n: own.execute("SELECT ?::integer", (n,)).fetchone()[0])
     assert con.execute("SELECT again(1)").fetchall() == [(1,)]
+
+
+def test_a_view_of_every_other_byte(con: Connection) -> None:
+    """Embedded it is copied; the codec of the network takes none that is not contiguous, and says so."""
+    try:
+        assert con.execute("SELECT ?::bytea", (memoryview(b"abcdef")[::2],)).fetchall() == [(b"ace",)]
+    except ProgrammingError as error:
+        assert "contiguous" in error.message
+    con.rollback()
+    assert con.execute("SELECT 1").fetchall() == [(1,)]
