@@ -329,6 +329,8 @@ class ExpressionBinder:
 
     def exists(self, node: exp.Exists) -> Expr:
         inner = query_in(node.this) or node.this
+        if isinstance(inner, exp.Select) and not inner.expressions:
+            inner.set("expressions", [exp.Null()])  # EXISTS (SELECT FROM t): only whether there are rows counts
         return Exists(BOOLEAN, False, self.queries.bind(inner, self.scope))
 
     # text

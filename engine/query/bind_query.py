@@ -177,7 +177,7 @@ class QueryBinder:
     def _refuse_clauses(self, node: exp.Select) -> None:
         self.context.only(node, _SELECT_PARTS, "SELECT")
         if not node.expressions:
-            raise self.context.error(node, "SELECT needs at least one expression", sqlstate.SYNTAX_ERROR)
+            raise self.context.unsupported(node, "a SELECT without columns")
 
     def _project(self, node: exp.Select, scope: Scope, plan: Plan, parent: Scope | None) -> Plan:
         grouping = Grouping(self.context, scope, self.context.new_rel())
