@@ -14,6 +14,7 @@ against (:mod:`.session_definitions`).
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import get_ident
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -263,12 +264,12 @@ class Session(SessionDefinitions):
         planned = self._prepare(sql)
         if not isinstance(planned, PlannedStatement) or planned.gives_rows:
             raise InterfaceError("executemany is for statements that change rows and give none")
-        count = self.carry_out(self._run_planned_many, planned, rows, planned.run_many)
+        count = self.carry_out(partial(self._run_planned_many, planned), rows, planned.run_many)
         return planned.shape, None, count, None
 
     def insert_rows(self, planned: PlannedStatement, rows: Sequence[Any], insert: Callable[..., int]) -> int:
         """As `run_many`, where `insert` does it, called with a transaction and the rows; how many rows."""
-        count: int = self.carry_out(self._run_planned_many, planned, rows, insert)
+        count: int = self.carry_out(partial(self._run_planned_many, planned), rows, insert)
         return count
 
     def copy_in(self, sql: str) -> CopyIn:

@@ -202,16 +202,16 @@ class SessionDefinitions(SessionCommits):
 
     def _prepare(self, sql: str) -> PlannedStatement | Control | DdlText:
         """Look up or plan; an error here fails the transaction just as one of the running statement does."""
-        found: PlannedStatement | Control | DdlText = self.carry_out(self._look_up, sql)
+        found: PlannedStatement | Control | DdlText = self.carry_out(self._look_up, sql, not self._database.is_joining)
         return found
 
-    def _look_up(self, sql: str) -> PlannedStatement | Control | DdlText:
+    def _look_up(self, sql: str, keep: bool) -> PlannedStatement | Control | DdlText:
         """A node that has yet to join its cluster waits here before it touches a replicated table. Until then statements
         are not kept, so that later ones pass without a question.
         """
         running = self._running
         running.thread = get_ident()
-        found = self._statements.prepare(sql, keep=not self._database.is_joining)
+        found = self._statements.prepare(sql, keep=keep)
         running.shield()
         if isinstance(found, PlannedStatement) and found.uses_replicated:
             self._database.wait_ready()

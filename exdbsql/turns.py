@@ -27,8 +27,8 @@ class Turns:
     def __init__(self) -> None:
         self._running = Cancellation()
 
-    def carry_out(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Run `work` as what the session does now; it says itself where it can be cancelled. An error fails the transaction.
+    def carry_out(self, work: Callable[[Any, Any], Any], first: Any, second: Any) -> Any:
+        """Run ``work(first, second)`` as what the session does now; it says itself where it can be cancelled. An error fails the transaction.
 
         Raises:
             InterfaceError: the session is closed, or does something else already.
@@ -40,7 +40,7 @@ class Turns:
         running.thread = BUSY
         try:
             try:
-                return work(*arguments)
+                return work(first, second)
             finally:
                 running.thread = BUSY  # nothing is delivered after this
                 if running.requested:
@@ -58,9 +58,9 @@ class Turns:
 
     def carry_out_cancellable(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """The same for work that can be cancelled throughout."""
-        return self.carry_out(self._cancellable, work, *arguments)
+        return self.carry_out(self._cancellable, work, arguments)
 
-    def _cancellable(self, work: Callable[..., Any], *arguments: Any) -> Any:
+    def _cancellable(self, work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         self._running.thread = get_ident()
         return work(*arguments)
 
