@@ -211,7 +211,7 @@ def _cluster(session: "Session") -> Answer:
         "state": state.state,
         "since": since,
         "waits for": state.waits_for or "nothing",
-        "can write to replicated tables": "yes" if report.has_quorum else "no",
+        "can write to replicated tables": "yes" if report.has_quorum and state.state == "ready" else "no",
         "why": report.reason,
         "for": f"{report.since_ms / 1000:.1f} s",
         "cluster id": f"{state.cluster_id:016x}" if state.cluster_id else "none yet",

@@ -1,6 +1,7 @@
 """An operator's changes of the member list: nodes that are gone are taken off, members get other ranks."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,14 @@ def test_refusals_name_what_is_wrong(tmp_path: Path) -> None:
             con.execute("ALTER CLUSTER DROP NODE 1")
     with exdb.connect() as alone, pytest.raises(exdb.NotClusterError):
         alone.execute("ALTER CLUSTER REMOVE NODE 1")
+
+
+def test_a_node_that_still_recovers_is_not_said_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operators wait for that before they restart the next node: the ranks alone are there sooner (R6)."""
+    with nodes(tmp_path, (1,)) as made:
+        con = made.connect(0)
+        node = made.databases[0].replication.node  # type: ignore[union-attr]
+        assert dict(con.execute("SHOW CLUSTER").fetchall())["can write to replicated tables"] == "yes"
+        recovering = replace(node.cluster_state(), state="recovering")
+        monkeypatch.setattr(node, "cluster_state", lambda: recovering)
+        assert dict(con.execute("SHOW CLUSTER").fetchall())["can write to replicated tables"] == "no"
