@@ -90,9 +90,15 @@ class SessionCommits(Turns):
     def _commit_transaction(self, transaction: Transaction) -> None:
         temporary = self.block.temporary
         before = temporary.catalog
-        temporary.commit(transaction, self.guarantees.commit)
-        if temporary.catalog is not before:
-            self.block.definitions_changed()
+        try:
+            temporary.commit(transaction, self.guarantees.commit)
+        finally:
+            if temporary.catalog is not before:
+                try:
+                    self.block.definitions_changed()
+                except BaseException:  # interrupted: what is planned next must not see what was
+                    self.block.definitions_changed()
+                    raise
 
     def rollback(self) -> None:
         """Undo the open transaction, if there is one."""

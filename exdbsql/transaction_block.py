@@ -165,8 +165,13 @@ class TransactionBlock:
         transaction = self.transaction
         changed = transaction is not None and self._has_own_definitions(transaction)
         self.transaction = self.log = None  # last, so that an interrupt does not lose it
-        if changed:
-            self.definitions_changed()
+        if changed and transaction is not None:
+            try:
+                self.definitions_changed()
+            except BaseException:  # interrupted: the transaction must not be lost, nor its definitions stay
+                transaction.rollback()
+                self.definitions_changed()
+                raise
         return transaction
 
     def _has_own_definitions(self, transaction: Transaction) -> bool:

@@ -98,7 +98,7 @@ def test_temporary_tables(database: Database, query: Query) -> None:
         con.execute("INSERT INTO kept VALUES (?)", (number,))
         con.execute("CREATE TEMP TABLE made (a integer)")
         con.execute("INSERT INTO made VALUES (1)")
-        interrupted = interrupted_at(number, lambda: con.execute("COMMIT"))
+        interrupted = interrupted_at(number, con.commit)
         if con.transaction_state != "idle":
             con.execute("ROLLBACK")
         assert len(database.engine.snapshots) == 0, number
