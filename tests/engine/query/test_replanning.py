@@ -85,7 +85,12 @@ def test_explain_shows_the_plan_of_now() -> None:
     txn.insert_many(tables.database.table("a"), [(i, i % 7) for i in range(100, 5000)])
     txn.end_statement()
     txn.commit()
-    looked_up = ["Nested Loop", "  ->  Seq Scan on a", "  ->  Index Scan using b_pkey on b", "        Index Cond: id = a.b"]
+    looked_up = [
+        "Nested Loop",
+        "  ->  Seq Scan on a",
+        "  ->  Index Scan using b_pkey on b",
+        "        Index Cond: id = a.b",
+    ]
     assert before == [(line,) for line in looked_up]
     hashed = ["Hash Join", "  Hash Cond: a.b = b.id", "  ->  Seq Scan on a", "  ->  Seq Scan on b"]
     assert tables.run(explain) == [(line,) for line in hashed]
