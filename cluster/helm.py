@@ -14,7 +14,8 @@ Rules:
 3. What belongs to asyncio, and every callback of the application, is done in the listener's thread: `Helm.later`.
 4. While others steer again and again, the listener's thread dozes for :data:`DOZE_S` at a time and lets them; it takes over
    when one such time has passed without a commit.
-5. The main thread never steers: Ctrl-C may raise an exception there between any two bytecodes.
+5. The main thread never steers, nor does the middle of a statement (`ClusterNode.ask`): Ctrl-C, or who cancels the statement, may
+   raise an exception there between any two bytecodes.
 """
 
 import asyncio

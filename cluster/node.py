@@ -165,6 +165,18 @@ class ClusterNode:
             raise result
         return result
 
+    def ask(self, command: bytes) -> object:
+        """As `submit`, for a thread that an exception of another thread may hit meanwhile: it does not steer, and nobody's
+        being woken depends on it. Every error comes back as a value.
+
+        Raises:
+            ClusterError: the caller is a callback.
+        """
+        self.refuse_in_callback("a statement that needs the log")
+        submission = self.send_ahead(command)
+        submission.wait()
+        return submission.result
+
     def send_ahead(self, command: bytes) -> Submission:
         """Put one command into the replicated log without waiting: the caller may wait for what this returns."""
         submission = Submission(command)

@@ -63,6 +63,10 @@ class Node(Protocol):
         """Put a command into the log; what applying it here gave."""
         ...
 
+    def ask(self, command: bytes) -> object:
+        """The same in the middle of a statement, which may be cancelled at any moment; errors come back as values."""
+        ...
+
     def require_quorum(self) -> None:
         """Refuse where there is no quorum."""
         ...
@@ -358,7 +362,7 @@ class Replication:
 
     def _ask(self, command: list[Any]) -> Any:
         self.require_quorum()
-        outcome = self.node.submit(codec.pack(command))
+        outcome = self.node.ask(codec.pack(command))
         if isinstance(outcome, Error):
             raise outcome
         return outcome

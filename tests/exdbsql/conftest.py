@@ -131,6 +131,9 @@ class ModelNode:
             raise CommitOutcomeUnknownError("the answer was lost", transaction_id=transaction_id)
         return result
 
+    def ask(self, command: bytes) -> object:
+        return self.submit(command)
+
     def require_quorum(self) -> None:
         if self.stopped:
             raise ClusterStoppedError("stopped")

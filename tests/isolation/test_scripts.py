@@ -90,6 +90,9 @@ class ModelNode:
     def submit(self, command: bytes) -> object:
         return self.log.append(Origin(self.node_id, 1, next(self.numbers)), command)
 
+    def ask(self, command: bytes) -> object:
+        return self.submit(command)
+
     def require_quorum(self) -> None:
         pass
 
