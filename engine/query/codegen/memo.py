@@ -22,10 +22,14 @@ _MOST_COLUMNS: Final = 3
 _NOT_REPEATABLE: Final = frozenset({"random", "setseed", "gen_random_uuid", "clock_timestamp", "timeofday"})
 
 
-def remembered(module: Module, plan: Plan, body: Frame, result: str) -> str:
-    """The result of a function whose lines are in `body`, given `plan` that it computes: with lines that look it up first, where they pay."""
+def remembered(module: Module, plan: Plan, body: Frame, result: str, outer: Frame) -> str:
+    """The result of a function whose lines are in `body`, given `plan` that it computes: with lines that look it up first, where they pay.
+
+    `outer` is the frame in which the function is called.
+    """
     columns = _outer_columns(plan)
-    if not columns or _are_unique(module, columns) or not _is_repeatable(plan):
+    comes_once = len(outer.env) == 1 and _are_unique(module, columns)
+    if not columns or comes_once or not _is_repeatable(plan):
         return result
     codes = [f"{body.env[c.rel]}[{c.index}]" for c in columns]
     key = codes[0] if len(codes) == 1 else f"({', '.join(codes)})"
@@ -50,7 +54,7 @@ def _outer_columns(plan: Plan) -> list[Column]:
 
 
 def _are_unique(module: Module, columns: list[Column]) -> bool:
-    """Whether the columns hold the primary key of a table: its rows come once each, most often, so nothing would be found again."""
+    """Whether the columns hold the primary key of a table: its rows come once each where no join repeats them."""
     for rel in {c.rel for c in columns} & module.scanned.keys():
         key = module.database.table(module.scanned[rel]).definition.key_positions
         if key and set(key) <= {c.index for c in columns if c.rel == rel}:

@@ -40,7 +40,7 @@ class SubqueryCompiler:
         body = frame.child(outer)
         result = wrapper.format(self.rows.rows(plan, body))
         if wish != "lateral_query":
-            result = remembered(self.module, plan, body, result)
+            result = remembered(self.module, plan, body, result, frame)
         self.module.root.define(name, arguments, body, result)
         return f"{name}({', '.join(arguments)})"
 
@@ -64,7 +64,7 @@ class SubqueryCompiler:
             return self.module.root.assign("exists_query", code)
         name = self.module.name("exists_query")
         arguments = [frame.env[rel] for rel in outer]
-        result = remembered(self.module, plan, body, code)
+        result = remembered(self.module, plan, body, code, frame)
         if result == code and 0 < len(clauses) <= MOST_LOOPS:
             body.lines += [line for depth, clause in enumerate(clauses) for line in indented([clause + ":"], depth)]
             body.lines += indented(["return True"], len(clauses))
