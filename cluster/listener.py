@@ -23,6 +23,11 @@ SWITCH_INTERVAL_S = 0.0002
 """Beside a busy thread on the leader each commit of another node waits for it two or three times."""
 
 
+MAX_DEPTH = 200
+"""A thread with more calls within each other than this does not steer: what it applies needs room on the stack as well, and a
+verdict must not depend on how much there is."""
+
+
 STATES = (
     "not listening",
     "waiting",
@@ -241,7 +246,7 @@ class Listener:
     def carry_through(self, submission: Submission) -> None:
         """Begin a commit, and take it as far as this thread may; then it has an outcome, or others go on with it."""
         mailbox, lock = self._mailbox, self._helm.lock
-        if threading.get_ident() == threading.main_thread().ident:
+        if threading.get_ident() == threading.main_thread().ident or _is_deep():
             mailbox.put(submission)
             return
         mailbox.leave(submission)
@@ -280,3 +285,11 @@ class Listener:
         """Wait until the condition holds or `listen()` has returned; False after `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: self._over.is_set() or condition(), timeout)
+
+
+def _is_deep() -> bool:
+    try:
+        sys._getframe(MAX_DEPTH)
+    except ValueError:
+        return False
+    return True

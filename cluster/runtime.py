@@ -130,7 +130,7 @@ class Runtime:
         self.failure: Error | None = None
         self.detached = self.seen_off = self.was_ready = False
         self.reasons: dict[int, str] = {}
-        self.window = Window(params.window or ClusterWindow(), self._submit_all)
+        self.window = Window(params.window or ClusterWindow(), self._submit_all, self._later)
         if resumed is None:
             self.replica = Replica(self._replica_config(marker_file.read()), machine)
         else:
@@ -246,6 +246,10 @@ class Runtime:
         else:
             self._finished.set()
 
+    def _later(self, action: Callable[[float], None], argument: float) -> None:
+        """`Helm.later`, of the helm that `run` is given."""
+        self._helm.later(action, argument)
+
     # ---- what application threads ask ----
 
     def _open_letters(self) -> None:
@@ -289,6 +293,13 @@ class Runtime:
                         self.replica.tell()  # those who should have answered do not: others may
                     self.work(events)
                 submission.awake = submission.done
+        except (
+            BaseException
+        ) as problem:  # a bug; or an exception that somebody set in this thread, and who knows what it hit
+            log.exception("node %d failed in a thread that commits", self.node_id)
+            self.finish(InternalError(f"node {self.node_id} failed in a thread that commits: {problem!r}"))
+            if not isinstance(problem, Exception):
+                raise
         finally:
             helm.end_voyage()
 

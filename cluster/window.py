@@ -19,9 +19,16 @@ class Window:
         bounds: the window's parameters; may be replaced at any time, from any thread.
     """
 
-    def __init__(self, bounds: ClusterWindow, send: Callable[[list[Submission]], None]) -> None:
+    def __init__(
+        self,
+        bounds: ClusterWindow,
+        send: Callable[[list[Submission]], None],
+        later: Callable[[Callable[[float], None], float], None],
+    ) -> None:
+        """`send` gets what was gathered; `later` has the listener's thread call something with a number."""
         self.bounds = bounds
         self._send = send
+        self._later = later
         self._gathered: list[Submission] = []
         self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -36,8 +43,12 @@ class Window:
         self._bytes += sum(len(submission.command) for submission in submissions)
         if len(self._gathered) >= bounds.length or (bounds.bsize and self._bytes >= bounds.bsize):
             self.flush()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(bounds.timeout / 1000, self.flush)
+        elif self._timer is None:  # this may be a committing thread, which began before there was a window
+            self._later(self._limit, bounds.timeout / 1000)
+
+    def _limit(self, seconds: float) -> None:
+        if self._gathered and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self.flush)
 
     def flush(self) -> None:
         """Send what is gathered."""

@@ -8,8 +8,9 @@ import msgpack
 import pytest
 
 from exdbsql.cluster.handoff import Submission
-from exdbsql.cluster.lines import Lines
-from exdbsql.schema.errors import ClusterError, ClusterStoppedError, CommitOutcomeUnknownError, Error
+from exdbsql.cluster.lines import Events, Lines
+from exdbsql.cluster.parameters import ClusterWindow
+from exdbsql.schema.errors import ClusterError, ClusterStoppedError, CommitOutcomeUnknownError, Error, InternalError
 
 from .host_clusters import Cluster, HostedNode, cluster
 from .host_ports import DEADLINE_S, eventually
@@ -144,3 +145,76 @@ def test_what_is_no_commit_is_settled_by_the_listener_whoever_steers(tmp_path: P
         end.set()
         _join(threads)
         assert outcomes and not any(isinstance(outcome, Error) for outcome in outcomes)
+
+
+def test_a_window_that_opens_while_a_thread_steers(tmp_path: Path) -> None:
+    with cluster(tmp_path) as made:
+        node = made.nodes[0].node
+        lines, mailbox = node._listener._lines, node._listener._mailbox
+        wait, other = lines.wait, Submission(msgpack.packb(["other", 1]))
+
+        def wait_first(seconds: float) -> Events:
+            lines.wait = wait  # type: ignore[method-assign]
+            node.window = ClusterWindow(length=5, timeout=1)
+            mailbox.leave(other)
+            return wait(seconds)
+
+        lines.wait = wait_first  # type: ignore[method-assign]
+        outcomes: dict[str, object] = {}
+        _join(_writers(made.nodes[0], 1, 1, outcomes.__setitem__))
+        assert other.wait(DEADLINE_S)
+        assert not isinstance(other.result, Exception)
+        assert not any(isinstance(outcome, Error) for outcome in outcomes.values())
+
+
+def test_a_thread_deep_in_calls_does_not_steer(tmp_path: Path) -> None:
+    with cluster(tmp_path, ranks=(1,)) as made:
+        hosted = made.nodes[0]
+
+        def deeply(calls: int) -> object:
+            return deeply(calls - 1) if calls else hosted.node.submit(msgpack.packb(["deep", 1]))
+
+        before = _voyages(made)
+        thread = threading.Thread(target=deeply, args=(900,))
+        thread.start()
+        _join([thread])
+        assert _voyages(made) == before
+        assert hosted.machine.values["deep"] and hosted.error is None
+
+
+class _Interrupt(BaseException):
+    """What somebody sets in a thread of the application."""
+
+
+@pytest.mark.parametrize("problem", [KeyError("a bug"), _Interrupt()])
+def test_a_node_that_fails_under_a_steering_thread_stops_and_settles_everything(
+    tmp_path: Path, problem: BaseException
+) -> None:
+    with cluster(tmp_path) as made:
+        hosted = made.nodes[1]
+        helm, replica = hosted.node._listener._helm, hosted.node._runtime.replica
+        step = replica.step
+
+        def fail(*arguments: object) -> None:
+            if helm.away:
+                raise problem
+            step(*arguments)  # type: ignore[arg-type]
+
+        replica.step = fail  # type: ignore[method-assign, assignment]
+        outcomes: dict[str, object] = {}
+
+        def write(number: int) -> None:
+            try:
+                outcomes[f"{number}"] = hosted.node.submit(msgpack.packb([f"{number}", 1]))
+            except BaseException as error:  # noqa: BLE001  what a thread of the application would see
+                outcomes[f"{number}"] = error
+
+        while hosted.thread.is_alive():
+            threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+            for thread in threads:
+                thread.start()
+            _join(threads)
+            hosted.thread.join(0.1)
+        assert isinstance(hosted.error, InternalError)
+        assert len(outcomes) == 4
+        made.ready(0, 2)
