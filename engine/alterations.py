@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from exdbsql.engine.catalog import Definitions
+from exdbsql.engine.expression_errors import with_known_errors
 from exdbsql.engine.rebuilds import RowChange
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Row
@@ -47,8 +48,12 @@ def single_steps(before: Dictionary, statement: DdlStatement) -> Iterator[tuple[
 def row_change(statement: DdlStatement, before: Dictionary, old: Table, made: Dictionary, new: Table) -> RowChange:
     """The function that makes rows of `new` of rows of `old`, and refuses what `new` does not allow.
 
-    It raises IntegrityError 23502 and 23514, and DataError where a value does not convert.
+    It raises IntegrityError 23502 and 23514, and DataError where a value does not convert or an expression fails.
     """
+    return with_known_errors(f"an expression of table {new.name}", _row_change(statement, before, old, made, new))
+
+
+def _row_change(statement: DdlStatement, before: Dictionary, old: Table, made: Dictionary, new: Table) -> RowChange:
     from exdbsql.engine.query.row_functions import change_function, row_functions
 
     accepted = row_functions(new, Definitions(made, _NO_TABLES)).accepted

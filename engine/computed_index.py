@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from exdbsql.engine.expression_errors import with_known_errors
 from exdbsql.engine.index import Buckets, Index, add_to_bucket
 from exdbsql.engine.keys import KeyPart
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.dictionary import Dictionary
-from exdbsql.schema.errors import DataError, Error
-from exdbsql.schema.sqlstate import DATA_EXCEPTION
 from exdbsql.schema.table import IndexColumn, IndexDef, Table, UniqueKey
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class ComputedIndex(Index):
             function.parts,
             _without_errors(function.value_of),
         )
-        self.verify = _with_known_errors(definition.name, function.value_of)
+        self.verify = with_known_errors(f"the expression of index {definition.name}", function.value_of)
         self.where = definition.where
         self.bound: Any = None
         self.finds_all = False
@@ -119,21 +118,6 @@ class ComputedIndex(Index):
             if value is not OUTSIDE:
                 add_to_bucket(buckets, value, key)
         self.buckets = buckets
-
-
-def _with_known_errors(name: str, value_of: Callable[[Row], Any]) -> Callable[[Row], Any]:
-    """Whatever an expression raises comes out as an error of SQL: where the log is applied, anything else would stop the node."""
-
-    def value_or_error(row: Row) -> Any:
-        try:
-            return value_of(row)
-        except (Error, MemoryError):
-            raise
-        except Exception as problem:
-            message = f"the expression of index {name} fails for a row: {problem}"
-            raise DataError(message, sqlstate=DATA_EXCEPTION) from problem
-
-    return value_or_error
 
 
 def _without_errors(value_of: Callable[[Row], Any]) -> Callable[[Row], Any]:

@@ -9,10 +9,12 @@ import pytest
 from exdbsql.engine import certification
 from exdbsql.engine.certification import WINDOW
 from exdbsql.engine.database import Database
+from exdbsql.engine.query import row_functions
 from exdbsql.engine.write_set import TableWrites, WriteSet
 from exdbsql.schema.ddl import parse_ddl
 from exdbsql.schema.errors import (
     ConflictError,
+    DataError,
     DdlNotSupportedError,
     Error,
     IntegrityError,
@@ -177,6 +179,31 @@ def test_ddl_from_the_log_is_all_or_none(cluster: Cluster) -> None:
     assert db.applied_position == 1
     verdict = db.apply_ddl(2, parse_ddl("create unique index u on here (mark)"))
     assert isinstance(verdict, DdlNotSupportedError)
+
+
+@pytest.mark.parametrize(
+    "ddl",
+    [
+        "alter table t add check (code > 0)",
+        "alter table t add column twice integer generated always as (code * 2) stored",
+    ],
+)
+def test_what_an_expression_raises_over_rows_is_a_verdict(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, ddl: str
+) -> None:
+    assert cluster.commit(0, (1, 10, "a")) is None
+
+    def fails(row: object) -> Any:
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr(row_functions, "_accepted", lambda table, catalog: fails)
+    cluster.position += 1
+    for db in cluster.nodes:
+        verdict = db.apply_ddl(cluster.position, parse_ddl(ddl))
+        assert isinstance(verdict, DataError)
+        assert (verdict.sqlstate, str(verdict)) == ("22000", "an expression of table t fails for a row: no such thing")
+    monkeypatch.undo()
+    assert cluster.commit(0, (2, 20, "b")) is None
 
 
 def test_a_position_is_applied_once(cluster: Cluster) -> None:
