@@ -170,6 +170,10 @@ class Link(asyncio.Protocol):
             if size:
                 sock.setsockopt(socket.SOL_SOCKET, option, size)
 
+    def be_steered(self, helm: Helm) -> None:
+        """The handshake is over: what is sent by a thread that steers goes to asyncio in the listener's thread."""
+        self._helm = helm
+
     def become_line(self, helm: Helm, lines: Lines) -> None:
         """The handshake is over, and the connection is plain: whoever has the helm reads and writes it (``lines.py``)."""
         assert self._transport is not None
@@ -253,6 +257,7 @@ class Link(asyncio.Protocol):
     def close(self) -> None:
         """Close once everything that was sent has left."""
         self.flush()
+        self._write_backlog()
         if self._transport is not None:
             self._transport.close()
 
@@ -273,14 +278,11 @@ class Link(asyncio.Protocol):
             data = self._write_now(data)
             if not data:
                 return
-            if self._helm is not None and self._helm.away:
-                self._backlog.append(data)
-                self._helm.later(self._write_backlog)
-                return
-        self._transport.write(data)
-        if self._transport.get_write_buffer_size() > UNSENT_LIMIT:
-            log.warning("closing the connection with %s: it does not take what is sent", self.peer_name)
-            self.abort()
+        self._backlog.append(data)  # behind what may wait there
+        if self._helm is not None and self._helm.away:
+            self._helm.later(self._write_backlog)
+        else:
+            self._write_backlog()
 
     def _write_now(self, data: bytes) -> bytes:
         """Hand a line's bytes to the operating system; what it did not take."""
@@ -294,14 +296,20 @@ class Link(asyncio.Protocol):
         return data[sent:] if sent else data
 
     def _write_backlog(self) -> None:
+        """In the listener's thread: leave to asyncio what is to be sent."""
         data = b"".join(self._backlog)
         self._backlog.clear()
-        if self._transport is not None and data:
-            self._transport.write(data)
+        if self._transport is None or not data:
+            return
+        self._transport.write(data)
+        if self._transport.get_write_buffer_size() > UNSENT_LIMIT:
+            log.warning("closing the connection with %s: it does not take what is sent", self.peer_name)
+            self.abort()
 
     def abort(self) -> None:
         """Close at once; what was not sent is lost."""
         self._unsent.clear()
+        self._backlog.clear()
         if self._transport is not None:
             self._transport.abort()
 

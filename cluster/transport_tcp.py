@@ -249,6 +249,9 @@ class TcpTransport:
         task = peer.dialling.get(channel)
         if self._closing or not peer.addr or (task is not None and not task.done()):
             return
+        if self._steered is not None and self._steered[0].away:
+            self._steered[0].later(self._keep_dialling, peer, channel)
+            return
         peer.dialling[channel] = self._spawn(self._dial_for_ever(peer, channel))
 
     def _spawn(self, work: Any) -> asyncio.Task[None]:
@@ -431,6 +434,8 @@ class TcpTransport:
         link.reader.limit = FRAME_LIMIT
         if self._steered is not None and hello.channel == CONTROL:
             link.become_line(*self._steered)
+        elif self._steered is not None:
+            link.be_steered(self._steered[0])
         peer = self._peer(hello.node_id)
         peer.incarnation = hello.incarnation
         replaced = peer.add(link)

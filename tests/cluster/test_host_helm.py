@@ -1,5 +1,7 @@
 """Threads that carry their commits through by themselves: every commit has an outcome, whatever happens around it."""
 
+import asyncio
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +10,9 @@ import msgpack
 import pytest
 
 from exdbsql.cluster.handoff import Submission
+from exdbsql.cluster.helm import Helm
 from exdbsql.cluster.lines import Events, Lines
+from exdbsql.cluster.link import Link, Traffic, Turn
 from exdbsql.cluster.parameters import ClusterWindow
 from exdbsql.schema.errors import ClusterError, ClusterStoppedError, CommitOutcomeUnknownError, Error, InternalError
 
@@ -218,3 +222,71 @@ def test_a_node_that_fails_under_a_steering_thread_stops_and_settles_everything(
         assert isinstance(hosted.error, InternalError)
         assert len(outcomes) == 4
         made.ready(0, 2)
+
+
+def test_large_commits_touch_asyncio_in_the_listener_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")  # the loop then refuses what another thread asks of it
+    with cluster(tmp_path) as made:
+        for n in range(3):
+            hosted = made.nodes[n]
+            outcomes: list[object] = []
+
+            def write(hosted: HostedNode = hosted, outcomes: list[object] = outcomes) -> None:
+                outcomes.extend(hosted.node.submit(msgpack.packb([f"{i}", "x" * 600_000])) for i in range(3))
+
+            thread = threading.Thread(target=write)
+            thread.start()
+            _join([thread])
+            assert len(outcomes) == 3 and hosted.error is None
+        made.same_state()
+
+
+class _Taken:
+    """Stands for asyncio's side of a connection: keeps what it is to write."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.written = b""
+
+    def get_extra_info(self, name: str) -> socket.socket:
+        return self.sock
+
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return len(self.written)
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+
+def test_what_a_steering_thread_could_not_send_leaves_before_what_is_sent_later() -> None:
+    async def send() -> None:
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        helm, lines, turn = Helm(), Lines(), Turn()
+        helm.board(asyncio.get_running_loop())
+        turn.hold()
+        link = Link(None, Traffic(), turn, True)  # type: ignore[arg-type]  # nothing is received
+        taken = _Taken(near)
+        link._transport = taken  # type: ignore[assignment]
+        link.become_line(helm, lines)
+        large, small = b"a" * 5_000_000, b"b" * 10
+        helm.away = True
+        link.send_encoded(large)
+        turn.flush()
+        helm.away = False  # the listener has taken over, and sends before its loop has come round
+        link.send_encoded(small)
+        turn.flush()
+        await asyncio.sleep(0.01)
+        near.close()
+        sent = b""
+        while some := far.recv(1 << 20):
+            sent += some
+        assert 0 < len(sent) < len(large)
+        assert sent + taken.written == large + small
+        far.close()
+        lines.close()
+
+    asyncio.run(send())
