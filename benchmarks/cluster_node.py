@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
-from cluster_servers import Etcd, Galera
+from cluster_servers import Etcd
 
 Commit = Callable[[], None]
 
@@ -198,7 +198,6 @@ SYSTEMS: dict[str, Callable[[int, list[int], str], System]] = {
     "pysyncobj": PySyncObj,
     "pysyncobj-tuned": TunedPySyncObj,
     "etcd": Etcd,
-    "galera": Galera,
 }
 
 

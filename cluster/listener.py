@@ -253,11 +253,11 @@ class Listener:
         voyage: Submission | None = submission
         while lock.acquire(False):
             runtime = self.runtime
-            if not runtime.can_be_steered:
+            if not runtime.pump.can_be_steered:
                 lock.release()
                 mailbox.wake()
                 return
-            runtime.steer(voyage)
+            runtime.pump.steer(voyage)
             voyage = None
             if not mailbox.has_submissions:
                 return

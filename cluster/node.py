@@ -376,7 +376,7 @@ class ClusterNode:
                 request.settle(replica.force_go_on())
             except Error as error:  # this node has left, or was told to
                 request.settle(error)
-            self._runtime.schedule_pump()
+            self._runtime.pump.schedule_pump()
 
         result = self._listener.call("force_go_on()", force)
         if isinstance(result, Error):

@@ -1,15 +1,8 @@
 """One node's life in its cluster: replica, transport and exchange desk, and what joins them.
 
-The life of a commit here, in whatever thread has the helm (``helm.py``):
-
-1. `work` hears what the lines bring, takes all submissions that application threads have put, and gives them to the
-   replica (at once, or gathered by the window).
-2. It takes one `Ready` from the replica and carries it out in the order of its fields: marker, messages, outcomes,
-   events. Everything that happened in one turn travels together.
-3. An outcome wakes the application thread that waits for it, if that is not the one that steers.
-
-Everything here happens at the helm, and all but `work`, `steer` and what they call in the listener's thread; but `status`,
-`failure` and `traffic` are read by others: they are replaced, never changed.
+Commits go through the pump (``pump.py``), in whatever thread has the helm. All else is here, in the listener's thread: the beginning
+and the end, time, what the application asks besides commits, what other nodes say. But `status`, `failure` and `traffic` are read by
+others: they are replaced, never changed.
 
 Left out: durable nodes (their log on disk) come with the engine's log.
 """
@@ -40,37 +33,33 @@ from exdbsql.cluster.frames import (
     MEMBERS,
     STOP,
 )
-from exdbsql.cluster.handoff import Alarm, Call, Mailbox, Submission
+from exdbsql.cluster.handoff import Alarm, Call, Mailbox
 from exdbsql.cluster.handshake import MAX_DIGESTS, Hello, Refusal, digest_of, judge
 from exdbsql.cluster.helm import Helm
 from exdbsql.cluster.information import NodeInfo
 from exdbsql.cluster.lateness import Lateness
-from exdbsql.cluster.lines import Events, Lines
+from exdbsql.cluster.lines import Lines
 from exdbsql.cluster.link import Traffic
 from exdbsql.cluster.machine import CountedMachine
 from exdbsql.cluster.marker import MarkerFile
 from exdbsql.cluster.parameters import ClusterParams, ClusterWindow
 from exdbsql.cluster.proposals import Proposals
+from exdbsql.cluster.pump import TICK_S, Pump
 from exdbsql.cluster.replica import Replica, ReplicaConfig, ReplicaStatus
 from exdbsql.cluster.state_machine import ExchangeStore
 from exdbsql.cluster.transport_tcp import TcpTransport
-from exdbsql.cluster.window import Window
 from exdbsql.cluster.wire import Frame
 from exdbsql.schema.errors import (
     ClusterError,
     ClusterStoppedError,
     DuplicateNodeIdError,
     Error,
-    InternalError,
     NoQuorumError,
     ProtocolError,
     SyncError,
 )
 
 log = logging.getLogger("exdbsql.cluster")
-
-TICK_S = 0.02
-"""How often the replica hears what time it is, in s."""
 
 GRACE_S = 1.0
 """For how long a submission waits for a quorum that was lost under it, in s."""
@@ -85,15 +74,6 @@ SLOW_CALLBACK_S = 0.1
 HANDOVER_S = 0.2
 """For how long a leader that goes stays to hand over, in s."""
 
-ROUNDS = 2
-"""Groups of submissions that are on their way before the next ones wait for an answer: then they leave together. A tick
-does not wait."""
-
-STEER_S = 0.002
-"""For how long a committing thread waits for an answer before it looks around, in s."""
-
-NEWS_S = 0.002
-"""For how long followers may be left without the news that something is committed, where none of them waits for it, in s."""
 
 STATUS_TICKS = 5
 """The status that others read is renewed at events, and every so many ticks."""
@@ -108,6 +88,7 @@ class Runtime:
         detached: it ended because the node left the cluster.
         seen_off: the node was taken off the member list.
         was_ready: it has been a synchronised member of a quorum.
+        pump: what carries commits.
         proposals: what this node has proposed, and who waits for it.
         reasons: by node id, what other nodes say against this one while it waits.
     """
@@ -130,7 +111,6 @@ class Runtime:
         self.failure: Error | None = None
         self.detached = self.seen_off = self.was_ready = False
         self.reasons: dict[int, str] = {}
-        self.window = Window(params.window or ClusterWindow(), self._submit_all, self._later)
         if resumed is None:
             self.replica = Replica(self._replica_config(marker_file.read()), machine)
         else:
@@ -141,6 +121,10 @@ class Runtime:
         self.desk = ExchangeDesk(self.node_id, secrets.randbits(63), store, self)
         self.everywhere = Everywhere(self)
         self.lateness = Lateness()
+        plain = params.tcp.ssl_params is None and params.quorumCallback is None
+        bounds = params.window or ClusterWindow()
+        self.pump = Pump(self.node_id, self.replica, self.proposals, marker_file, self, bounds, plain)
+        self.window = self.pump.window
         self._voyages = 0
         self._machine = machine
         self._marker_file = marker_file
@@ -150,11 +134,6 @@ class Runtime:
         self._stopping = False
         self._transport: TcpTransport | None = None
         self._finished: asyncio.Event = asyncio.Event()
-        self._mailbox, self._alarm = Mailbox(), Alarm()
-        self._helm, self._lines = Helm(), Lines()
-        self._ended = self._at_work = False
-        self._pump_due = False
-        self._news_behind, self._news_at = 0, 0.0
         self._ticks = 0
         self._led_at = 0.0
         self._connected_to: set[int] = set()
@@ -194,7 +173,8 @@ class Runtime:
         loop = asyncio.get_running_loop()
         params = self.params
         pool = max(1, MAX_BULK * params.conn_pool_factor // 100)
-        self._mailbox, self._alarm, self._helm, self._lines = mailbox, alarm, helm, lines
+        pump = self.pump
+        pump.mailbox, pump.alarm, pump.helm, pump.lines = mailbox, alarm, helm, lines
         self._transport = TcpTransport(
             self.node_id, self.addr, params.tcp, self, params.clusterSendBuf, params.clusterRecvBuf, pool, (helm, lines)
         )
@@ -202,16 +182,17 @@ class Runtime:
             await self._transport.start()
         except ClusterError as error:
             raise self._duplicate_or(error) from error
+        pump.transport = self._transport
         try:
             self._connect_to_peers()
             self._led_at = loop.time()
-            lines.crew = self
+            lines.crew = pump
             mailbox.attach(loop, self._open_letters)
             self._tick()
             await self._finished.wait()
         finally:
             lines.crew = None
-            self._ended = self.proposals.closed = True
+            pump.ended = self.proposals.closed = True
             mailbox.expecting = False
             self.window.flush()
             self.proposals.give_up_all(
@@ -237,99 +218,28 @@ class Runtime:
 
     def finish(self, failure: Error | None = None) -> None:
         """End `run` soon; with a failure, `run` raises it."""
-        if failure is not None and self.failure is None and not self._ended:
+        if failure is not None and self.failure is None and not self.pump.ended:
             self.failure = failure
             log.error("node %d stops: %s", self.node_id, failure)
-        self._ended = True
-        if self._helm.away:
-            self._helm.later(self._finished.set)
+        self.pump.ended = True
+        if self.pump.helm.away:
+            self.pump.helm.later(self._finished.set)
         else:
             self._finished.set()
-
-    def _later(self, action: Callable[[float], None], argument: float) -> None:
-        """`Helm.later`, of the helm that `run` is given."""
-        self._helm.later(action, argument)
 
     # ---- what application threads ask ----
 
     def _open_letters(self) -> None:
         """In the listener's thread: everything that is in the mailbox."""
-        requests = self._mailbox.take_requests()
-        self.work(())
+        requests = self.pump.mailbox.take_requests()
+        self.pump.work(())
         for request in requests:
             request.action(request)
-
-    def _submit_all(self, submissions: list[Submission]) -> None:
-        """Give the commands of one window to the replica."""
-        self.proposals.submit(submissions)
-        if not self._at_work:
-            self._pump()
-
-    @property
-    def can_be_steered(self) -> bool:
-        """Whether a committing thread may carry its commit through by itself. Not where asyncio has a part in it, or the
-        application: its callbacks run in the listener's thread."""
-        return (
-            self._lines.crew is self
-            and self.params.tcp.ssl_params is None
-            and self.params.quorumCallback is None
-            and not self.window.bounds.length
-        )
-
-    def steer(self, submission: Submission | None = None) -> None:
-        """In a committing thread that has just got the helm, and gives it back by this: carry a commit through, as far as
-        the listener's thread lets us; without one, look into the mailbox once."""
-        helm, lines = self._helm, self._lines
-        helm.begin_voyage()
-        try:
-            if submission is None:
-                self.work(())
-            else:
-                submission.awake = True
-                self.work(())
-                while not (submission.done or helm.wanted or self._ended):
-                    events = lines.wait(STEER_S)
-                    if not events and self.replica.owes_news():
-                        self.replica.tell()  # those who should have answered do not: others may
-                    self.work(events)
-                submission.awake = submission.done
-        except (
-            BaseException
-        ) as problem:  # a bug; or an exception that somebody set in this thread, and who knows what it hit
-            log.exception("node %d failed in a thread that commits", self.node_id)
-            self.finish(InternalError(f"node {self.node_id} failed in a thread that commits: {problem!r}"))
-            if not isinstance(problem, Exception):
-                raise
-        finally:
-            helm.end_voyage()
-
-    def _open_commands(self) -> None:
-        """Take the commands that may leave now: all, or none while answers are due."""
-        mailbox = self._mailbox
-        if (self.window.bounds.length or self.proposals.rounds < ROUNDS) and not mailbox.is_empty:
-            self.window.add(mailbox.take_commands())
-            self._pump()
-        mailbox.expecting = not self.window.bounds.length and self.proposals.rounds >= ROUNDS
-
-    def work(self, events: Events) -> None:
-        """At the helm: hear what the lines bring, open the letters with commands, and do what follows."""
-        assert self._transport is not None
-        turn = self._transport.turn
-        turn.hold()
-        self._at_work = True
-        try:
-            if events:
-                self._lines.hear(events)
-            self._pump()
-            self._open_commands()
-        finally:
-            self._at_work = False
-            turn.let_go()
 
     def ask(self, propose: Callable[[], int], settle: Callable[[object], None]) -> None:
         """Propose something to the replica; `settle` gets its outcome, or the error."""
         self.proposals.ask(propose, settle)
-        self.schedule_pump()
+        self.pump.schedule_pump()
 
     def settle_when(self, condition: Callable[[], bool], call: Call) -> None:
         """Settle a call once a condition holds, which is asked with every tick, or this runtime ends."""
@@ -338,7 +248,7 @@ class Runtime:
         elif self._finished.is_set():
             call.settle(ClusterStoppedError("this node's cluster runtime stopped before the answer came"))
         else:
-            self.schedule_pump()
+            self.pump.schedule_pump()
             asyncio.get_running_loop().call_later(TICK_S, self.settle_when, condition, call)
 
     def begin_stop(self, call: Call) -> None:
@@ -348,7 +258,7 @@ class Runtime:
             self._send_stop(node_id)
 
         def refused(result: object) -> None:
-            if isinstance(result, Error) and not self._ended:
+            if isinstance(result, Error) and not self.pump.ended:
                 call.settle(result)
 
         self.ask(self.replica.submit_stop, refused)
@@ -370,7 +280,7 @@ class Runtime:
             self.finish()
             return
         self.replica.transfer_leadership()
-        self.schedule_pump()
+        self.pump.schedule_pump()
         asyncio.get_running_loop().call_later(HANDOVER_S, self.finish)
 
     def propose_verdict(self, operation: str, commit: bool, done: Callable[[object], None]) -> None:
@@ -384,25 +294,25 @@ class Runtime:
         """Take this node off the member list; `run` ends once that is done, or cannot be within `patience_s`."""
         self.proposals.closed = True
         self.replica.leave()
-        self.schedule_pump()
+        self.pump.schedule_pump()
         asyncio.get_running_loop().call_later(patience_s, self._left)
 
     def _left(self) -> None:
-        if not self._ended:
+        if not self.pump.ended:
             self.detached = True
             self.finish()
 
     # ---- the loop ----
 
     def _tick(self) -> None:
-        if self._ended:
+        if self.pump.ended:
             return
         loop = asyncio.get_running_loop()
         loop.call_later(TICK_S, self._tick)
         self.replica.tick(int(loop.time() * 1000))
         self._ticks += 1
-        self._alarm.ring()
-        self._mailbox.expecting = False
+        self.pump.alarm.ring()
+        self.pump.mailbox.expecting = False
         if self._ticks % STATUS_TICKS == 0:
             self._refresh()
             self.desk.settle_orphans()
@@ -410,11 +320,11 @@ class Runtime:
             self._give_up_without_leader(loop.time())
         self._measure_lateness(loop.time())
         if self.replica.has_ready():
-            self._pump()
+            self.pump.pump()
 
     def _measure_lateness(self, now: float) -> None:
         """A leader that its own process keeps waiting hands over."""
-        voyages, self._voyages = self._voyages, self._helm.voyages
+        voyages, self._voyages = self._voyages, self.pump.helm.voyages
         if voyages != self._voyages or not self.proposals.is_idle or not self.lateness.sample():
             return
         for node_id in self.connected():
@@ -428,93 +338,10 @@ class Runtime:
             log.info("node %d waits for its interpreter: node %d is to lead", self.node_id, successor)
             self.replica.transfer_leadership(successor)
 
-    def schedule_pump(self) -> None:
-        """Pump once more in this turn, however much has happened."""
-        if not (self._pump_due or self._at_work):
-            self._pump_due = True
-            self._helm.later(self._pump)
-
-    def _pump(self) -> None:
-        self._pump_due = False
-        while not self._ended and self.replica.has_ready():
-            try:
-                self._carry_out(self.replica.ready())
-            except Error as error:
-                self.finish(error)
-            except Exception as error:
-                log.exception("the replica of node %d failed", self.node_id)
-                self.finish(InternalError(f"the replica of node {self.node_id} failed: {error!r}"))
-
-    def _carry_out(self, ready: core_ready.Ready) -> None:
-        """One Ready, in the order of its fields."""
-        if ready.marker is not None:
-            self._marker_file.write(ready.marker)
-        if ready.remove_marker:
-            self._marker_file.remove()
-        if ready.messages:
-            self._send(ready.messages)
-        if ready.outcomes:
-            self._settle(ready.outcomes)
-        self.everywhere.advance()
-        if ready.events:
-            if self._helm.away:
-                self._helm.later(self._take_events, ready.events)
-            else:
-                self._take_events(ready.events)
-
-    def _take_events(self, events: Sequence[core_ready.Event]) -> None:
+    def take_events(self, events: Sequence[core_ready.Event]) -> None:
         self._refresh()
         for event in events:
             self._take_event(event)
-
-    def _settle(self, outcomes: Sequence[tuple[int, object]]) -> None:
-        """Wake those who wait."""
-        alarm = self._alarm
-        alarm.held = True
-        try:
-            ashore = self.proposals.settle(outcomes, away=self._helm.away)
-        finally:
-            alarm.held = False
-            alarm.ring()
-        if ashore:
-            self._helm.later(self.proposals.settle, ashore)
-
-    def _send(self, outgoing: Sequence[tuple[int, messages.Message]]) -> None:
-        """All messages of a turn; what several nodes are told alike is packed once."""
-        assert self._transport is not None
-        transport = self._transport
-        packed, data = None, b""
-        for to, message in outgoing:
-            if message != packed:
-                packed, data = message, transport.pack([CONSENSUS, messages.to_wire(message)])
-            transport.send_packed(to, data, 0 if messages.is_bulk(message) else None, may_drop=True)
-        transport.turn.flush()
-
-    def before_waiting(self) -> float | None:
-        """The listener's thread is about to wait. Followers hear now of what is committed, if nothing has taken that along
-        for a moment.
-
-        Returns:
-            For how long it may wait, in s, or None: for ever.
-        """
-        replica = self.replica
-        if not replica.owes_news():
-            return None
-        last, now = replica.core.log.last_index, time.monotonic()
-        if last != self._news_behind:
-            self._news_behind, self._news_at = last, now + NEWS_S
-        if now < self._news_at:
-            return self._news_at - now
-        self._news_at = now + TICK_S  # for those who are not to be told now: they lack more than news
-        replica.tell()
-        self.work(())
-        return TICK_S if replica.owes_news() else None
-
-    def _tell_now(self) -> None:
-        """Somebody waits for all nodes: a leader does not leave followers without the news."""
-        if self.replica.owes_news():
-            self.replica.tell()
-            self.schedule_pump()
 
     def _refresh(self) -> None:
         status = self.replica.status()
@@ -557,7 +384,7 @@ class Runtime:
                 self._left()
 
     def _give_up_without_quorum(self) -> None:
-        if self.replica.has_quorum() or self._ended:
+        if self.replica.has_quorum() or self.pump.ended:
             return
         self.proposals.give_up_all(self.replica.quorum_report().text, NoQuorumError)
 
@@ -632,7 +459,7 @@ class Runtime:
         log.debug("node %d: node %d is connected", self.node_id, node_id)
         self.replica.peer_connected(node_id, incarnation)
         self._send_stop(node_id)
-        self.schedule_pump()
+        self.pump.schedule_pump()
 
     def peer_down(self, node_id: int) -> None:
         """Frames to and from a node no longer go through."""
@@ -642,7 +469,7 @@ class Runtime:
         self.replica.peer_disconnected(node_id)
         self.desk.peer_lost(node_id)
         self.everywhere.peer_lost(node_id)
-        self.schedule_pump()
+        self.pump.schedule_pump()
 
     def bulk_down(self, node_id: int) -> None:
         """Frames of an exchange may be lost."""
@@ -650,11 +477,11 @@ class Runtime:
 
     def received(self, node_id: int, frame: Frame) -> None:
         """A frame of a peer. Raises ProtocolError for garbage."""
-        if self._ended:
+        if self.pump.ended:
             return
         if frame[0] == CONSENSUS and len(frame) == 2:
             self.replica.step(node_id, messages.from_wire(frame[1]))
-            self.schedule_pump()
+            self.pump.schedule_pump()
         elif frame[0] == STOP:
             self._also_stopping.add(node_id)
         elif frame[0] == LATENESS:
@@ -664,7 +491,7 @@ class Runtime:
         elif frame[0] == EXCHANGE:
             self.desk.received(node_id, frame)
         elif frame[0] in (ASK_APPLIED, APPLIED):
-            self._tell_now()
+            self.pump.tell_now()
             self.everywhere.received(node_id, frame)
         else:
             raise ProtocolError(f"unknown kind of frame {frame[0]}")
@@ -696,7 +523,7 @@ class Runtime:
     def wait_applied_everywhere(self, settle: Callable[[object], None]) -> None:
         """`settle` is called when all active members have applied what this node has by now."""
         core = self.replica.core
-        self._tell_now()
+        self.pump.tell_now()
         self.everywhere.wait(sorted(core.configuration.ids() & core.present.keys()), settle)
 
     def send_bulk(self, node_id: int, frame: Frame) -> bool:

@@ -122,7 +122,10 @@ def _windowed(bounds: ClusterWindow, sizes: list[list[int]], wait_s: float = 0.0
     sent: list[int] = []
 
     async def main() -> None:
-        window = Window(bounds, lambda group: sent.append(len(group)))
+        later = asyncio.get_running_loop().call_soon
+        window = Window(
+            bounds, lambda group: sent.append(len(group)), lambda action, value: later(action, value) and None
+        )
         for group in sizes:
             window.add([Submission(bytes(size)) for size in group])
             await asyncio.sleep(0)

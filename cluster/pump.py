@@ -1,0 +1,246 @@
+"""What turns a node's stay in its cluster: commands into the replica, and what the replica wants done out of it.
+
+All of it happens at the helm (``helm.py``), in whatever thread has that:
+
+1. `work` hears what the lines bring, takes all commands that application threads have put into the mailbox, and gives them to
+   the replica (at once, or gathered by the window).
+2. It takes one `Ready` from the replica and carries it out in the order of its fields: marker, messages, outcomes,
+   events. Everything that happened in one turn travels together.
+3. An outcome wakes the application thread that waits for it, if that is not the one that steers.
+
+Events, and answers to what is no command, are the owner's, in the listener's thread.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from exdbsql.cluster.core import messages
+from exdbsql.cluster.core import ready as core_ready
+from exdbsql.cluster.everywhere import Everywhere
+from exdbsql.cluster.frames import CONSENSUS
+from exdbsql.cluster.handoff import Alarm, Mailbox, Submission
+from exdbsql.cluster.helm import Helm
+from exdbsql.cluster.lines import Events, Lines
+from exdbsql.cluster.marker import MarkerFile
+from exdbsql.cluster.parameters import ClusterWindow
+from exdbsql.cluster.proposals import Proposals
+from exdbsql.cluster.replica import Replica
+from exdbsql.cluster.transport_tcp import TcpTransport
+from exdbsql.cluster.window import Window
+from exdbsql.schema.errors import Error, InternalError
+
+log = logging.getLogger("exdbsql.cluster")
+
+TICK_S: Final = 0.02
+"""How often the replica hears what time it is, in s."""
+
+ROUNDS: Final = 2
+"""Groups of submissions that are on their way before the next ones wait for an answer: then they leave together. A tick
+does not wait."""
+
+STEER_S: Final = 0.002
+"""For how long a committing thread waits for an answer before it looks around, in s."""
+
+NEWS_S: Final = 0.002
+"""For how long followers may be left without the news that something is committed, where none of them waits for it, in s."""
+
+
+class PumpOwner(Protocol):
+    """Whose life this is."""
+
+    everywhere: Everywhere
+
+    def finish(self, failure: Error | None = None) -> None:
+        """End it soon."""
+        ...
+
+    def take_events(self, events: Sequence[core_ready.Event]) -> None:
+        """In the listener's thread: these have happened."""
+        ...
+
+
+class Pump:
+    """See the module.
+
+    Attributes:
+        window: gathers commands.
+        helm, lines, mailbox, alarm: the listener's; others, which nobody uses, before the node's life has begun.
+        transport: None before that.
+        ended: the node's life is over, and nothing is done any more.
+    """
+
+    def __init__(
+        self,
+        node_id: int,
+        replica: Replica,
+        proposals: Proposals,
+        marker_file: MarkerFile,
+        owner: PumpOwner,
+        window: ClusterWindow,
+        may_be_steered: bool,
+    ) -> None:
+        """`may_be_steered`: neither asyncio nor the application has a part in commits."""
+        self.replica = replica
+        self.proposals = proposals
+        self.window = Window(window, self.submit_all, self._later)
+        self.mailbox, self.alarm = Mailbox(), Alarm()
+        self.helm, self.lines = Helm(), Lines()
+        self.transport: TcpTransport | None = None
+        self.ended = False
+        self._node_id = node_id
+        self._marker_file = marker_file
+        self._owner = owner
+        self._may_be_steered = may_be_steered
+        self._at_work = self._pump_due = False
+        self._news_behind, self._news_at = 0, 0.0
+
+    def _later(self, action: Callable[[float], None], argument: float) -> None:
+        """`Helm.later`, of the helm that the node's life is given."""
+        self.helm.later(action, argument)
+
+    def submit_all(self, submissions: list[Submission]) -> None:
+        """Give the commands of one window to the replica."""
+        self.proposals.submit(submissions)
+        if not self._at_work:
+            self.pump()
+
+    @property
+    def can_be_steered(self) -> bool:
+        """Whether a committing thread may carry its commit through by itself. Not where asyncio has a part in it, or the
+        application: its callbacks run in the listener's thread."""
+        return self._may_be_steered and self.lines.crew is self and not self.window.bounds.length
+
+    def steer(self, submission: Submission | None = None) -> None:
+        """In a committing thread that has just got the helm, and gives it back by this: carry a commit through, as far as
+        the listener's thread lets us; without one, look into the mailbox once."""
+        helm, lines = self.helm, self.lines
+        helm.begin_voyage()
+        try:
+            if submission is None:
+                self.work(())
+            else:
+                submission.awake = True
+                self.work(())
+                while not (submission.done or helm.wanted or self.ended):
+                    events = lines.wait(STEER_S)
+                    if not events and self.replica.owes_news():
+                        self.replica.tell()  # those who should have answered do not: others may
+                    self.work(events)
+                submission.awake = submission.done
+        except (
+            BaseException
+        ) as problem:  # a bug; or an exception that somebody set in this thread, and who knows what it hit
+            log.exception("node %d failed in a thread that commits", self._node_id)
+            self._owner.finish(InternalError(f"node {self._node_id} failed in a thread that commits: {problem!r}"))
+            if not isinstance(problem, Exception):
+                raise
+        finally:
+            helm.end_voyage()
+
+    def _open_commands(self) -> None:
+        """Take the commands that may leave now: all, or none while answers are due."""
+        mailbox = self.mailbox
+        if (self.window.bounds.length or self.proposals.rounds < ROUNDS) and not mailbox.is_empty:
+            self.window.add(mailbox.take_commands())
+            self.pump()
+        mailbox.expecting = not self.window.bounds.length and self.proposals.rounds >= ROUNDS
+
+    def work(self, events: Events) -> None:
+        """At the helm: hear what the lines bring, open the letters with commands, and do what follows."""
+        assert self.transport is not None
+        turn = self.transport.turn
+        turn.hold()
+        self._at_work = True
+        try:
+            if events:
+                self.lines.hear(events)
+            self.pump()
+            self._open_commands()
+        finally:
+            self._at_work = False
+            turn.let_go()
+
+    def schedule_pump(self) -> None:
+        """Pump once more in this turn, however much has happened."""
+        if not (self._pump_due or self._at_work):
+            self._pump_due = True
+            self.helm.later(self.pump)
+
+    def pump(self) -> None:
+        self._pump_due = False
+        while not self.ended and self.replica.has_ready():
+            try:
+                self._carry_out(self.replica.ready())
+            except Error as error:
+                self._owner.finish(error)
+            except Exception as error:
+                log.exception("the replica of node %d failed", self._node_id)
+                self._owner.finish(InternalError(f"the replica of node {self._node_id} failed: {error!r}"))
+
+    def _carry_out(self, ready: core_ready.Ready) -> None:
+        """One Ready, in the order of its fields."""
+        if ready.marker is not None:
+            self._marker_file.write(ready.marker)
+        if ready.remove_marker:
+            self._marker_file.remove()
+        if ready.messages:
+            self._send(ready.messages)
+        if ready.outcomes:
+            self._settle(ready.outcomes)
+        self._owner.everywhere.advance()
+        if ready.events:
+            if self.helm.away:
+                self.helm.later(self._owner.take_events, ready.events)
+            else:
+                self._owner.take_events(ready.events)
+
+    def _settle(self, outcomes: Sequence[tuple[int, object]]) -> None:
+        """Wake those who wait."""
+        alarm = self.alarm
+        alarm.held = True
+        try:
+            ashore = self.proposals.settle(outcomes, away=self.helm.away)
+        finally:
+            alarm.held = False
+            alarm.ring()
+        if ashore:
+            self.helm.later(self.proposals.settle, ashore)
+
+    def _send(self, outgoing: Sequence[tuple[int, messages.Message]]) -> None:
+        """All messages of a turn; what several nodes are told alike is packed once."""
+        assert self.transport is not None
+        transport = self.transport
+        packed, data = None, b""
+        for to, message in outgoing:
+            if message != packed:
+                packed, data = message, transport.pack([CONSENSUS, messages.to_wire(message)])
+            transport.send_packed(to, data, 0 if messages.is_bulk(message) else None, may_drop=True)
+        transport.turn.flush()
+
+    def before_waiting(self) -> float | None:
+        """The listener's thread is about to wait. Followers hear now of what is committed, if nothing has taken that along
+        for a moment.
+
+        Returns:
+            For how long it may wait, in s, or None: for ever.
+        """
+        replica = self.replica
+        if not replica.owes_news():
+            return None
+        last, now = replica.core.log.last_index, time.monotonic()
+        if last != self._news_behind:
+            self._news_behind, self._news_at = last, now + NEWS_S
+        if now < self._news_at:
+            return self._news_at - now
+        self._news_at = now + TICK_S  # for those who are not to be told now: they lack more than news
+        replica.tell()
+        self.work(())
+        return TICK_S if replica.owes_news() else None
+
+    def tell_now(self) -> None:
+        """Somebody waits for all nodes: a leader does not leave followers without the news."""
+        if self.replica.owes_news():
+            self.replica.tell()
+            self.schedule_pump()
