@@ -33,6 +33,7 @@ from exdbsql.engine.commits import PreparedCommit
 from exdbsql.engine.database import Database as Engine
 from exdbsql.engine.transaction import Transaction
 from exdbsql.engine.write_set import WriteSet
+from exdbsql.own_stack import on_own_stack
 from exdbsql.schema import codec
 from exdbsql.schema.ddl import parse_ddl
 from exdbsql.schema.ddl_statements import DdlStatement
@@ -382,7 +383,7 @@ class Replication:
             return self._engine.apply_write_set(index, origin.node_id, write_set, prepared)
         match codec.unpack(command):
             case [str(kind), str(text)] if kind == _DDL:
-                return self._apply_ddl(index, text)
+                return on_own_stack(partial(self._apply_ddl, index, text))
             case [str(kind), bytes(ahead), bytes(data)] if kind == early_data.PART:
                 return self._parts.add(index, ahead, data)
             case [str(kind), bytes(ahead)] if kind == early_data.DROP:
@@ -405,8 +406,17 @@ class Replication:
                 statements = self._read_ddl("\n;\n".join(texts))
                 rows = WriteSet.from_bytes(data)
                 sequences = {int(one): int(upcoming) for one, upcoming in moved}
-                return self._engine.apply_ddl_and_rows(
-                    index, origin.node_id, base, statements, sequences, rows, prepared
+                return on_own_stack(
+                    partial(
+                        self._engine.apply_ddl_and_rows,
+                        index,
+                        origin.node_id,
+                        base,
+                        statements,
+                        sequences,
+                        rows,
+                        prepared,
+                    )
                 )
         raise ProtocolError("an entry of the log is neither a transaction nor DDL")
 

@@ -10,6 +10,7 @@ from exdbsql.cluster.state_machine import Origin
 from exdbsql.connection import Connection
 from exdbsql.database import Database
 from exdbsql.replication import transaction_command
+from exdbsql.schema import codec
 from exdbsql.schema.errors import (
     BusyError,
     ClusterStoppedError,
@@ -376,3 +377,19 @@ def test_an_entry_that_is_not_what_was_prepared_is_read(nodes: list[Database], q
     replication._prepared[token] = made[1]
     assert replication.apply(engine.applied_position + 1, Origin(0, 1, 1), command) is None
     assert list(engine.tables["t"].rows) == [1]
+
+
+@pytest.mark.parametrize("nested", [5, 38, 200])
+def test_the_verdict_over_ddl_does_not_depend_on_the_stack(nodes: list[Database], nested: int) -> None:
+    text = f"CREATE TABLE deep (a integer CHECK ({'(' * nested}a > 0{')' * nested}))"
+    entry = codec.pack(["ddl", text])
+
+    def apply(node: Database, calls: int) -> object:
+        if calls:
+            return apply(node, calls - 1)
+        assert node.replication is not None
+        return node.replication.apply(1, Origin(0, 7, 1), entry)
+
+    verdicts = [apply(node, calls) for node, calls in zip(nodes, (0, 200, 600), strict=True)]
+    assert len({repr(verdict) for verdict in verdicts}) == 1
+    assert [("deep" in node.engine.tables) for node in nodes] == [nested < 200] * 3
