@@ -1,5 +1,6 @@
 """Verdicts at a place in the log: first committer wins, unique values, the window, and the same on every node."""
 
+import contextlib
 import random
 from collections.abc import Callable
 from typing import Any
@@ -362,3 +363,74 @@ def test_nodes_fed_one_log_end_equal(make_database: Make, seed: int) -> None:
     assert touched[0] == touched[1] == touched[2]
     codes = [row[1] for row in states[0] if row[1] is not None]
     assert len(codes) == len(set(codes))
+
+
+@pytest.mark.parametrize("unique", ["", "unique "])
+@pytest.mark.parametrize("beside", [True, False])
+def test_an_expression_that_fails_at_the_place_in_the_log(make_database: Make, unique: str, *, beside: bool) -> None:
+    """The index came first; with rows of its own beside it, the origin takes the general form and the others the short one."""
+    cluster = Cluster(make_database)
+
+    def work(txn: Any, db: Database) -> None:
+        putting((1, 0, "x"))(txn, db)
+        if beside:
+            putting((1, 1), table="here")(txn, db)
+
+    proposal = cluster.propose(0, work)
+    cluster.position += 1
+    for db in cluster.nodes:
+        assert db.apply_ddl(cluster.position, parse_ddl(f"create {unique}index i on t ((1 / code))")) is None
+    assert cluster.order(proposal) is not None
+    assert [len(db.tables["t"].rows) for db in cluster.nodes] == [0, 0]
+
+
+FORMS = """
+create table t (id integer primary key, code integer unique, note text);
+create table pairs (a integer, b integer, c integer, primary key (a, b), unique (c) deferrable initially deferred);
+create local table here (id integer primary key, mark integer unique);
+create unique index few on t (note) where code > 5;
+create unique index folded on t ((code / 2)) where code > 20;
+create index divided on pairs ((100 / (c - 3)));
+"""
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_short_form_and_bulk_give_the_verdicts_of_the_general_way(make_database: Make, seed: int) -> None:
+    """A node that counts memory goes row by row through the general form; the other one takes every short cut."""
+    rng = random.Random(seed)
+    cluster = Cluster(make_database)
+    cluster.nodes = [make_database(FORMS), make_database(FORMS, memory_limit=1 << 40)]
+    for number, node in enumerate(cluster.nodes):
+        node.enter_cluster(number, incarnation=1)
+    waiting: list[Any] = []
+    readers: list[Any] = []
+    verdicts = {True: 0, False: 0}
+
+    def change(txn: Any, db: Database) -> None:
+        table = rng.choice(["t", "pairs"])
+        for _ in range(rng.choice([1, 1, 1, 2, 20])):
+            a, b, c = rng.randrange(40), rng.randrange(400), rng.randrange(200)
+            row = (a, b, str(c)) if table == "t" else (a // 8, b, c)
+            store = db.tables[table]
+            assert store.key_of is not None
+            if rng.random() < 0.2 and txn.get(store, store.key_of(row)) is not None:
+                txn.delete(store, store.key_of(row))
+            else:
+                putting(row, table=table)(txn, db)
+        if rng.random() < 0.2:
+            putting((rng.randrange(10), rng.randrange(1000)), table="here")(txn, db)
+
+    for _ in range(400):
+        if rng.random() < 0.3:
+            readers.append(cluster.nodes[rng.randrange(2)].begin())
+            if len(readers) > 3:
+                readers.pop(rng.randrange(4)).end()
+        with contextlib.suppress(Error):
+            waiting.append(cluster.propose(rng.randrange(2), change))
+        while waiting and rng.random() < len(waiting) / 16:
+            verdicts[cluster.order(waiting.pop(rng.randrange(len(waiting)))) is None] += 1
+        one, other = (
+            {name: (s.rows, s.touched) for name, s in db.tables.items() if name != "here"} for db in cluster.nodes
+        )
+        assert one == other
+    assert min(verdicts.values()) > 10
