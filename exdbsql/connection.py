@@ -111,7 +111,8 @@ class Connection:
             name: by which SQL calls it.
             arguments: types of its arguments.
             result: type of its result.
-            accumulator: called for each group; gives an object with ``step(*arguments)`` for each row and ``finalize()``.
+            accumulator: called for each group; gives an object with ``step(*arguments)`` for each row and ``finalize()``; for
+                windows also with ``value()``, and ``inverse(*arguments)``, so that one object goes through many frames.
 
         Raises:
             NotSupportedError: the connection is a remote one.

@@ -39,6 +39,13 @@ class Array(Sequence[Any]):
         made._elements = _checked(elements)
         return made
 
+    @classmethod
+    def of_scalars(cls, elements: tuple[Any, ...]) -> "Array":
+        """The same of stored values of which none is an array either."""
+        made = cls.__new__(cls)
+        made._elements = elements
+        return made
+
     @property
     def elements(self) -> tuple[Any, ...]:
         """The elements; of an array of several dimensions, arrays."""

@@ -182,7 +182,7 @@ def hypothetical_call(
 def own_call(
     context: StatementContext, inner: ExpressionBinder, node: exp.Anonymous, own: Any, condition: Expr | None
 ) -> AggregateCall:
-    """A call of an aggregate that the program made (`own_functions.OwnAggregate`)."""
+    """A call of an aggregate that the program made (`own_aggregates.OwnAggregate`)."""
     args, distinct, order = arguments(context, inner, node, own.name)
     if len(args) != len(own.args):
         raise _missing(context, node, own.name, args)

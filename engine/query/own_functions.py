@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from exdbsql.engine.query.own_aggregates import Accumulator, OwnAggregate, OwnRun
 from exdbsql.engine.query.signatures import Function
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import DataError, Error, InterfaceError
@@ -20,26 +21,6 @@ from exdbsql.schema.type_names import parse_type
 from exdbsql.schema.types import SqlType
 
 EXTERNAL_ROUTINE_EXCEPTION: Final = "38000"
-
-
-class Accumulator(Protocol):
-    """What an aggregate's class makes: takes the rows of a group one by one, then gives the result (as sqlite3 has it)."""
-
-    def step(self, *values: Any) -> None:
-        """One row's arguments."""
-
-    def finalize(self) -> Any:
-        """The result of the group."""
-
-
-@dataclass(frozen=True, slots=True)
-class OwnAggregate:
-    """An aggregate of the program's; `run` computes it from the list of a group's arguments."""
-
-    name: str
-    args: tuple[SqlType, ...]
-    result: SqlType
-    run: Callable[[Sequence[Any]], Any]
 
 
 @dataclass(slots=True)
@@ -88,13 +69,11 @@ class OwnFunctions:
         args = tuple(map(parse_type, arguments))
         kind = parse_type(result)
 
-        def run(rows: Sequence[Any]) -> Any:
-            made = accumulator()
-            for row in rows:
-                made.step(*(row if len(args) > 1 else (row,)))
-            return made.finalize()
+        def guard(function: Callable[..., Any]) -> Callable[..., Any]:
+            return _known_errors(name, function)
 
-        self.aggregates = {**self.aggregates, name: OwnAggregate(name, args, kind, _guarded(name, run, kind))}
+        run = OwnRun(accumulator, len(args), guard, kind.coerce)
+        self.aggregates = {**self.aggregates, name: OwnAggregate(name, args, kind, run)}
 
 
 def _checked(name: str, function: object) -> str:
@@ -109,10 +88,15 @@ def _checked(name: str, function: object) -> str:
 def _guarded(name: str, function: Callable[..., Any], result: SqlType) -> Callable[..., Any]:
     """`function` with its result converted, and its exceptions as errors of ours."""
     coerce = result.coerce
+    return _known_errors(name, lambda *values: coerce(function(*values)))
+
+
+def _known_errors(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, with its exceptions as errors of ours that name it."""
 
     def call(*values: Any) -> Any:
         try:
-            return coerce(function(*values))
+            return function(*values)
         except Error:
             raise
         except Exception as problem:

@@ -1,6 +1,7 @@
 """Functions and aggregates of the program's own, called from SQL."""
 
 from decimal import Decimal
+from typing import Any, ClassVar
 
 import pytest
 
@@ -72,6 +73,91 @@ def test_aggregate_in_groups_and_windows(con: Connection) -> None:
     assert rows == [("a", 6, 3), ("b", 4, 4)]
     rows = con.execute("SELECT product(x) OVER (ORDER BY x) FROM generate_series(1, 4) x").fetchall()
     assert [row[0] for row in rows] == [1, 2, 6, 24]
+
+
+class Total:
+    """A sum that is taken apart where a test wants that."""
+
+    made: ClassVar[list[Any]] = []
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.steps = 0
+        self.finished = 0
+        self.made.append(self)
+
+    def step(self, value: int | None) -> None:
+        self.total += value or 0
+        self.steps += 1
+
+    def finalize(self) -> int:
+        self.finished += 1
+        return self.total
+
+
+class Growing(Total):
+    def value(self) -> int:
+        return self.total
+
+
+class Moving(Growing):
+    def inverse(self, value: int | None) -> None:
+        self.total -= value or 0
+
+
+FRAMES = [
+    "",
+    "ROWS UNBOUNDED PRECEDING",
+    "ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING",
+    "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING",
+    "ROWS BETWEEN 2 FOLLOWING AND 3 FOLLOWING",
+    "ROWS BETWEEN 3 PRECEDING AND 2 PRECEDING",
+    "ROWS BETWEEN 5 FOLLOWING AND 3 FOLLOWING",
+    "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+    "GROUPS 1 PRECEDING",
+    "RANGE BETWEEN 3 PRECEDING AND 2 PRECEDING",
+    "ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW",
+]
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize("accumulator", [Total, Growing, Moving])
+def test_aggregate_over_frames(con: Connection, accumulator: type[Total], frame: str) -> None:
+    con.create_aggregate("total", ["integer"], "bigint", accumulator)
+    rows = con.execute(
+        f"SELECT total(x) FILTER (WHERE x <> 3) OVER w, coalesce(sum(x) FILTER (WHERE x <> 3) OVER w, 0) "
+        f"FROM (VALUES (1), (2), (2), (3), (NULL), (7)) v(x) WINDOW w AS (ORDER BY x {frame})"
+    ).fetchall()
+    assert [own for own, _ in rows] == [built_in for _, built_in in rows]
+
+
+@pytest.mark.parametrize(
+    ("accumulator", "frame", "objects", "steps"),
+    [
+        (Total, "ROWS UNBOUNDED PRECEDING", 10, 55),
+        (Growing, "ROWS UNBOUNDED PRECEDING", 1, 10),
+        (Moving, "ROWS 3 PRECEDING", 1, 10),
+    ],
+)
+def test_an_object_with_a_value_goes_through_the_frames(
+    con: Connection, accumulator: type[Total], frame: str, objects: int, steps: int
+) -> None:
+    con.create_aggregate("total", ["integer"], "bigint", accumulator)
+    Total.made.clear()
+    con.execute(f"SELECT total(x) OVER (ORDER BY x {frame}) FROM generate_series(1, 10) x").fetchall()
+    used = [made for made in Total.made if made.steps]
+    assert (len(used), sum(made.steps for made in used)) == (objects, steps)
+    assert all(made.finished == 1 for made in used)
+
+
+def test_an_error_in_the_middle_of_a_window(con: Connection) -> None:
+    class Breaks(Growing):
+        def value(self) -> int:
+            raise ZeroDivisionError("no")
+
+    con.create_aggregate("breaks", ["integer"], "bigint", Breaks)
+    with pytest.raises(exdbsql.DataError, match="function breaks raised ZeroDivisionError: no"):
+        con.execute("SELECT breaks(x) OVER (ORDER BY x) FROM generate_series(1, 2) x")
 
 
 def test_aggregate_of_two_arguments(con: Connection) -> None:

@@ -15,6 +15,8 @@ from exdbsql.engine.query.codegen.column_scan import MOST_COLUMNS, ColumnScan, c
 from exdbsql.engine.query.codegen.module import Frame, Module
 from exdbsql.engine.query.codegen.plainness import is_harmless
 from exdbsql.engine.query.expressions import Call, Column, Const, Expr, Param
+from exdbsql.engine.query.library.growing_aggregates import GROWING
+from exdbsql.engine.query.own_aggregates import OwnRun
 from exdbsql.engine.query.plan import (
     AggregateCall,
     FrameBound,
@@ -248,8 +250,15 @@ class _Ordering:
             f"lambda values: {template.format('values', *direct)}",
             str(aggregate.nulls == "keep"),
             str(holes),
+            *self._moving(kind, aggregate),
         ]
         return f"aggregate({', '.join(arguments)})"
+
+    def _moving(self, kind: str, aggregate: AggregateCall) -> list[str]:
+        """What goes on from one frame to the next, where there is such a thing."""
+        own = next((run for _, run in aggregate.names if isinstance(run, OwnRun)), None)
+        moving = own.moving if own is not None else GROWING.get(aggregate.name) or GROWING.get(kind)
+        return [] if moving is None else [self.module.bind(f"moving_{aggregate.name}", moving)]
 
     def _value(self, call: AggregateCall) -> str:
         if not call.args:

@@ -174,8 +174,13 @@ def json_agg(values: Sequence[Any]) -> str | None:
     """``json_agg``."""
     if not values:
         return None
-    parts = [f"\n {json_text(v)}" if isinstance(v, (Array, RowJson)) else json_text(v) for v in values]
+    parts = list(map(json_element, values))
     return f"[{', '.join([parts[0].removeprefix(chr(10) + ' '), *parts[1:]])}]"
+
+
+def json_element(value: Any) -> str:
+    """The text of a value in what ``json_agg`` gives, where it is not the first one; arrays and rows begin a line."""
+    return f"\n {json_text(value)}" if isinstance(value, (Array, RowJson)) else json_text(value)
 
 
 def jsonb_agg(values: Sequence[Any]) -> Jsonb | None:
@@ -187,12 +192,24 @@ def json_object_agg(pairs: Sequence[tuple[Any, Any]]) -> str | None:
     """``json_object_agg``."""
     if not pairs:
         return None
-    return "{ " + ", ".join(f"{quoted(_field(k))} : {json_text(v)}" for k, v in pairs) + " }"
+    return "{ " + ", ".join(map(json_member, pairs)) + " }"
+
+
+def json_member(pair: tuple[Any, Any]) -> str:
+    """The text of a key and its value in what ``json_object_agg`` gives."""
+    key, value = pair
+    return f"{quoted(_field(key))} : {json_text(value)}"
 
 
 def jsonb_object_agg(pairs: Sequence[tuple[Any, Any]]) -> Jsonb | None:
     """``jsonb_object_agg``."""
-    return Jsonb.of_root(ordered((_field(k), node_of(v)) for k, v in pairs)) if pairs else None
+    return Jsonb.of_root(ordered(map(member_node, pairs))) if pairs else None
+
+
+def member_node(pair: tuple[Any, Any]) -> tuple[str, Any]:
+    """A key and its value in what ``jsonb_object_agg`` gives."""
+    key, value = pair
+    return _field(key), node_of(value)
 
 
 def _field(key: Any) -> str:

@@ -6,7 +6,7 @@ import bisect
 import math
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any, Final
 
@@ -176,50 +176,64 @@ def numeric_min_scale(x: Decimal) -> int | None:
 # aggregates of two numbers (PostgreSQL's float8_regr_accum: sums over the pairs without NULLs)
 
 
-def _sums(pairs: Sequence[tuple[float, float]]) -> tuple[int, float, float, float, float, float]:
+class RegressionSums:
     """Count, sums, and sums of squares and products of the deviations, by Youngs and Cramer's method as PostgreSQL has it."""
-    n = sum_x = sum_y = sxx = syy = sxy = 0.0
-    for y, x in pairs:
-        n += 1
-        sum_x += x
-        sum_y += y
-        if n > 1:
-            dx, dy = x * n - sum_x, y * n - sum_y
-            scale = 1 / (n * (n - 1))
-            sxx += dx * dx * scale
-            syy += dy * dy * scale
-            sxy += dx * dy * scale
-    return len(pairs), sum_x, sum_y, sxx, syy, sxy
+
+    __slots__ = ("n", "sum_x", "sum_y", "sxx", "sxy", "syy")
+
+    def __init__(self) -> None:
+        self.n = self.sum_x = self.sum_y = self.sxx = self.syy = self.sxy = 0.0
+
+    def add(self, pairs: Iterable[tuple[float, float]]) -> None:
+        """Take some more pairs (Y, X)."""
+        n, sum_x, sum_y, sxx, syy, sxy = self.n, self.sum_x, self.sum_y, self.sxx, self.syy, self.sxy
+        for y, x in pairs:
+            n += 1
+            sum_x += x
+            sum_y += y
+            if n > 1:
+                dx, dy = x * n - sum_x, y * n - sum_y
+                scale = 1 / (n * (n - 1))
+                sxx += dx * dx * scale
+                syy += dy * dy * scale
+                sxy += dx * dy * scale
+        self.n, self.sum_x, self.sum_y, self.sxx, self.syy, self.sxy = n, sum_x, sum_y, sxx, syy, sxy
+
+    def result(self, kind: str) -> float | None:
+        """The aggregate `kind` of one pair or more."""
+        n, sum_x, sum_y, sxx, syy, sxy = self.n, self.sum_x, self.sum_y, self.sxx, self.syy, self.sxy
+        match kind:
+            case "corr":
+                return None if sxx == 0 or syy == 0 else sxy / math.sqrt(sxx * syy)
+            case "covar_pop":
+                return sxy / n
+            case "covar_samp":
+                return sxy / (n - 1) if n > 1 else None
+            case "regr_avgx":
+                return sum_x / n
+            case "regr_avgy":
+                return sum_y / n
+            case "regr_sxx":
+                return sxx
+            case "regr_syy":
+                return syy
+            case "regr_sxy":
+                return sxy
+            case "regr_slope":
+                return None if sxx == 0 else sxy / sxx
+            case "regr_intercept":
+                return None if sxx == 0 else (sum_y - sum_x * sxy / sxx) / n
+        assert kind == "regr_r2", kind
+        return None if sxx == 0 else 1.0 if syy == 0 else sxy * sxy / (sxx * syy)
 
 
 def regression(kind: str, pairs: Sequence[tuple[float, float]]) -> float | None:
     """One of the ``regr_...`` aggregates, corr, covar_pop and covar_samp, of pairs (Y, X)."""
-    if not pairs or (kind == "covar_samp" and len(pairs) < 2):
+    if not pairs:
         return None
-    n, sum_x, sum_y, sxx, syy, sxy = _sums(pairs)
-    match kind:
-        case "corr":
-            return None if sxx == 0 or syy == 0 else sxy / math.sqrt(sxx * syy)
-        case "covar_pop":
-            return sxy / n
-        case "covar_samp":
-            return sxy / (n - 1)
-        case "regr_avgx":
-            return sum_x / n
-        case "regr_avgy":
-            return sum_y / n
-        case "regr_sxx":
-            return sxx
-        case "regr_syy":
-            return syy
-        case "regr_sxy":
-            return sxy
-        case "regr_slope":
-            return None if sxx == 0 else sxy / sxx
-        case "regr_intercept":
-            return None if sxx == 0 else (sum_y - sum_x * sxy / sxx) / n
-    assert kind == "regr_r2", kind
-    return None if sxx == 0 else 1.0 if syy == 0 else sxy * sxy / (sxx * syy)
+    sums = RegressionSums()
+    sums.add(pairs)
+    return sums.result(kind)
 
 
 def percentile_cont(values: Sequence[Any], fraction: float | None) -> Any:

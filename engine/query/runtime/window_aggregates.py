@@ -11,7 +11,7 @@ from decimal import Decimal, localcontext
 from itertools import accumulate, count, islice, repeat
 from math import isfinite, isinf, sqrt
 from operator import sub, truediv
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from exdbsql.engine.query.runtime.arithmetic import (
     INT_LIMITS,
@@ -36,6 +36,15 @@ _NARROW: Final = 24
 """Up to how many rows on average a frame is read directly, which is quicker than any other way, and sums floats in order."""
 
 
+class FromFrameToFrame(Protocol):
+    """An aggregate that can go on from one frame to the next one."""
+
+    def over(
+        self, mine: Sequence[Any], frames: Any, function: Callable[[Sequence[Any]], Any], keeps_nulls: bool
+    ) -> list[Any] | None:
+        """The aggregate over each of some frames without holes; None where they do not allow it."""
+
+
 class Aggregation(NamedTuple):
     """An aggregate of a window.
 
@@ -44,12 +53,14 @@ class Aggregation(NamedTuple):
         function: gives the aggregate of a list.
         keeps_nulls: whether NULLs count.
         has_holes: whether rows may be NULL or left out by FILTER.
+        moving: how to go on from one frame to the next; None where that is not known.
     """
 
     kind: str
     function: Callable[[Sequence[Any]], Any]
     keeps_nulls: bool = False
     has_holes: bool = True
+    moving: FromFrameToFrame | None = None
 
     def is_full(self, mine: Sequence[Any]) -> bool:
         """Whether every value counts."""
@@ -202,7 +213,7 @@ def _sliding_by(function: Callable[..., Any]) -> Callable[[list[Iterator[Any]], 
 
 def over_frames(mine: Sequence[Any], frames: Frames, aggregation: Aggregation, ties: bool) -> list[Any]:
     """The aggregate over each of some frames; `ties`: they exclude the rows equal to the current one but not itself."""
-    kind, function, keeps_nulls, _ = aggregation
+    kind, function, keeps_nulls = aggregation[:3]
     mine = list(mine)
     if len(frames[0]) == 2:
         quick = _without_holes(mine, frames, aggregation)
@@ -222,7 +233,11 @@ def over_frames(mine: Sequence[Any], frames: Frames, aggregation: Aggregation, t
 
 def _without_holes(mine: Sequence[Any], frames: Frames, aggregation: Aggregation) -> list[Any] | None:
     """The results of plain frames by a quick way; None where there is none."""
-    kind, function, keeps_nulls, _ = aggregation
+    kind, function, keeps_nulls = aggregation[:3]
+    if aggregation.moving is not None:
+        quick = aggregation.moving.over(mine, frames, function, keeps_nulls)
+        if quick is not None:
+            return quick
     lows, highs = [f[0] for f in frames], [f[1] for f in frames]
     if kind in ("count", "sum_bigint"):
         counts = counts_of(mine) if aggregation.has_holes else range(len(mine) + 1)
