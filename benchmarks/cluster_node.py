@@ -137,7 +137,7 @@ class RemoteExdbsql:
     """A process without a node: its writers are clients of one, over the network."""
 
     def __init__(self, node: int, ports: list[int], state_dir: str) -> None:
-        self.target = f"127.0.0.1:{ports[0]}"
+        self.target = f"exdb://127.0.0.1:{ports[0]}/"
 
     def writer(self, number: int, rows: int) -> Commit:
         import exdbsql as exdb
