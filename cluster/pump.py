@@ -37,8 +37,7 @@ TICK_S: Final = 0.02
 """How often the replica hears what time it is, in s."""
 
 ROUNDS: Final = 2
-"""Groups of submissions that are on their way before the next ones wait for an answer: then they leave together. A tick
-does not wait."""
+"""Groups of submissions that are on their way before the next ones wait for an answer: then they leave together."""
 
 STEER_S: Final = 0.002
 """For how long a committing thread waits for an answer before it looks around, in s."""
