@@ -15,7 +15,8 @@ from exdbsql.engine.query.functions import OPERATOR_FUNCTIONS
 from exdbsql.engine.query.library import array_values as arrays
 from exdbsql.engine.query.library.json_texts import is_json as text_is_json
 from exdbsql.engine.query.library.regex_values import similar_to
-from exdbsql.engine.query.runtime.text import ilike, like, regexp_ilike, regexp_like
+from exdbsql.engine.query.runtime.regular_expressions import regexp_ilike, regexp_like
+from exdbsql.engine.query.runtime.text import ilike, like
 from exdbsql.engine.query.signatures import resolve
 from exdbsql.engine.query.tokens import LEFT_OUT, MARK, SLICE
 from exdbsql.schema import sqlstate

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from exdbsql.engine.query.library.jsonpath_syntax import Node, is_predicate, parse_path
 from exdbsql.engine.query.runtime.arithmetic import NUMERIC_CONTEXT, numeric_divide, numeric_modulo
-from exdbsql.engine.query.runtime.text import regular_expression
+from exdbsql.engine.query.runtime.regular_expressions import Expression, compiled, regular_expression
 from exdbsql.schema.errors import DataError, Error, NotSupportedError
 from exdbsql.schema.jsonb import Jsonb, kind
 
@@ -344,7 +344,7 @@ def _starts(item: Any, beginning: Any) -> bool | None:
     return item.startswith(beginning)
 
 
-def _matcher(pattern: str, flags: str) -> re.Pattern[str]:
+def _matcher(pattern: str, flags: str) -> Expression:
     options = 0
     for flag in flags:
         if flag not in "isx" + "mq":
@@ -352,7 +352,7 @@ def _matcher(pattern: str, flags: str) -> re.Pattern[str]:
         options |= {"i": re.IGNORECASE, "s": re.DOTALL, "m": re.MULTILINE}.get(flag, 0)
     if "x" in flags:
         raise NotSupportedError('XQuery "x" flag (expanded regular expressions) is not implemented')
-    return re.compile(re.escape(pattern) if "q" in flags else regular_expression(pattern, False).pattern, options)
+    return compiled(re.escape(pattern), options) if "q" in flags else regular_expression(pattern, options)
 
 
 # the functions

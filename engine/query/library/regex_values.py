@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final
 
-from exdbsql.engine.query.runtime.text import regular_expression
+from exdbsql.engine.query.runtime.regular_expressions import Expression, Match, regular_expression
 from exdbsql.schema import sqlstate
 from exdbsql.schema.array import Array
 from exdbsql.schema.errors import DataError, NotSupportedError
@@ -16,8 +16,8 @@ _INVALID: Final = sqlstate.INVALID_PARAMETER_VALUE
 
 
 @lru_cache(maxsize=512)
-def expression(pattern: str, flags: str) -> re.Pattern[str]:
-    """A pattern with PostgreSQL's flags, as Python's."""
+def expression(pattern: str, flags: str) -> Expression:
+    """A pattern with PostgreSQL's flags."""
     options = 0
     for flag in flags:
         match flag:
@@ -35,8 +35,7 @@ def expression(pattern: str, flags: str) -> re.Pattern[str]:
                 raise DataError(f'invalid regular expression option: "{flag}"', sqlstate=_INVALID)
     if not options & re.MULTILINE:
         options |= re.DOTALL
-    compiled = regular_expression(pattern, False)
-    return re.compile(compiled.pattern, options)
+    return regular_expression(pattern, options)
 
 
 _REPLACED: Final = re.compile(r"\\(\d|&|\\)")
@@ -45,20 +44,20 @@ _REPLACED: Final = re.compile(r"\\(\d|&|\\)")
 def regexp_replace(text: str, pattern: str, new: str, flags: str = "") -> str:
     """``regexp_replace``: the first match, or all with flag g."""
 
-    def replaced(found: re.Match[str]) -> str:
+    def replaced(found: Match) -> str:
         return _REPLACED.sub(lambda m: _back(found, m.group(1)), new)
 
-    return expression(pattern, flags).sub(replaced, text, count=0 if "g" in flags else 1)
+    return expression(pattern, flags).replaced(text, replaced, limit=None if "g" in flags else 1)
 
 
-def _back(found: re.Match[str], name: str) -> str:
+def _back(found: Match, name: str) -> str:
     if name == "\\":
         return name
     number = 0 if name == "&" else int(name)
     return (found.group(number) or "") if number <= (found.re.groups or 0) else ""
 
 
-def _groups(found: re.Match[str]) -> Array:
+def _groups(found: Match) -> Array:
     return Array.of_elements(found.groups() or (found.group(),))
 
 
@@ -76,14 +75,14 @@ def regexp_match(text: str, pattern: str, flags: str = "") -> Array | None:
 
 def regexp_matches(text: str, pattern: str, flags: str = "") -> list[tuple[Array]]:
     """``regexp_matches``."""
-    every = [(_groups(found),) for found in expression(pattern, flags).finditer(text)]
-    return every if "g" in flags else every[:1]
+    matches = expression(pattern, flags).matches(text, limit=None if "g" in flags else 1)
+    return [(_groups(found),) for found in matches]
 
 
 def regexp_split(text: str, pattern: str, flags: str = "") -> list[str]:
     """The parts between the matches; a match of nothing at the ends, or right after a match, divides nothing."""
     parts, end = [], 0
-    for found in expression(pattern, flags).finditer(text):
+    for found in expression(pattern, flags).matches(text):
         if found.end() == found.start() and (found.start() in (0, len(text)) or found.start() == end):
             continue
         parts.append(text[end : found.start()])
@@ -103,7 +102,7 @@ def regexp_split_to_table(text: str, pattern: str, flags: str = "") -> list[tupl
 
 def regexp_count(text: str, pattern: str, start: int = 1, flags: str = "") -> int:
     """``regexp_count``."""
-    return sum(1 for _ in expression(pattern, flags).finditer(text, max(0, start - 1)))
+    return sum(1 for _ in expression(pattern, flags).matches(text, max(0, start - 1)))
 
 
 def regexp_like_flags(text: str, pattern: str, flags: str = "") -> bool:
@@ -129,11 +128,11 @@ def regexp_substr(text: str, pattern: str, start: int = 1, n: int = 1, flags: st
     return None if found is None or group > found.re.groups else found.group(group)
 
 
-def _nth_match(text: str, pattern: str, start: int, n: int, flags: str) -> re.Match[str] | None:
+def _nth_match(text: str, pattern: str, start: int, n: int, flags: str) -> Match | None:
     for name, value in (("start", start), ("n", n)):
         if value <= 0:
             raise DataError(f'invalid value for parameter "{name}": {value}', sqlstate=_INVALID)
-    return next(islice(expression(pattern, flags).finditer(text, start - 1), n - 1, None), None)
+    return next(islice(expression(pattern, flags).matches(text, start - 1, n), n - 1, None), None)
 
 
 def regexp_replace_from(text: str, pattern: str, new: str, start: int, n: int = 1, flags: str = "") -> str:
@@ -143,14 +142,14 @@ def regexp_replace_from(text: str, pattern: str, new: str, start: int, n: int = 
         raise DataError(f'invalid value for parameter "{name}": {value}', sqlstate=_INVALID)
     count = 0
 
-    def replaced(found: re.Match[str]) -> str:
+    def replaced(found: Match) -> str:
         nonlocal count
         count += 1
         if n and count != n:
             return found.group()
         return _REPLACED.sub(lambda m: _back(found, m.group(1)), new)
 
-    return text[: start - 1] + expression(pattern, flags).sub(replaced, text[start - 1 :])
+    return text[: start - 1] + expression(pattern, flags).replaced(text[start - 1 :], replaced, limit=n or None)
 
 
 def substring_pattern(text: str, pattern: str) -> str | None:
@@ -162,8 +161,8 @@ def substring_pattern(text: str, pattern: str) -> str | None:
 
 
 @lru_cache(maxsize=512)
-def similar_matcher(pattern: str, escape: str) -> re.Pattern[str]:
-    """A pattern of SIMILAR TO as Python's: % and _, and the operators of regular expressions."""
+def similar_matcher(pattern: str, escape: str) -> Expression:
+    """A pattern of SIMILAR TO as an expression: % and _, and the operators of regular expressions."""
     if len(escape) > 1:
         raise DataError("invalid escape string", sqlstate="22019", hint="it must be empty or one character")
     out, i, in_class = [], 0, False
@@ -186,10 +185,7 @@ def similar_matcher(pattern: str, escape: str) -> re.Pattern[str]:
             out.append(".*" if c == "%" else "." if c == "_" else c if c in "()|*+?{}," else re.escape(c))
         i += 1
     source = "".join(out)
-    try:
-        return re.compile(regular_expression(f"(?:{source})", False).pattern, re.DOTALL)
-    except re.error as error:  # pragma: no cover - regular_expression has compiled it
-        raise DataError(f"invalid regular expression: {error}", sqlstate="2201B") from None
+    return regular_expression(f"(?:{source})", re.DOTALL)
 
 
 def similar_to(text: str, pattern: str, escape: str = "\\") -> bool:

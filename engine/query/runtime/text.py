@@ -1,4 +1,4 @@
-"""Text functions: LIKE, regular expressions, substring and their kin, counting characters from 1."""
+"""Text functions: LIKE, substring and their kin, counting characters from 1."""
 
 import hashlib
 import re
@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from exdbsql.schema import sqlstate
-from exdbsql.schema.errors import DataError, NotSupportedError
+from exdbsql.schema.errors import DataError
 from exdbsql.schema.text_types import utf8
 
 _MAX_LENGTH: Final = 2**30 - 1
@@ -100,41 +100,6 @@ def check_escape(escape: str) -> str:
     if len(escape) > 1:
         raise DataError("invalid escape string", sqlstate="22019", hint="it must be empty or one character")
     return escape
-
-
-_POSIX_ONLY: Final = re.compile(r"\(\?[^:=!]|\*\*\*|\[\[[.=]|\\[mMyYAZ]")
-_CLASSES: Final = {
-    "[:alpha:]": "a-zA-Z",
-    "[:digit:]": "0-9",
-    "[:alnum:]": "a-zA-Z0-9",
-    "[:space:]": r"\s",
-    "[:upper:]": "A-Z",
-    "[:lower:]": "a-z",
-    "[:punct:]": r"!-/:-@\[-`{-~",
-}
-
-
-@lru_cache(maxsize=512)
-def regular_expression(pattern: str, ignore_case: bool) -> re.Pattern[str]:
-    """A POSIX advanced regular expression as Python's, where both mean the same."""
-    if _POSIX_ONLY.search(pattern):
-        raise NotSupportedError(f"the regular expression {pattern!r} uses a construct that is not supported")
-    for name, chars in _CLASSES.items():
-        pattern = pattern.replace(name, chars)
-    try:
-        return re.compile(pattern, re.IGNORECASE if ignore_case else 0)
-    except re.error as error:
-        raise DataError(f"invalid regular expression: {error}", sqlstate="2201B") from None
-
-
-def regexp_like(text: str, pattern: str) -> bool:
-    """``text ~ pattern``."""
-    return regular_expression(pattern, False).search(text) is not None
-
-
-def regexp_ilike(text: str, pattern: str) -> bool:
-    """``text ~* pattern``."""
-    return regular_expression(pattern, True).search(text) is not None
 
 
 def substring(text: str, start: int, length: int | None = None) -> str:
@@ -281,8 +246,6 @@ NAMES: Final[dict[str, object]] = {
             ilike,
             like_matcher,
             check_escape,
-            regexp_like,
-            regexp_ilike,
             substring,
             text_part,
             left_part,
