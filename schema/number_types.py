@@ -112,9 +112,9 @@ def numeric_conversions(precision: int | None, scale: int | None) -> Conversions
             )
             message = f"numeric field overflow: {value:.40g} does not fit {name}"
             raise DataError(message, sqlstate=sqlstate.NUMERIC_VALUE_OUT_OF_RANGE, detail=detail) from None
-        if rounded:
-            return rounded
-        return rounded.copy_abs()
+        if not rounded:
+            rounded = rounded.copy_abs()
+        return rounded if places >= 0 else Decimal(int(rounded))  # 12300, not 1.23E+4, which counts digits otherwise
 
     def coerce(value: Any) -> Decimal | None:
         number = _coerce_numeric(value)

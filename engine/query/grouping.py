@@ -24,7 +24,7 @@ from exdbsql.engine.query.grouping_sets import with_nulls
 from exdbsql.engine.query.plan import AggregateCall, SortKey, rewrite, used_rels
 from exdbsql.engine.query.scope import Scope
 from exdbsql.schema import sqlstate
-from exdbsql.schema.types import BOOLEAN, INTEGER, TEXT
+from exdbsql.schema.types import BOOLEAN, BYTEA, INTEGER, TEXT
 
 MASK_PLACE = 2_000_000  # the mask of grouping sets comes behind the calls
 T = TypeVar("T")
@@ -155,6 +155,8 @@ class Grouping:
             raise self.context.error(
                 node, "function string_agg(text) does not exist", sqlstate.UNDEFINED_FUNCTION, "give a separator"
             )
+        if arg.type == BYTEA:
+            raise self.context.unsupported(node, "string_agg of bytea")
         if not arg.known_type.is_text:
             return [arg]
         bound = operators.implicit(self.context, separator, inner.bind(separator), TEXT, "the separator")

@@ -115,6 +115,10 @@ def rewritten(tokens: list[Token], text: str, functions: Collection[str], types:
         elif (width := _typed_literal_width(tokens, i, out, types)) > 1:
             out += _typed_literal(tokens[i : i + width])
             skip = width - 1
+        elif kind == TokenType.DASH and _is_scale(out, following):
+            assert following is not None
+            out.append(_like(following, TokenType.NUMBER, "-" + following.text))
+            skip = 1
         elif kind == TokenType.BYTE_STRING:
             out.append(
                 _like(token, TokenType.RAW_STRING, decode_escapes(text[token.start : token.end + 1], token.start, text))
@@ -125,6 +129,14 @@ def rewritten(tokens: list[Token], text: str, functions: Collection[str], types:
             out.append(token)
         brackets.follow(token)
     return out
+
+
+def _is_scale(before: list[Token], following: Token | None) -> bool:
+    """Whether a minus stands before the scale of a type, ``::numeric(3, -2)``, where sqlglot wants a number."""
+    words = [t.text.upper() for t in before[-5:]]
+    if len(words) < 5 or following is None or following.token_type != TokenType.NUMBER:
+        return False
+    return words[0] in ("::", "AS") and words[1] in ("NUMERIC", "DECIMAL", "DEC") and (words[2], words[4]) == ("(", ",")
 
 
 _OPERATOR_CALL: Final = ("operator", "(", "pg_catalog", ".")

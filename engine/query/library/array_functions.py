@@ -49,6 +49,7 @@ _add("array_positions", (_ARRAY, _ELEMENT), _INTEGERS, a.array_positions, strict
 _add("array_remove", (_ARRAY, _ELEMENT), _ARRAY, a.array_remove, strict=False, nullable=True)
 _add("array_replace", (_ARRAY, _ELEMENT, _ELEMENT), _ARRAY, a.array_replace, strict=False, nullable=True)
 _add("array_fill", (_ELEMENT, _INTEGERS), _ARRAY, a.array_fill, strict=False)
+_add("array_fill", (_ELEMENT, _INTEGERS, _INTEGERS), _ARRAY, a.array_fill, strict=False)
 _add("trim_array", (_ARRAY, INTEGER), _ARRAY, a.trim_array)
 _add("array_to_string", (_ARRAY, TEXT), TEXT, a.array_to_string)
 _add("array_to_string", (_ARRAY, TEXT, TEXT), TEXT, a.array_to_string, strict=False, nullable=True)

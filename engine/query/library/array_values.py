@@ -15,6 +15,7 @@ from exdbsql.schema.errors import DataError, NotSupportedError
 from exdbsql.schema.text_types import value_to_text
 
 _MAX_ELEMENTS: Final = 134_217_727
+_DEFAULT_BOUNDS: Final = Array()
 
 
 def elements_of(array: Array | None) -> Sequence[Any]:
@@ -221,8 +222,19 @@ def array_replace(array: Array | None, old: Any, new: Any) -> Array | None:
     return Array.of_elements(tuple(elements))
 
 
-def array_fill(value: Any, lengths: Array) -> Array:
-    """``array_fill``."""
+def array_fill(value: Any, lengths: Array | None, bounds: Array | None = _DEFAULT_BOUNDS) -> Array:
+    """``array_fill``; arrays begin at 1, other bounds are refused."""
+    if lengths is None or bounds is None:
+        raise DataError("dimension array or low bound array cannot be null", sqlstate="22004")
+    if bounds is not _DEFAULT_BOUNDS:
+        if len(bounds) != len(lengths):
+            message = "wrong number of array subscripts"
+            detail = "Low bound array has different size than dimensions array."
+            raise DataError(message, sqlstate=sqlstate.ARRAY_SUBSCRIPT_ERROR, detail=detail)
+        if any(n is None for n in bounds):
+            raise DataError("dimension values cannot be null", sqlstate="22004")
+        if any(n != 1 for n in bounds):
+            raise NotSupportedError("array_fill with lower bounds other than 1 is not supported")
     if any(n is None for n in lengths):
         raise DataError("dimension values cannot be null", sqlstate="22004")
     made: Any = value

@@ -84,6 +84,8 @@ _add("json_array_length", (JSON,), INTEGER, t.json_array_length)
 _add("jsonb_array_length", (JSONB,), INTEGER, r.jsonb_array_length)
 _add("jsonb_set", (JSONB, _TEXTS, JSONB), JSONB, c.jsonb_set)
 _add("jsonb_set", (JSONB, _TEXTS, JSONB, BOOLEAN), JSONB, c.jsonb_set)
+for _options in ((), (BOOLEAN,), (BOOLEAN, TEXT)):
+    _add("jsonb_set_lax", (JSONB, _TEXTS, JSONB, *_options), JSONB, c.jsonb_set_lax, strict=False, nullable=True)
 _add("jsonb_insert", (JSONB, _TEXTS, JSONB), JSONB, c.jsonb_insert)
 _add("jsonb_insert", (JSONB, _TEXTS, JSONB, BOOLEAN), JSONB, c.jsonb_insert)
 _add("json_strip_nulls", (JSON,), JSON, t.json_strip_nulls)

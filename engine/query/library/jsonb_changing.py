@@ -66,6 +66,33 @@ def jsonb_set(document: Jsonb, path: Sequence[str | None], value: Jsonb, create:
     return Jsonb.of_root(_changed(document.root, _path(path), 0, _Setting(value.root, create)))
 
 
+def jsonb_set_lax(
+    document: Jsonb | None,
+    path: Sequence[str | None] | None,
+    value: Jsonb | None,
+    create: bool | None = True,
+    treatment: str | None = "use_json_null",
+) -> Jsonb | None:
+    """``jsonb_set_lax(document, path, value, create_if_missing, null_value_treatment)``."""
+    if document is None or path is None or create is None:
+        return None
+    if treatment not in ("use_json_null", "delete_key", "return_target", "raise_exception"):
+        raise DataError(
+            'null_value_treatment must be "delete_key", "return_target", "use_json_null", or "raise_exception"',
+            sqlstate=_INVALID,
+        )
+    if value is not None or treatment == "use_json_null":
+        return jsonb_set(document, path, Jsonb.of_root(None) if value is None else value, create)
+    if treatment == "raise_exception":
+        raise DataError(
+            "JSON value must not be null",
+            sqlstate="22004",
+            detail='Exception was raised because null_value_treatment is "raise_exception".',
+            hint="To avoid, either change the null_value_treatment argument or ensure that an SQL NULL is not passed.",
+        )
+    return jsonb_delete_path(document, path) if treatment == "delete_key" else document
+
+
 def jsonb_insert(document: Jsonb, path: Sequence[str | None], value: Jsonb, after: bool = False) -> Jsonb:
     """``jsonb_insert(document, path, value, insert_after)``."""
     if not isinstance(document.root, (dict, list)):
