@@ -140,3 +140,11 @@ def test_a_search_that_is_cut_goes_on_where_it_was(monkeypatch: pytest.MonkeyPat
     text = ("ab" + "a" * 20 + ".") * 3000
     expression = Expression("(a|b)*", 0)
     assert [m.span() for m in expression.matches(text)] == [m.span() for m in expression._plain.finditer(text)]
+
+
+def test_a_point_stands_for_the_end_of_a_line_too(con: Connection) -> None:
+    """As in PostgreSQL, in short texts and in long ones."""
+    rows = con.execute(r"""
+        SELECT E'a\nb' ~ 'a.b', E'a\nB' ~* 'A.b', repeat(E'a\n', 900) || 'b' ~ 'a.b', repeat(E'a\n', 900) || 'b' ~ '^(a.|b)+$'
+    """)
+    assert rows.fetchall() == [(True, True, True, True)]

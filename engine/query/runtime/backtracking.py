@@ -56,7 +56,8 @@ def _ways(tree: Tree, length: int) -> float:
 def _ways_of(operation: str, argument: Any, length: int) -> float:
     match operation:
         case "BRANCH":
-            return sum(_ways(tree, length) for tree in argument[1])
+            each = [_ways(tree, length) for tree in argument[1]]
+            return max(each) if _exclude_each_other(argument[1]) else sum(each)
         case "SUBPATTERN":
             return _ways(argument[3], length)
         case "ASSERT" | "ASSERT_NOT":
@@ -64,10 +65,18 @@ def _ways_of(operation: str, argument: Any, length: int) -> float:
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
             least, most, tree = argument
             times = min(int(most), length // max(1, _least_width(tree)))
-            each = _ways(tree, length)
-            together = each**times if times * log2(each) <= _ENOUGH_BITS else inf
+            one = _ways(tree, length)
+            together = one**times if times * log2(one) <= _ENOUGH_BITS else inf
             return max(1, times - int(least) + 1) * together
     return 1.0
+
+
+def _exclude_each_other(branches: list[Tree]) -> bool:
+    """Whether no more than one branch can match at a place, because each begins with a letter of its own."""
+    letters = {
+        chr(branch[0][1]).casefold() for branch in branches if len(branch) > 0 and str(branch[0][0]) == "LITERAL"
+    }
+    return len(letters) == len(branches)
 
 
 def _least_width(tree: Tree) -> int:

@@ -141,7 +141,7 @@ def compiled(source: str, flags: int) -> Expression:
 
 
 @lru_cache(maxsize=512)
-def regular_expression(pattern: str, flags: int = 0) -> Expression:
+def regular_expression(pattern: str, flags: int) -> Expression:
     """A POSIX advanced regular expression as Python's, where both mean the same."""
     if _POSIX_ONLY.search(pattern):
         raise NotSupportedError(f"the regular expression {pattern!r} uses a construct that is not supported")
@@ -151,13 +151,13 @@ def regular_expression(pattern: str, flags: int = 0) -> Expression:
 
 
 def regexp_like(text: str, pattern: str) -> bool:
-    """``text ~ pattern``."""
-    return regular_expression(pattern).search(text) is not None
+    """``text ~ pattern``; the end of a line is a letter like others."""
+    return regular_expression(pattern, re.DOTALL).search(text) is not None
 
 
 def regexp_ilike(text: str, pattern: str) -> bool:
     """``text ~* pattern``."""
-    return regular_expression(pattern, re.IGNORECASE).search(text) is not None
+    return regular_expression(pattern, re.DOTALL | re.IGNORECASE).search(text) is not None
 
 
 NAMES: Final[dict[str, Any]] = {f.__name__: f for f in (regexp_like, regexp_ilike)}
