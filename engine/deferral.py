@@ -4,8 +4,8 @@ Foreign keys, UNIQUE and deferrable PRIMARY KEY constraints (PostgreSQL's manual
 commit, with everything else that is checked there; the state that a commit leaves never breaks a constraint.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from exdbsql.engine.references import Links, Reference
 from exdbsql.engine.table import TableStore
@@ -17,12 +17,12 @@ Deferrable: TypeAlias = ForeignKey | UniqueKey
 
 
 class Deferral:
-    """Which constraints wait, in one transaction."""
+    """Which constraints wait, in one transaction. A value: what SET CONSTRAINTS says makes another."""
 
     __slots__ = ("_said",)
 
-    def __init__(self) -> None:
-        self._said: dict[str | None, bool] = {}
+    def __init__(self, said: Mapping[str | None, bool]) -> None:
+        self._said = said
 
     def is_deferred(self, key: Deferrable) -> bool:
         """Whether a constraint is not checked before the commit."""
@@ -35,12 +35,15 @@ class Deferral:
         """The unique keys of a table that wait."""
         return frozenset(key.name for key in store.deferrable_keys if self.is_deferred(key))
 
-    def say(self, names: Sequence[str] | None, *, deferred: bool) -> None:
+    def after(self, names: Sequence[str] | None, *, deferred: bool) -> "Deferral":
         """From now on the constraints of these names (None: all that are deferrable) wait, or do not."""
         if names is None:
-            self._said = {None: deferred}
-        else:
-            self._said.update(dict.fromkeys(names, deferred))
+            return Deferral({None: deferred})
+        return Deferral({**self._said, **dict.fromkeys(names, deferred)})
+
+
+AS_DEFINED: Final = Deferral({})
+"""Where SET CONSTRAINTS has said nothing: all transactions begin with this one."""
 
 
 def named_constraints(

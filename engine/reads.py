@@ -14,6 +14,7 @@ from exdbsql.engine.keys import same
 from exdbsql.engine.ordered import BLOCK_ENTRIES, Bound, cut
 from exdbsql.engine.overlay import ABSENT, Overlay
 from exdbsql.engine.scan_cache import ROWS, columns_with, shared_columns
+from exdbsql.engine.short_range import few_between
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.errors import ProgrammingError
@@ -213,6 +214,14 @@ class Reads:
         out; without bounds, NULLs sort last, or first where descending. `reverse` reads the index backwards. Without `nulls`, rows with
         NULL in the column behind the bounds are left out.
         """
+        if low is not None and high is not None and not reverse:
+            if isinstance(index, TableStore):
+                index = primary_of(index)
+            store, order = index.store, index.order
+            if order.plain and order.width == 1 and not order.flipped and store not in self.by_table:
+                rows = few_between(index, low, high, low_inclusive, high_inclusive)
+                if rows is not None and store.changed_at <= self.snapshot:
+                    return rows
         pieces = self._range_pieces(index, low, high, low_inclusive, high_inclusive, reverse, nulls, False)
         return (row for piece in pieces for row in piece)
 

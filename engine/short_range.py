@@ -14,6 +14,9 @@ from exdbsql.engine.versions import Row
 MOST_BLOCKS: Final = 8
 """Wider ranges are read lazily, block by block."""
 
+FEW: Final = 32
+"""So many rows may be read though only the first of them are wanted."""
+
 
 def rows_between(index: Index, low: Any, high: Any, low_inclusive: bool, high_inclusive: bool) -> list[Row] | None:
     """The newest rows from `low` to `high`, ascending, for an ascending index of one column without wrapped entries.
@@ -48,6 +51,31 @@ def rows_between(index: Index, low: Any, high: Any, low_inclusive: bool, high_in
     except IndexError:  # a block became shorter between two looks at it
         return None
     return None if entries is None else _rows(index, entries)
+
+
+def few_between(index: Index, low: Any, high: Any, low_inclusive: bool, high_inclusive: bool) -> list[Row] | None:
+    """As `rows_between`, for a reader who may want but the first rows: None also for more than a few, or over the end of a block."""
+    ordered = index.sorted_part
+    if ordered is None:
+        return None
+    blocks, fences = ordered.top
+    try:
+        first = bisect_left(fences, low) if low_inclusive else bisect_right(fences, low)
+        if first == len(blocks) or not fences:
+            return []
+        if not high < fences[first]:
+            return None
+        block = blocks[first]
+        start = bisect_left(block, low) if low_inclusive else bisect_right(block, low)
+        stop = start + FEW
+        if stop >= len(block):
+            stop = len(block)
+        elif not block[stop] > high:
+            return None
+        cut = bisect_right if high_inclusive else bisect_left
+        return _rows(index, block[start : cut(block, high, start, stop)])
+    except IndexError:  # as above
+        return None
 
 
 def _rows(index: Index, entries: list[Any]) -> list[Row]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exdbsql.engine import constraints
 from exdbsql.engine.collector import BULK, untrack_rows
-from exdbsql.engine.deferral import Deferral, named_constraints
+from exdbsql.engine.deferral import AS_DEFINED, named_constraints
 from exdbsql.engine.keys import same
 from exdbsql.engine.overlay import ABSENT, Overlay
 from exdbsql.engine.private_catalog import PrivateCatalog, Step, execute_privately
@@ -94,7 +94,7 @@ class Transaction(Reads):
         self._undo: list[tuple[Overlay, Any, Any]] = []
         self._moves: list[tuple[TableStore, Key, Row]] = []
         self._moved: dict[tuple[TableStore, Key], Key] = {}
-        self.deferral = Deferral()
+        self.deferral = AS_DEFINED
         self._statement_start = 0
         self._checks_wanted = False
         self.bytes_bound = 0
@@ -349,7 +349,7 @@ class Transaction(Reads):
                 overlay = self.by_table.get(store)
                 if overlay is not None and self.deferral.is_deferred(key):
                     constraints.check_index(overlay, store.indexes[key.name], list(overlay.writes), self.snapshot)
-        self.deferral.say(names, deferred=deferred)
+        self.deferral = self.deferral.after(names, deferred=deferred)
 
     # Definitions
 
