@@ -177,14 +177,10 @@ NESTED = {
     "brackets": "[" * DEEP,
     "not": f"SELECT {'NOT ' * DEEP}true",
     "minus": f"SELECT {'- ' * DEEP}1",
-    "sum": f"SELECT {'+'.join(['1'] * DEEP)}",
-    "concatenation": "SELECT " + "||".join(["'a'"] * DEEP),
-    "casts": f"SELECT 1{'::int' * DEEP}",
     "calls": f"SELECT {'abs(' * DEEP}1{')' * DEEP}",
     "case": f"SELECT {'CASE WHEN true THEN ' * DEEP}1{' END' * DEEP}",
     "subqueries": f"SELECT * FROM {'(SELECT * FROM ' * DEEP}t{') x' * DEEP}",
     "exists": f"SELECT 1 WHERE {'EXISTS (SELECT 1 WHERE ' * DEEP}true{')' * DEEP}",
-    "unions": " UNION ALL ".join(["SELECT 1"] * DEEP),
     "check": f"CREATE TABLE deep (a int CHECK ({'(' * DEEP}a > 1{')' * DEEP}))",
 }
 
@@ -196,6 +192,19 @@ def test_nested_absurdly_deep(con: Connection, query: Query, sql: str) -> None:
     assert caught.value.sqlstate in ("54001", "42601")
     con.rollback()
     assert query(con, "SELECT count(*) FROM t") == [(0,)]
+
+
+LONG = {
+    "sum": (f"SELECT {'+'.join(['1'] * DEEP)}", [(DEEP,)]),
+    "concatenation": ("SELECT " + "||".join(["'a'"] * DEEP), [("a" * DEEP,)]),
+    "casts": (f"SELECT 1{'::int' * DEEP}", [(1,)]),
+    "unions": (" UNION ALL ".join(["SELECT 1"] * DEEP), [(1,)] * DEEP),
+}
+
+
+@pytest.mark.parametrize(("sql", "rows"), LONG.values(), ids=LONG)
+def test_long_chains_are_not_deep(con: Connection, query: Query, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    assert query(con, sql) == rows
 
 
 def test_megabyte_long_statements(con: Connection, query: Query) -> None:
