@@ -45,11 +45,20 @@ class _Unreadable(Exception):
     """The text is no interval in the style that is tried."""
 
 
-def parse_interval(text: str) -> Interval:
-    """The interval that `text` means. Raises DataError 22007 for what is none, 22015 and 22008 for one out of range."""
+def parse_interval(text: str, *, unit: units.Unit = units.SECOND, in_minutes: bool = False) -> Interval:
+    """The interval that `text` means.
+
+    Args:
+        text: what was written.
+        unit: of a number at the end that has none.
+        in_minutes: whether ``1:02`` are minutes and seconds.
+
+    Raises:
+        DataError: 22007 for what is none, 22015 and 22008 for one out of range.
+    """
     try:
         try:
-            return _parse_fields(text.lower())
+            return _parse_fields(text.lower(), unit, in_minutes)
         except _Unreadable:
             return _parse_iso(text)
     except _Unreadable:
@@ -72,9 +81,9 @@ def _split(text: str) -> list[tuple[str, str]]:
     return fields
 
 
-def _parse_fields(text: str) -> Interval:
+def _parse_fields(text: str, unit: units.Unit, in_minutes: bool) -> Interval:
     total = Accumulator()
-    unit, backwards = units.SECOND, False
+    backwards = False
     seen: set[str] = set()
     for kind, field in reversed(_split(text)):
         if kind == "word":
@@ -84,7 +93,7 @@ def _parse_fields(text: str) -> Interval:
                 unit = units.unit_named(field) or _unreadable()
             continue
         if kind == "time" or (kind == "signed" and ":" in field):
-            given = _add_time(total, field)
+            given = _add_time(total, field, in_minutes)
             unit = units.DAY
         elif "-" in field[1:]:
             given = _add_years_and_months(total, field)
@@ -105,12 +114,12 @@ def _unreadable() -> units.Unit:
     raise _Unreadable
 
 
-def _add_time(total: Accumulator, field: str) -> set[str]:
+def _add_time(total: Accumulator, field: str, in_minutes: bool) -> set[str]:
     found = _TIME.fullmatch(field.lstrip("+-"))
     if found is None:
         raise _Unreadable
     hours, minutes, seconds = int(found[1]), int(found[2]), int(found[3] or 0)
-    if found[4] is not None and found[3] is None:  # mm:ss.fff
+    if found[3] is None and (in_minutes or found[4] is not None):  # mm:ss.fff
         hours, minutes, seconds = 0, hours, minutes
     if minutes > 59 or seconds > 60:
         raise FieldOverflow

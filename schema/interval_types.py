@@ -1,6 +1,7 @@
 """The type interval: conversions; its values are in :mod:`exdbsql.schema.interval`.
 
-Left out: SQL's field restrictions (``interval day to second``), and the styles of output besides PostgreSQL's own.
+Left out: types with SQL's field restrictions (``interval day to second``; literals take them,
+:mod:`exdbsql.schema.interval_fields`), and the styles of output besides PostgreSQL's own.
 """
 
 from collections.abc import Callable

@@ -18,6 +18,8 @@ from exdbsql.engine.query.library.datetime_values import age_today
 from exdbsql.schema import sqlstate
 from exdbsql.schema.array import Array
 from exdbsql.schema.enum_value import EnumValue
+from exdbsql.schema.errors import DatabaseError
+from exdbsql.schema.interval_fields import FIELDS, parse_restricted
 from exdbsql.schema.types import (
     DATE,
     DOUBLE,
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from exdbsql.engine.query.bind_expressions import ExpressionBinder
 
 _INTERVAL_ARGUMENTS: Final = ("years", "months", "weeks", "days", "hours", "mins", "secs")
-_RESTRICTED: Final = {"year": "years", "month": "months", "day": "days", "hour": "hours", "minute": "mins"}
 
 
 def row(binder: ExpressionBinder, node: exp.Anonymous) -> Expr:
@@ -49,16 +50,12 @@ def interval(binder: ExpressionBinder, node: exp.Anonymous) -> Expr:
         return operators.cast(binder.context, node, binder.bind(text), INTERVAL)
     fields = str(node.expressions[1].this)
     value = str(binder.context.literal_value(text))
-    if " " not in fields and fields in (*_RESTRICTED, "second"):
-        try:
-            number = float(value) if fields == "second" else int(value)
-        except ValueError:
-            raise binder.context.unsupported(text, f"an interval restricted to {fields.upper()}") from None
-        key = _RESTRICTED.get(fields, "secs")
-        return Const(INTERVAL, False, INTERVAL.parse(f"{number} {key}"))
-    if fields in ("day to second", "hour to second", "year to month"):
-        return operators.cast(binder.context, node, Const(None, False, value), INTERVAL)
-    raise binder.context.unsupported(text, f"an interval restricted to {fields.upper()}")
+    if fields not in FIELDS:
+        raise binder.context.error(text, f"an interval has no fields {fields.upper()}", sqlstate.SYNTAX_ERROR)
+    try:
+        return Const(INTERVAL, False, parse_restricted(value, fields))
+    except DatabaseError as error:
+        binder.context.located(error, text)
 
 
 def make_interval(binder: ExpressionBinder, node: exp.Anonymous) -> Expr:

@@ -198,17 +198,18 @@ _TYPE_WORDS: Final = frozenset(
 
 
 def _typed_literal_width(tokens: list[Token], i: int, before: list[Token], types: Collection[str]) -> int:
-    """How many tokens from `i` on are a typed literal: ``date '2024-01-01'``, ``mood 'ok'``; 0 where none begins here."""
+    """How many tokens from `i` on are a typed literal: ``date '2024-01-01'``, ``mood 'ok'``, ``interval(3) '1 s'``; 0 where none begins here."""
     token = tokens[i]
     quoted = token.token_type == TokenType.IDENTIFIER
     if token.token_type in _STRINGS:
         return 0
     name = token.text if quoted else token.text.lower()
-    if name not in types and (quoted or name not in _TYPE_WORDS):
+    is_rounded = token.token_type == TokenType.INTERVAL and [t.text for t in tokens[i + 1 : i + 4 : 2]] == ["(", ")"]
+    if name not in types and (quoted or name not in _TYPE_WORDS) and not is_rounded:
         return 0
     if before and before[-1].text.upper() in _NOT_BEFORE_A_TYPED_LITERAL:
         return 0
-    end = i + 1
+    end = i + 4 if is_rounded else i + 1
     if name in ("time", "timestamp") and [t.text.upper() for t in tokens[end + 1 : end + 3]] == ["TIME", "ZONE"]:
         end += 3
     return end - i + 1 if end < len(tokens) and tokens[end].token_type in _STRINGS else 0
@@ -222,6 +223,8 @@ def _typed_literal(tokens: list[Token]) -> list[Token]:
     *name, string = tokens
     if string.token_type == TokenType.BYTE_STRING:
         string = _like(string, TokenType.RAW_STRING, string.text)
+    if name[0].token_type == TokenType.INTERVAL:
+        name[0] = _like(name[0], TokenType.VAR, INTERVAL)
     return [
         _like(name[0], TokenType.L_PAREN, "("),
         string,
