@@ -67,6 +67,10 @@ class CommonTables:
 
     def tables(self, with_: exp.With, parent: Scope | None) -> QueryBinder:
         """A binder of queries that see the tables; they are in `made`."""
+        order = with_.args.get("search")
+        if order is not None:
+            kind = str(order.args["kind"])  # CYCLE; of SEARCH the order, DEPTH or BREADTH
+            raise self.context.unsupported(with_, f"{kind if kind == 'CYCLE' else f'SEARCH {kind} FIRST'} in WITH")
         self.context.only(with_, ("expressions", "recursive"), "WITH")
         inner = QueryBinder(self.context, self.outer.ctes)
         for cte in with_.expressions:
