@@ -23,7 +23,7 @@ from exdbsql.engine.query.codegen.module import Frame, Module, indented
 from exdbsql.engine.query.codegen.plainness import HARMLESS
 from exdbsql.engine.query.codegen.rows import RowsCompiler
 from exdbsql.engine.query.context import COMPARE, Slot
-from exdbsql.engine.query.expressions import Expr
+from exdbsql.engine.query.expressions import Column, Expr
 from exdbsql.engine.query.parse import Placeholders
 from exdbsql.engine.query.plan import Plan, PointAccess, Project, RangeAccess, Scan, SeekAccess, walk
 from exdbsql.engine.query.runtime import ALL_NAMES
@@ -141,6 +141,16 @@ class _ShortcutWriter:
 
     def _seek(self, access: SeekAccess) -> list[str]:
         index = self.module.index(self.scan.table, access.index)
+        if self._gives_key_alone():
+            return [
+                f"keys = {index}.buckets.get({self._key(access.key)})",
+                "if type(keys) is dict:",
+                f"    found = [({'key, ' * len(self.plan.exprs)}) for key in list(keys)]",
+                *indented(self._changed()),
+                "    return found",
+                *self._changed(),
+                f"return [] if keys is None else [({'keys, ' * len(self.plan.exprs)})]",
+            ]
         return [
             f"keys = {index}.buckets.get({self._key(access.key)})",
             "if type(keys) is dict:",
@@ -151,6 +161,20 @@ class _ShortcutWriter:
             *self._changed(),
             *self._one_row(),
         ]
+
+    def _gives_key_alone(self) -> bool:
+        """Whether the key of a row is all that is wanted: the index knows it, and need not ask the table, which would wait for memory.
+
+        Only for types of which equal values are the same: a numeric key may be 1.0 in the row and 1.00 in the index.
+        """
+        definition = self.module.database.table(self.scan.table).definition
+        if self.scan.filters or len(definition.key_positions) != 1 or not self.plan.exprs:
+            return False
+        (position,) = definition.key_positions
+        kind = definition.columns[position].type
+        return (kind.is_integer or kind.is_text) and all(
+            isinstance(e, Column) and e.rel == self.scan.rel and e.index == position for e in self.plan.exprs
+        )
 
     def _range(self, access: RangeAccess) -> list[str] | None:
         store = self.module.database.table(self.scan.table)
