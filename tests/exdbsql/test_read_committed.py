@@ -147,7 +147,7 @@ def test_no_increment_is_lost_and_none_fails(database: Database, query: Query, a
         try:
             con = database.connect()
             con.execute("SET default_transaction_isolation = 'read committed'")
-            con.rollback()
+            con.commit()  # a rollback would undo the SET
             con.autocommit = autocommit
             for _ in range(50):
                 con.execute("UPDATE t SET price = price + 1 WHERE id = 1")

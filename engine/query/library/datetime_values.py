@@ -17,8 +17,9 @@ from exdbsql.schema.interval import MICROSECONDS_PER_DAY, Interval
 UTC: Final = datetime.UTC
 _OVERFLOW: Final = sqlstate.DATETIME_FIELD_OVERFLOW
 _INVALID: Final = sqlstate.INVALID_PARAMETER_VALUE
-_PIECE: Final = 100_000
-"""Rows of a series that are made by one call; in between, the statement can be cancelled."""
+_PIECE: Final = 250
+"""Rows of a series that are made by one call; in between, the statement can be cancelled. Fewer than the garbage collector waits
+for, whose callbacks, where a program has any, swallow what arrives while they run."""
 _MAX_SERIES: Final = 100_000_000
 
 
