@@ -14,8 +14,9 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from exdbsql.cluster import roster
 from exdbsql.cluster.attachment import Attachment, refuse_another_cluster
@@ -44,6 +45,10 @@ from exdbsql.schema.errors import (
 )
 
 log = logging.getLogger("exdbsql.cluster")
+
+DEFINED_S: Final = 1.0
+"""For how long an exchange waits, in s, until the other active nodes know the tables that this one knows: a commit is on a quorum when
+it returns, and a CREATE TABLE just before the exchange may not be everywhere."""
 
 COMMAND_LIMIT = FRAME_LIMIT // 4
 """Bytes of the largest command: it must fit into a frame, with what goes around it."""
@@ -486,6 +491,8 @@ class ClusterNode:
             desk = self._runtime.desk
             (desk.scatter if call == "scatter()" else desk.gather)(tables, nodes, request.settle, keep)
 
+        with suppress(ClusterError):  # what keeps a node from it is said by the exchange
+            self.wait_applied_everywhere(DEFINED_S if timeout is None else min(timeout, DEFINED_S))
         result = self._listener.call(call, begin, timeout)
         if isinstance(result, Error):
             raise result
