@@ -48,6 +48,14 @@ def ports_free(ports: Sequence[int]) -> bool:
     return True
 
 
+def contiguous_ports(count: int) -> int:
+    """The first of `count` neighbouring ports of loopback that are free now."""
+    while True:
+        base = free_ports(1)[0]
+        if base + count < 65536 and ports_free(range(base, base + count)):
+            return base
+
+
 @dataclass
 class LocalCluster:
     """The node processes of one folder of configurations (`exdbsql init` wrote it)."""

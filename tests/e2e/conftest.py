@@ -13,18 +13,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 import local_cluster  # examples/ is no package; the tests use its modules as a reader would
 
 
-def contiguous_ports(count: int) -> int:
-    """The first of `count` neighbouring ports that are free now."""
-    while True:
-        base = local_cluster.free_ports(1)[0]
-        if base + count < 65536 and local_cluster.ports_free(range(base, base + count)):
-            return base
-
-
 @pytest.fixture
 def cluster_folder(tmp_path: Path) -> Path:
     """Three configurations of `exdbsql init`, on free ports."""
-    base = contiguous_ports(6)
+    base = local_cluster.contiguous_ports(6)
     folder = tmp_path / "cluster"
     local_cluster.init(folder, 3, base, base + 3)
     return folder

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import contiguous_ports
+
+from local_cluster import contiguous_ports
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -10,10 +10,7 @@ import local_cluster
 
 @pytest.mark.timeout(200)
 def test_a_dead_machine_is_replaced(tmp_path: Path) -> None:
-    while True:
-        base = local_cluster.free_ports(1)[0]
-        if base + 8 < 65536 and local_cluster.ports_free(range(base, base + 8)):
-            break
+    base = local_cluster.contiguous_ports(8)
     folder = tmp_path / "cluster"
     local_cluster.init(folder, 4, base, base + 4)
     for node in range(3):  # three know of three; the fourth is bought later

@@ -18,7 +18,7 @@ from checker import Append, Level, Read, Transaction, anomalies, orphans, wrong_
 from clients import ACCOUNTS, LISTS, OPENING_BALANCE, set_up
 
 import exdbsql
-from local_cluster import LocalCluster, free_ports, init, ports_free
+from local_cluster import LocalCluster, contiguous_ports, init
 
 HERE = Path(__file__).parent
 NODES = 3
@@ -28,10 +28,7 @@ Fault = Callable[[LocalCluster, random.Random], None]
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[LocalCluster]:
     """Three nodes on loopback, ready."""
-    while True:
-        base = free_ports(1)[0]
-        if base + 6 < 65536 and ports_free(range(base, base + 6)):
-            break
+    base = contiguous_ports(6)
     init(tmp_path / "cluster", NODES, base, base + 3)
     nodes = LocalCluster(tmp_path / "cluster")
     try:
