@@ -52,7 +52,7 @@ class WriteSet(NamedTuple):
                 return cls(int(unpacked[0]), writes)
             position, _, guards = unpacked
             return cls(int(position), writes, tuple(map(guard_from_wire, guards)))
-        except (TypeError, ValueError, IndexError, KeyError) as problem:
+        except (TypeError, ValueError, IndexError, KeyError, OverflowError) as problem:
             raise ProtocolError(f"these bytes are no write set: {problem}") from problem
 
 

@@ -179,14 +179,7 @@ class Parts:
                 hint="run the transaction again",
                 retryable=True,
             )
-        tables: dict[int, dict[Key, Row | None]] = {}
-        for data in kept.data:
-            table_id, keys, rows = codec.unpack(data)
-            paired = zip(map(key_from_wire, keys), map(row_from_wire, rows), strict=True)
-            tables.setdefault(table_id, {}).update(paired)
-        for table_id, keys in taken_back:
-            for key in map(key_from_wire, keys):
-                tables.get(table_id, {}).pop(key, None)
+        tables = _read_parts(kept.data, taken_back)
         whole = (
             TableWrites(writes.table_id, writes.shape, tables.get(writes.table_id, {}) | dict(writes.rows))
             for writes in rest.tables
@@ -214,3 +207,19 @@ class Parts:
         except (ValueError, TypeError, StopIteration) as problem:
             raise ProtocolError(f"these bytes are no snapshot: {problem}") from problem
         return made
+
+
+def _read_parts(parts: list[bytes], taken_back: list[Any]) -> dict[int, dict[Key, Row | None]]:
+    """By table, the rows of all parts but those that were taken back. Raises ProtocolError."""
+    tables: dict[int, dict[Key, Row | None]] = {}
+    try:
+        for data in parts:
+            table_id, keys, rows = codec.unpack(data)
+            paired = zip(map(key_from_wire, keys), map(row_from_wire, rows), strict=True)
+            tables.setdefault(table_id, {}).update(paired)
+        for table_id, keys in taken_back:
+            for key in map(key_from_wire, keys):
+                tables.get(table_id, {}).pop(key, None)
+    except (TypeError, ValueError) as problem:
+        raise ProtocolError(f"these bytes are no rows: {problem}") from problem
+    return tables

@@ -374,14 +374,21 @@ class Replication:
         """One committed entry: None, or the error that makes it void, the same on every node."""
         if self._kept:
             self._kept.bring_back()
-        if command[:1] == _TRANSACTION:  # nearly always
-            prepared = self._prepared.pop(command[1:_HEAD_BYTES], None)
-            if prepared is not None and prepared.is_in(command, _HEAD_BYTES):
-                write_set = prepared.write_set
-            else:
-                write_set = WriteSet.from_bytes(memoryview(command)[_HEAD_BYTES:])
-            return self._engine.apply_write_set(index, origin.node_id, write_set, prepared)
-        match codec.unpack(command):
+        try:
+            if command[:1] == _TRANSACTION:  # nearly always
+                prepared = self._prepared.pop(command[1:_HEAD_BYTES], None)
+                if prepared is not None and prepared.is_in(command, _HEAD_BYTES):
+                    write_set = prepared.write_set
+                else:
+                    write_set = WriteSet.from_bytes(memoryview(command)[_HEAD_BYTES:])
+                return self._engine.apply_write_set(index, origin.node_id, write_set, prepared)
+            return self._apply_other(index, origin, codec.unpack(command))
+        except ProtocolError as error:
+            return error  # what cannot be read can be read nowhere: it is void, and no reason for a node to end
+
+    def _apply_other(self, index: int, origin: Origin, command: object) -> object:
+        """An entry that is no plain transaction. Raises ProtocolError where it is nothing that can be read."""
+        match command:
             case [str(kind), str(text)] if kind == _DDL:
                 return on_own_stack(partial(self._apply_ddl, index, text))
             case [str(kind), bytes(ahead), bytes(data)] if kind == early_data.PART:
@@ -402,10 +409,10 @@ class Replication:
                 self._engine.apply_sequence_set(index, sequence_id, upcoming)
                 return None
             case [str(kind), bytes(token), str(base), list(texts), list(moved), bytes(data)] if kind == _DDL_AND_ROWS:
-                prepared = self._prepared.pop(token, None)
-                statements = self._read_ddl("\n;\n".join(texts))
+                text, sequences = _read_definitions(texts, moved)
                 rows = WriteSet.from_bytes(data)
-                sequences = {int(one): int(upcoming) for one, upcoming in moved}
+                prepared = self._prepared.pop(token, None)
+                statements = self._read_ddl(text)
                 return on_own_stack(
                     partial(
                         self._engine.apply_ddl_and_rows,
@@ -459,6 +466,14 @@ def transaction_command(token: bytes, prepared: PreparedCommit) -> bytes:
         return _TRANSACTION + token + prepared.to_bytes()
     moved = sorted(definitions.sequences.items())
     return codec.pack([_DDL_AND_ROWS, token, definitions.base, list(definitions.texts), moved, prepared.to_bytes()])
+
+
+def _read_definitions(texts: list[Any], moved: list[Any]) -> tuple[str, dict[int, int]]:
+    """The statements of a transaction as one text, and where its sequences go on. Raises ProtocolError."""
+    try:
+        return "\n;\n".join(texts), {int(one): int(upcoming) for one, upcoming in moved}
+    except (TypeError, ValueError, OverflowError) as problem:
+        raise ProtocolError(f"these are no definitions: {problem}") from problem
 
 
 def _dictionary_of(text: str) -> Dictionary:
