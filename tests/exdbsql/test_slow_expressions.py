@@ -119,6 +119,7 @@ def test_errors_of_patterns(con: Connection) -> None:
         (r"(.)(a|\1)+(?!b)$", "bbaab\nbbaa"),
         ("(^|,)([^,]*)*", "a,b,,c\nd"),
         ("(a?)*|()", "aab a"),
+        (r"\b(?=\w)|(a+)+\b(?<=\w)\Z|\A(?!b)", "aab a\naa"),
     ],
 )
 @pytest.mark.parametrize("flags", [0, 2, 8, 16, 26])

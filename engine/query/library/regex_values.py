@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final
 
-from exdbsql.engine.query.runtime.regular_expressions import Expression, Match, regular_expression
+from exdbsql.engine.query.runtime.regular_expressions import Expression, Match, compiled, regular_expression
 from exdbsql.schema import sqlstate
 from exdbsql.schema.array import Array
 from exdbsql.schema.errors import DataError, NotSupportedError
@@ -18,23 +18,33 @@ _INVALID: Final = sqlstate.INVALID_PARAMETER_VALUE
 @lru_cache(maxsize=512)
 def expression(pattern: str, flags: str) -> Expression:
     """A pattern with PostgreSQL's flags."""
-    options = 0
+    options: int = re.DOTALL
     for flag in flags:
         match flag:
             case "i":
                 options |= re.IGNORECASE
-            case "c":
+            case "c" | "e":
                 options &= ~re.IGNORECASE
             case "n" | "m":
-                options |= re.MULTILINE
+                options = options & ~re.DOTALL | re.MULTILINE
+            case "p":
+                options &= ~(re.DOTALL | re.MULTILINE)
+            case "w":
+                options |= re.DOTALL | re.MULTILINE
+            case "s":
+                options = options & ~re.MULTILINE | re.DOTALL
             case "x":
                 options |= re.VERBOSE
-            case "g" | "s" | "e":
+            case "t":
+                options &= ~re.VERBOSE
+            case "g" | "q":
                 pass
+            case "b":
+                raise NotSupportedError('the option "b" of regular expressions (a basic one) is not supported')
             case _:
                 raise DataError(f'invalid regular expression option: "{flag}"', sqlstate=_INVALID)
-    if not options & re.MULTILINE:
-        options |= re.DOTALL
+    if "q" in flags:
+        return compiled(re.escape(pattern), options & ~re.VERBOSE)
     return regular_expression(pattern, options)
 
 

@@ -39,7 +39,7 @@ def plain_length(tree: Tree, flags: int) -> int:
 
 
 def _steps(tree: Tree, flags: int, length: int) -> float:
-    anchored = len(tree) > 0 and str(tree[0][1]) == "AT_BEGINNING" and not flags & re.MULTILINE
+    anchored = len(tree) > 0 and str(tree[0][1]) in ("AT_BEGINNING", "AT_BEGINNING_STRING") and not flags & re.MULTILINE
     return (1 if anchored else length + 1) * (_ways(tree, length) + min(length, _least_width(tree)))
 
 
@@ -96,7 +96,9 @@ _CATEGORIES: Final = {
 _WITHOUT: Final = {"CATEGORY_NOT_SPACE": f"[^{_SPACE}]", "CATEGORY_NOT_WORD": f"[^{_WORD}]"}
 _PLACES: Final = {
     "AT_BEGINNING": "^",
+    "AT_BEGINNING_STRING": r"\A",
     "AT_END": "$",
+    "AT_END_STRING": r"\Z",
     "AT_BOUNDARY": f"(?:(?<=[{_WORD}])(?![{_WORD}])|(?<![{_WORD}])(?=[{_WORD}]))",
     "AT_NON_BOUNDARY": f"(?:(?<=[{_WORD}])(?=[{_WORD}])|(?<![{_WORD}])(?![{_WORD}]))",
 }
@@ -139,8 +141,8 @@ class Translator:
                 least, most, tree = argument
                 upto = "" if most is _parser.MAXREPEAT else int(most)
                 return f"(?:{self.text(tree, True)}){{{least},{upto}}}{_BEHIND[operation]}"
-            case "ASSERT" | "ASSERT_NOT" if argument[0] > 0:
-                return f"(?{'=' if operation == 'ASSERT' else '!'}{self.text(argument[1], True)})"
+            case "ASSERT" | "ASSERT_NOT":
+                return f"(?{'' if argument[0] > 0 else '<'}{'=' if operation == 'ASSERT' else '!'}{self.text(argument[1], True)})"
             case "FAILURE":
                 return "(?!)"
             case "GROUPREF" if argument not in self.repeated:

@@ -18,8 +18,9 @@ from typing import Any, Final, TypeAlias, TypeVar
 import regex
 
 from exdbsql.engine.query.runtime.backtracking import Translator, parsed, plain_length
+from exdbsql.engine.query.runtime.posix_syntax import in_python
 from exdbsql.schema import sqlstate
-from exdbsql.schema.errors import DataError, NotSupportedError, OperationalError
+from exdbsql.schema.errors import DataError, OperationalError
 
 LONGEST_SEARCH_S: Final = 5.0
 """Processor time that a search for one match may take."""
@@ -27,17 +28,6 @@ LONGEST_SEARCH_S: Final = 5.0
 _FIRST_SLICE_S: Final = 0.05
 Match: TypeAlias = re.Match[str] | regex.Match[str]
 _T = TypeVar("_T")
-
-_POSIX_ONLY: Final = re.compile(r"\(\?[^:=!]|\*\*\*|\[\[[.=]|\\[mMyYAZ]")
-_CLASSES: Final = {
-    "[:alpha:]": "a-zA-Z",
-    "[:digit:]": "0-9",
-    "[:alnum:]": "a-zA-Z0-9",
-    "[:space:]": r"\s",
-    "[:upper:]": "A-Z",
-    "[:lower:]": "a-z",
-    "[:punct:]": r"!-/:-@\[-`{-~",
-}
 
 
 class Expression:
@@ -143,11 +133,7 @@ def compiled(source: str, flags: int) -> Expression:
 @lru_cache(maxsize=512)
 def regular_expression(pattern: str, flags: int) -> Expression:
     """A POSIX advanced regular expression as Python's, where both mean the same."""
-    if _POSIX_ONLY.search(pattern):
-        raise NotSupportedError(f"the regular expression {pattern!r} uses a construct that is not supported")
-    for name, chars in _CLASSES.items():
-        pattern = pattern.replace(name, chars)
-    return compiled(pattern, flags)
+    return compiled(in_python(pattern, flags), flags)
 
 
 def regexp_like(text: str, pattern: str) -> bool:
