@@ -5,7 +5,7 @@ expression says it, a function in `runtime`). Which overload a call means follow
 types fit exactly, else the first that all arguments convert to implicitly; the order of the rows says which is preferred.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from sqlglot import exp
@@ -46,82 +46,90 @@ VERSION_TEXT: Final = "PostgreSQL 15.0 (the dialect of exdbsql)"
 """What version() gives: programs read the number, to know what they may ask for."""
 
 
-def _overloads() -> list[Function]:
-    out: list[Function] = []
+def _overloads() -> Iterator[Function]:
+    """The functions that no module of the library has."""
+    yield from _numbers()
+    yield from _texts()
+    yield from _session()
+    yield from _moments()
 
-    def add(name: str, args: tuple[SqlType, ...], result: SqlType, template: str, checked: bool = False) -> None:
-        out.append(Function(name, args, result, template, checked))
 
+def _numbers() -> Iterator[Function]:
     for t in (SMALLINT, INTEGER, BIGINT):
-        add("abs", (t,), t, "abs({0})", checked=True)
+        yield Function("abs", (t,), t, "abs({0})", checked=True)
     for t in (NUMERIC, DOUBLE, REAL):
-        add("abs", (t,), t, "abs({0})")
+        yield Function("abs", (t,), t, "abs({0})")
     for name in ("round", "floor", "ceil", "trunc"):
         long = {"trunc": "truncate"}.get(name, name)
-        add(name, (DOUBLE,), DOUBLE, f"float_{long}({{0}})")
-        add(name, (NUMERIC,), NUMERIC, f"numeric_{long}({{0}})")
-    add("round", (NUMERIC, INTEGER), NUMERIC, "numeric_round({0}, {1})")
-    add("trunc", (NUMERIC, INTEGER), NUMERIC, "numeric_truncate({0}, {1})")
-    add("sign", (DOUBLE,), DOUBLE, "float_sign({0})")
-    add("sign", (NUMERIC,), NUMERIC, "numeric_sign({0})")
-    add("sqrt", (DOUBLE,), DOUBLE, "square_root({0})")
-    add("sqrt", (NUMERIC,), NUMERIC, "numeric_square_root({0})")
-    add("power", (DOUBLE, DOUBLE), DOUBLE, "power({0}, {1})")
-    add("exp", (DOUBLE,), DOUBLE, "exponential({0})")
-    add("ln", (DOUBLE,), DOUBLE, "logarithm({0})")
-    add("log", (DOUBLE,), DOUBLE, "logarithm10({0})")
-    add("pi", (), DOUBLE, "math.pi")
+        yield Function(name, (DOUBLE,), DOUBLE, f"float_{long}({{0}})")
+        yield Function(name, (NUMERIC,), NUMERIC, f"numeric_{long}({{0}})")
+    yield Function("round", (NUMERIC, INTEGER), NUMERIC, "numeric_round({0}, {1})")
+    yield Function("trunc", (NUMERIC, INTEGER), NUMERIC, "numeric_truncate({0}, {1})")
+    yield Function("sign", (DOUBLE,), DOUBLE, "float_sign({0})")
+    yield Function("sign", (NUMERIC,), NUMERIC, "numeric_sign({0})")
+    yield Function("sqrt", (DOUBLE,), DOUBLE, "square_root({0})")
+    yield Function("sqrt", (NUMERIC,), NUMERIC, "numeric_square_root({0})")
+    yield Function("power", (DOUBLE, DOUBLE), DOUBLE, "power({0}, {1})")
+    yield Function("exp", (DOUBLE,), DOUBLE, "exponential({0})")
+    yield Function("ln", (DOUBLE,), DOUBLE, "logarithm({0})")
+    yield Function("log", (DOUBLE,), DOUBLE, "logarithm10({0})")
+    yield Function("pi", (), DOUBLE, "math.pi")
     for t in (INTEGER, BIGINT):
-        add("gcd", (t, t), t, "math.gcd({0}, {1})", checked=True)
+        yield Function("gcd", (t, t), t, "math.gcd({0}, {1})", checked=True)
 
-    add("length", (TEXT,), INTEGER, "len({0})")
-    add("length", (BYTEA,), INTEGER, "len({0})")
-    add("octet_length", (TEXT,), INTEGER, "len({0}.encode())")
-    add("octet_length", (BYTEA,), INTEGER, "len({0})")
-    add("upper", (TEXT,), TEXT, "{0}.upper()")
-    add("lower", (TEXT,), TEXT, "{0}.lower()")
-    add("initcap", (TEXT,), TEXT, "initcap({0})")
-    add("reverse", (TEXT,), TEXT, "{0}[::-1]")
-    add("repeat", (TEXT, INTEGER), TEXT, "repeat({0}, {1})")
-    add("replace", (TEXT, TEXT, TEXT), TEXT, "replace({0}, {1}, {2})")
-    add("translate", (TEXT, TEXT, TEXT), TEXT, "translate({0}, {1}, {2})")
-    add("split_part", (TEXT, TEXT, INTEGER), TEXT, "split_part({0}, {1}, {2})")
-    add("left", (TEXT, INTEGER), TEXT, "left_part({0}, {1})")
-    add("right", (TEXT, INTEGER), TEXT, "right_part({0}, {1})")
+
+def _texts() -> Iterator[Function]:
+    yield Function("length", (TEXT,), INTEGER, "len({0})")
+    yield Function("length", (BYTEA,), INTEGER, "len({0})")
+    yield Function("octet_length", (TEXT,), INTEGER, "len({0}.encode())")
+    yield Function("octet_length", (BYTEA,), INTEGER, "len({0})")
+    yield Function("upper", (TEXT,), TEXT, "{0}.upper()")
+    yield Function("lower", (TEXT,), TEXT, "{0}.lower()")
+    yield Function("initcap", (TEXT,), TEXT, "initcap({0})")
+    yield Function("reverse", (TEXT,), TEXT, "{0}[::-1]")
+    yield Function("repeat", (TEXT, INTEGER), TEXT, "repeat({0}, {1})")
+    yield Function("replace", (TEXT, TEXT, TEXT), TEXT, "replace({0}, {1}, {2})")
+    yield Function("translate", (TEXT, TEXT, TEXT), TEXT, "translate({0}, {1}, {2})")
+    yield Function("split_part", (TEXT, TEXT, INTEGER), TEXT, "split_part({0}, {1}, {2})")
+    yield Function("left", (TEXT, INTEGER), TEXT, "left_part({0}, {1})")
+    yield Function("right", (TEXT, INTEGER), TEXT, "right_part({0}, {1})")
     for side in ("left", "right"):
-        add(f"{side[0]}pad", (TEXT, INTEGER), TEXT, f"pad_{side}({{0}}, {{1}})")
-        add(f"{side[0]}pad", (TEXT, INTEGER, TEXT), TEXT, f"pad_{side}({{0}}, {{1}}, {{2}})")
+        yield Function(f"{side[0]}pad", (TEXT, INTEGER), TEXT, f"pad_{side}({{0}}, {{1}})")
+        yield Function(f"{side[0]}pad", (TEXT, INTEGER, TEXT), TEXT, f"pad_{side}({{0}}, {{1}}, {{2}})")
     for name, method in (("btrim", "strip"), ("ltrim", "lstrip"), ("rtrim", "rstrip")):
-        add(name, (TEXT,), TEXT, f"{{0}}.{method}(' ')")
-        add(name, (TEXT, TEXT), TEXT, f"{{0}}.{method}({{1}})")
-    add("substring", (TEXT, INTEGER), TEXT, "substring({0}, {1})")
-    add("substring", (TEXT, INTEGER, INTEGER), TEXT, "substring({0}, {1}, {2})")
-    add("strpos", (TEXT, TEXT), INTEGER, "({0}.find({1}) + 1)")
-    add("starts_with", (TEXT, TEXT), BOOLEAN, "{0}.startswith({1})")
-    add("overlay", (TEXT, TEXT, INTEGER), TEXT, "overlay({0}, {1}, {2})")
-    add("overlay", (TEXT, TEXT, INTEGER, INTEGER), TEXT, "overlay({0}, {1}, {2}, {3})")
-    add("ascii", (TEXT,), INTEGER, "ascii_code({0})")
-    add("chr", (INTEGER,), TEXT, "character({0})")
-    add("md5", (TEXT,), TEXT, "md5_hex({0})")
-    add("table_digest", (TEXT,), TEXT, "table_digest(txn, {0})")
+        yield Function(name, (TEXT,), TEXT, f"{{0}}.{method}(' ')")
+        yield Function(name, (TEXT, TEXT), TEXT, f"{{0}}.{method}({{1}})")
+    yield Function("substring", (TEXT, INTEGER), TEXT, "substring({0}, {1})")
+    yield Function("substring", (TEXT, INTEGER, INTEGER), TEXT, "substring({0}, {1}, {2})")
+    yield Function("strpos", (TEXT, TEXT), INTEGER, "({0}.find({1}) + 1)")
+    yield Function("starts_with", (TEXT, TEXT), BOOLEAN, "{0}.startswith({1})")
+    yield Function("overlay", (TEXT, TEXT, INTEGER), TEXT, "overlay({0}, {1}, {2})")
+    yield Function("overlay", (TEXT, TEXT, INTEGER, INTEGER), TEXT, "overlay({0}, {1}, {2}, {3})")
+    yield Function("ascii", (TEXT,), INTEGER, "ascii_code({0})")
+    yield Function("chr", (INTEGER,), TEXT, "character({0})")
+    yield Function("md5", (TEXT,), TEXT, "md5_hex({0})")
+    yield Function("table_digest", (TEXT,), TEXT, "table_digest(txn, {0})")
 
-    add("version", (), TEXT, repr(VERSION_TEXT))
-    add("current_database", (), TEXT, "txn.database_name")
-    add("current_schema", (), TEXT, "'public'")
-    add("nextval", (TEXT,), BIGINT, "txn.sequences.next({0})")
-    add("currval", (TEXT,), BIGINT, "txn.sequences.current({0})")
-    add("lastval", (), BIGINT, "txn.sequences.last()")
-    add("setval", (TEXT, BIGINT), BIGINT, "txn.sequences.set({0}, {1})")
-    add("setval", (TEXT, BIGINT, BOOLEAN), BIGINT, "txn.sequences.set({0}, {1}, {2})")
 
+def _session() -> Iterator[Function]:
+    yield Function("version", (), TEXT, repr(VERSION_TEXT))
+    yield Function("current_database", (), TEXT, "txn.database_name")
+    yield Function("current_schema", (), TEXT, "'public'")
+    yield Function("nextval", (TEXT,), BIGINT, "txn.sequences.next({0})")
+    yield Function("currval", (TEXT,), BIGINT, "txn.sequences.current({0})")
+    yield Function("lastval", (), BIGINT, "txn.sequences.last()")
+    yield Function("setval", (TEXT, BIGINT), BIGINT, "txn.sequences.set({0}, {1})")
+    yield Function("setval", (TEXT, BIGINT, BOOLEAN), BIGINT, "txn.sequences.set({0}, {1}, {2})")
+
+
+def _moments() -> Iterator[Function]:
     for t in (DATE, TIME, TIMESTAMP, TIMESTAMPTZ):
-        add("extract", (TEXT, t), NUMERIC, "date_part({0}, {1})")
+        yield Function("extract", (TEXT, t), NUMERIC, "date_part({0}, {1})")
         moment = "date_to_timestamp({1})" if t == DATE else "{1}"
-        add("date_part", (TEXT, t), DOUBLE, f"float(date_part({{0}}, {moment}))")
-    add("date_trunc", (TEXT, TIMESTAMP), TIMESTAMP, "date_trunc({0}, {1})")
-    add("date_trunc", (TEXT, TIMESTAMPTZ), TIMESTAMPTZ, "date_trunc({0}, {1})")
-    add("make_date", (INTEGER, INTEGER, INTEGER), DATE, "make_date({0}, {1}, {2})")
-    return out
+        yield Function("date_part", (TEXT, t), DOUBLE, f"float(date_part({{0}}, {moment}))")
+    yield Function("date_trunc", (TEXT, TIMESTAMP), TIMESTAMP, "date_trunc({0}, {1})")
+    yield Function("date_trunc", (TEXT, TIMESTAMPTZ), TIMESTAMPTZ, "date_trunc({0}, {1})")
+    yield Function("make_date", (INTEGER, INTEGER, INTEGER), DATE, "make_date({0}, {1}, {2})")
 
 
 def _by_name() -> dict[str, list[Function]]:

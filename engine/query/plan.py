@@ -421,9 +421,6 @@ class Recursive(Plan):
     columns: tuple[OutputColumn, ...]
 
 
-ROWS_NODES: Final = (Project, Values, Distinct, Sort, Cut, Limit, LimitWithTies, SetOperation, With, Recursive)
-
-
 def output_columns(plan: Plan) -> tuple[OutputColumn, ...]:
     """The visible columns of a rows node."""
     match plan:

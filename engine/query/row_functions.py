@@ -146,15 +146,6 @@ def default_function(table: Table, catalog: Catalog, position: int) -> Callable[
     return compile_function(module, ["txn"], value)
 
 
-def value_function(text: str, catalog: Catalog, table: Table) -> tuple[Callable[[Row], Any], SqlType | None, bool]:
-    """(function of a row of `table`, its type, whether it may be None) for an expression."""
-    module = Module(catalog)
-    _, _, value = own_expression(text, catalog.dictionary, table, _ROW, "an expression", nullable=False)
-    frame = Frame(module, module.root.lines, {_ROW: "row"})
-    code = RowsCompiler(module).streams.expressions(frame).value(value)
-    return compile_function(module, ["row"], code), value.type, value.nullable
-
-
 def condition_function(text: str, catalog: Catalog, table: Table) -> Callable[[Row], bool]:
     """A function that says whether a condition is true for a row of `table`."""
     module = Module(catalog)

@@ -7,7 +7,6 @@ looked for that it does not have itself (correlation).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from sqlglot import exp
 
@@ -184,6 +183,3 @@ def table_source(table: Table, alias: str, rel: int) -> Source:
 def expression_type(t: SqlType) -> SqlType:
     """The type that a column of type `t` has in expressions: the same, for its length says what its values are."""
     return t
-
-
-NO_SOURCES: Final[tuple[Source, ...]] = ()

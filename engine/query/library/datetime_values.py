@@ -20,7 +20,6 @@ _INVALID: Final = sqlstate.INVALID_PARAMETER_VALUE
 _PIECE: Final = 250
 """Rows of a series that are made by one call; in between, the statement can be cancelled. Fewer than the garbage collector waits
 for, whose callbacks, where a program has any, swallow what arrives while they run."""
-_MAX_SERIES: Final = 100_000_000
 
 
 def interval_part(field: str, value: Interval) -> Decimal:

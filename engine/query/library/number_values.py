@@ -7,7 +7,7 @@ import math
 import random
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import Decimal, localcontext
 from typing import Any, Final
 
 from exdbsql.engine.query.runtime.arithmetic import (
@@ -304,8 +304,3 @@ def _precedes(left: Sequence[Any], right: Sequence[Any], order: tuple[tuple[bool
         if a != b:
             return bool(b < a if descending else a < b)
     return False
-
-
-def round_half_up(x: Decimal) -> int:
-    """The nearest integer."""
-    return int(x.to_integral_value(ROUND_HALF_UP))

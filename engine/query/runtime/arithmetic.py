@@ -17,7 +17,6 @@ NUMERIC_CONTEXT: Final = Context(prec=2000, Emax=200_000, Emin=-200_000)
 """Digits enough that sums and products of sensible numerics are exact."""
 
 INT_LIMITS: Final = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
-FLOAT_MAX: Final = 1.7976931348623157e308
 MAX_SCALE: Final = 1000
 
 
