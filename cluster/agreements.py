@@ -13,11 +13,21 @@ verdict
     The first verdict for an operation counts (R11); later ones are answered with it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgpack
 
-from exdbsql.cluster.core.messages import MEETING, Entry
+from exdbsql.cluster.core.messages import (
+    COMMAND,
+    CONFIG,
+    ENTRY_KINDS,
+    MEETING,
+    VERDICT,
+    Entry,
+    configuration_from_wire,
+)
+from exdbsql.schema.errors import ProtocolError
 
 KEPT_VERDICTS = 10_000
 BARRIER, BARRIER_EXIT, STOP, STOP_DONE = "barrier", "barrier exit", "stop", "stop done"
@@ -49,6 +59,21 @@ def is_sound(kind: int, data: bytes) -> bool:
     if kind == MEETING:
         return value in (BARRIER, STOP, STOP_DONE)
     return isinstance(value, list) and [type(v) for v in value] == [str, bool]
+
+
+def check_entries(entries: Sequence[Entry]) -> None:
+    """Raise ProtocolError where a leader sends an entry of the cluster's own that no node can read."""
+    for entry in entries:
+        kind = entry.kind
+        if kind == COMMAND:
+            continue
+        if kind == CONFIG:
+            try:
+                configuration_from_wire(msgpack.unpackb(entry.data))
+            except (ValueError, TypeError) as error:  # msgpack's are among these
+                raise ProtocolError(f"a list of members in the log cannot be read: {error}") from None
+        elif not 0 <= kind < len(ENTRY_KINDS) or (kind in (MEETING, VERDICT) and not is_sound(kind, entry.data)):
+            raise ProtocolError(f"an entry of the log cannot be read: kind {kind}, {entry.data!r:.40}")
 
 
 class Agreements:

@@ -18,7 +18,16 @@ from dataclasses import dataclass
 
 import msgpack
 
-from exdbsql.cluster.agreements import BARRIER, STOP, STOP_DONE, Agreements, exit_of, is_sound, left_by
+from exdbsql.cluster.agreements import (
+    BARRIER,
+    STOP,
+    STOP_DONE,
+    Agreements,
+    check_entries,
+    exit_of,
+    is_sound,
+    left_by,
+)
 from exdbsql.cluster.core.core import Core
 from exdbsql.cluster.core.messages import (
     COMMAND,
@@ -27,6 +36,7 @@ from exdbsql.cluster.core.messages import (
     READ_MARK,
     RECOVERY,
     VERDICT,
+    Append,
     Entry,
     Join,
     Leave,
@@ -135,12 +145,18 @@ class Replica:
         self.core.tick(now_ms)
 
     def step(self, sender: int, message: Message) -> None:
-        """A message from a peer whose id the transport has verified. Never raises for what the message says."""
+        """A message from a peer whose id the transport has verified.
+
+        Raises:
+            ProtocolError: it holds an entry of the cluster's own that no node can read; nothing has changed then.
+        """
         self._dirty = True
         if type(message) is Propose:
             self._on_propose(sender, message)
-        else:
-            self.core.step(sender, message)
+            return
+        if type(message) is Append:
+            check_entries(message.entries)
+        self.core.step(sender, message)
 
     def peer_connected(self, node_id: int, incarnation: int = 0) -> None:
         """Messages to and from this node go through now (handshake done, both directions)."""

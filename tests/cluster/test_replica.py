@@ -4,11 +4,11 @@ import msgpack
 import pytest
 from replicas import Cluster, cluster_of, members
 
-from exdbsql.cluster.core.messages import MEETING, VERDICT, Proposal, Propose
+from exdbsql.cluster.core.messages import CONFIG, ENTRY_KINDS, MEETING, VERDICT, Append, Entry, Proposal, Propose
 from exdbsql.cluster.core.quorum import Member
 from exdbsql.cluster.core.ready import Left, QuorumChanged, Refused, Stopped, VerdictReached
 from exdbsql.cluster.state_machine import Origin
-from exdbsql.schema.errors import ClusterStoppedError, OperationalError
+from exdbsql.schema.errors import ClusterStoppedError, OperationalError, ProtocolError
 
 
 def settled(cluster: Cluster, node_id: int, number: int) -> object:
@@ -336,6 +336,25 @@ def test_what_no_node_could_read_does_not_get_into_the_log() -> None:
     cluster.run(for_ms=200)
     assert leader.core.log.last_index == before
     assert settled(cluster, sender, cluster.nodes[sender].submit(b"still here")) == "line 1"
+
+
+UNREADABLE = [(kind, data) for kind in (CONFIG, MEETING, VERDICT) for data in (b"", b"\xc1", b"\x80", b"\x91\x01")]
+
+
+@pytest.mark.parametrize(("kind", "data"), [*UNREADABLE, (len(ENTRY_KINDS), b""), (-1, b"")])
+def test_what_no_node_could_read_is_not_taken_from_a_leader_either(kind: int, data: bytes) -> None:
+    cluster = cluster_of(1, 1, 1)
+    leader = cluster.leader()
+    follower = next(replica for i, replica in cluster.nodes.items() if i != leader)
+    core = follower.core
+    last, term = core.log.last_index, core.term
+    entry = Entry(term, kind, leader, 7, 1, 0, data)
+    append = Append(core.cluster, term, last, core.log.last_term, (entry,), last + 1, 0)
+    with pytest.raises(ProtocolError):
+        follower.step(leader, append)
+    follower.ready()
+    assert (core.log.last_index, core.phase) == (last, "normal")
+    assert settled(cluster, core.id, follower.submit(b"still here")) == "line 1"
 
 
 def test_no_node_that_is_off_can_be_forced_to_go_on() -> None:
