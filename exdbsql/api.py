@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import platformdirs
 
-from exdbsql.address import is_remote_target
+from exdbsql.address import is_remote_target, parse_address
 from exdbsql.client import connect_remote
 from exdbsql.cluster.discover import discover as discover_members
 from exdbsql.cluster.information import NodeInfo
@@ -215,12 +215,27 @@ def connect(target: str | Path | None = None) -> Connection:
     """
     if target is None or target == "":
         return _PrivateDatabase("memory", Engine(Dictionary())).connect()
-    if isinstance(target, Path) or not is_remote_target(target):
+    if isinstance(target, Path) or (isinstance(target, str) and not is_remote_target(target)):
         raise NotSupportedError(
-            f"durable databases are not supported yet, so {str(target)!r} cannot be opened",
-            hint="connect() opens a database in memory, connect('exdb://host:port/') a node over the network",
+            f"durable databases are not supported yet, so {str(target)!r} cannot be opened", hint=_meant_by(str(target))
         )
+    if not isinstance(target, str):
+        raise InterfaceError(f"target: expected text or a path, got {type(target).__name__} {target!r}", hint=_TARGETS)
     return Connection(connect_remote(target))
+
+
+_TARGETS: Final = "connect() opens a database in memory, connect('exdb://host:port/') a node over the network"
+
+
+def _meant_by(target: str) -> str:
+    """What to write instead of a target that is no folder for whoever wrote it."""
+    if ":memory:" in target:
+        return "connect() opens a database in memory"
+    try:
+        address = parse_address(target)
+    except InterfaceError:
+        return _TARGETS
+    return f"connect('exdb://{address}/') opens a node over the network"
 
 
 class _PrivateDatabase(Database):

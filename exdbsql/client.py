@@ -34,7 +34,7 @@ from exdbsql.schema.errors import (
     ProgrammingError,
     ProtocolError,
 )
-from exdbsql.wire_socket import WireSocket, open_socket
+from exdbsql.wire_socket import WireSocket, no_answer, open_socket
 
 CONNECT_TIMEOUT_S: Final = 5.0
 _MAY_COMMIT: Final = frozenset({"commit", "execute", "executemany", "executenamed", "copydone"})
@@ -91,6 +91,11 @@ def _greet(address: Address, target: Target, timeout_s: float) -> "RemoteSession
     except ProtocolError as error:
         wire.close()
         raise OperationalError(f"{address}: {error.message}", sqlstate=states.CANNOT_CONNECT) from error
+    except OperationalError as error:
+        wire.close()
+        if error.sqlstate != states.CONNECTION_FAILURE:
+            raise
+        raise no_answer(f"{address}: it takes connections, but does not greet") from error
     except BaseException:
         wire.close()
         raise

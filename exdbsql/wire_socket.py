@@ -34,8 +34,13 @@ def open_socket(addresses: tuple[Address, ...], timeout_s: float) -> socket.sock
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return connected
-    raise OperationalError(
-        f"no node answers at {', '.join(failures)}",
+    raise no_answer(", ".join(failures))
+
+
+def no_answer(where: str) -> OperationalError:
+    """The error of a connection that could not be made; `where` and why."""
+    return OperationalError(
+        f"no node answers at {where}",
         sqlstate=states.CANNOT_CONNECT,
         retryable=True,
         hint="is the node running, and is this its SQL address (not its cluster address)?",

@@ -148,14 +148,24 @@ def test_connect_without_a_target_is_a_database_of_its_own() -> None:
         two.rollback()
 
 
-@pytest.mark.parametrize("target", ["some/folder", Path("folder"), "127.0.0.1:5500"])
-def test_durable_databases_are_not_there_yet(target: Any) -> None:
-    with pytest.raises(exdb.NotSupportedError, match="durable"):
+@pytest.mark.parametrize(
+    ("target", "hint"),
+    [
+        ("some/folder", "connect('exdb://host:port/') a node over the network"),
+        (Path("folder"), "connect() opens a database in memory, connect("),
+        ("127.0.0.1:5500", "connect('exdb://127.0.0.1:5500/') opens a node over the network"),
+        ("node.example:5500", "connect('exdb://node.example:5500/') opens a node over the network"),
+        (":memory:", "connect() opens a database in memory"),
+    ],
+)
+def test_durable_databases_are_not_there_yet(target: Any, hint: str) -> None:
+    with pytest.raises(exdb.NotSupportedError, match="durable") as caught:
         exdb.connect(target)
+    assert hint in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("target", ["http://127.0.0.1:1/", "exdb://", "exdb://host:port/"])
-def test_a_target_that_cannot_be_read(target: str) -> None:
+@pytest.mark.parametrize("target", ["http://127.0.0.1:1/", "exdb://", "exdb://host:port/", 5500, b"exdb://h:1/"])
+def test_a_target_that_cannot_be_read(target: Any) -> None:
     with pytest.raises(exdb.InterfaceError):
         exdb.connect(target)
 

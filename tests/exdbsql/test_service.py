@@ -272,4 +272,19 @@ def test_what_answers_is_no_node(database: Database) -> None:
         with pytest.raises(OperationalError) as caught:
             connect_remote(f"exdb://127.0.0.1:{stranger.getsockname()[1]}/")
         thread.join()
-    assert caught.value.sqlstate in ("08001", "08006")
+    assert caught.value.sqlstate == "08001"
+
+
+def test_what_answers_says_nothing() -> None:
+    """A cluster port given for a SQL port, for example."""
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        thread = threading.Thread(target=lambda: stranger.accept()[0].close())
+        thread.start()
+        address = f"127.0.0.1:{stranger.getsockname()[1]}"
+        with pytest.raises(OperationalError, match=f"no node answers at {address}: it takes connections") as caught:
+            connect_remote(f"exdb://{address}/")
+        thread.join()
+    assert caught.value.sqlstate == "08001"
+    assert "not its cluster address" in str(caught.value.hint)
