@@ -24,7 +24,7 @@ from exdbsql.engine.transaction import Transaction
 from exdbsql.engine.versions import Key, Row
 from exdbsql.local_changes import LocalChange, insert_of, list_of, script_of
 from exdbsql.schema import sqlstate as states
-from exdbsql.schema.errors import ClusterError, DdlNotSupportedError, OperationalError
+from exdbsql.schema.errors import ClusterError, DdlNotSupportedError, Error, OperationalError
 from exdbsql.schema.table import TableKind
 
 
@@ -86,7 +86,8 @@ class Detachment:
                     f"attaching would lose {len(changes)} local changes to replicated tables",
                     sqlstate=states.OBJECT_NOT_IN_PREREQUISITE_STATE,
                     detail=list_of(changes),
-                    hint='Undo them, or attach with on_local_changes="discard", which saves them to a file first.',
+                    hint='Undo them; or ALTER CLUSTER ATTACH DISCARD LOCAL CHANGES, attach(on_local_changes="discard") '
+                    "in Python, saves them to a file first.",
                 )
             saved = None
             if changes and discard_to is not None:
@@ -126,6 +127,12 @@ def save_replicated(engine: Engine, folder: Path) -> Path | None:
     if not stores:
         return None
     return write_script(folder, "rows", (insert_of(s.definition, row) for s in stores for row in list(s.rows.values())))
+
+
+def name_saved(error: Error, saved: Iterable[Path | None]) -> None:
+    """An attach that gave something up has failed later: its error says where that is."""
+    lines = [f"what this node gave up is saved in {path}" for path in saved if path is not None]
+    error.detail = "\n".join([*([error.detail] if error.detail else []), *lines]) or None
 
 
 def write_script(folder: Path, what: str, statements: Iterable[str]) -> Path:

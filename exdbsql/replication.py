@@ -20,7 +20,7 @@ import contextlib
 import itertools
 import pathlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -28,7 +28,7 @@ from exdbsql import early_data
 from exdbsql.cluster.attachment import refuse_another_cluster
 from exdbsql.cluster.parameters import ClusterParams
 from exdbsql.cluster.state_machine import Origin
-from exdbsql.detachment import Detachment, KeptTables, refuse_ddl, save_replicated
+from exdbsql.detachment import Detachment, KeptTables, name_saved, refuse_ddl, save_replicated
 from exdbsql.engine.commits import PreparedCommit
 from exdbsql.engine.database import Database as Engine
 from exdbsql.engine.transaction import Transaction
@@ -193,7 +193,7 @@ class Replication:
         Raises:
             ClusterError: not detached; local changes would be lost; another cluster answers.
             NoQuorumError: not synchronised in time; the node goes on trying.
-            Error: why the node was not let in; it is detached as before.
+            Error: why the node was not let in; it is detached as before. All name the files with what was given up.
         """
         detachment = self._detachment
         if detachment is None:
@@ -211,6 +211,14 @@ class Replication:
 
         self.is_ready, self._detachment = False, None
         try:
+            self._join(params, before_replacing)
+        except Error as error:
+            name_saved(error, saved)
+            raise
+        return [path for path in saved if path is not None]
+
+    def _join(self, params: ClusterParams | None, before_replacing: Callable[[bool], None]) -> None:
+        try:
             self.node.attach(params, self._start_timeout_s, before_replacing)
         except NoQuorumError:
             raise
@@ -219,7 +227,6 @@ class Replication:
                 self._detachment = Detachment(self._engine)
             raise
         self.wait_ready()
-        return [path for path in saved if path is not None]
 
     # --- this node's changes -----------------------------------------------------------------------------------------
 

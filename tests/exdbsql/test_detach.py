@@ -113,6 +113,22 @@ def test_the_only_copy_is_not_lost_by_leaving_without_quorum(tmp_path: Path) -> 
         assert rows(a, "SELECT * FROM t") == rows(made.connect(1), "SELECT * FROM t") == [(1, "kept")]
 
 
+def test_an_attach_that_fails_says_where_the_local_changes_are(tmp_path: Path) -> None:
+    with nodes(tmp_path) as made:
+        a = made.connect(0)
+        made.crash(1)
+        eventually(lambda: facts(a)["state"] == "without quorum")
+        a.detach()
+        a.execute("INSERT INTO t VALUES (2, 'local')")
+        replication = made.databases[0].replication
+        assert replication is not None
+        replication._start_timeout_s = 0.5
+        with pytest.raises(exdb.NoQuorumError) as caught:
+            a.attach(on_local_changes="discard")
+        (saved,) = (tmp_path / "0").glob("discarded-local-changes-*.sql")
+        assert f"what this node gave up is saved in {saved}" in str(caught.value.detail)
+
+
 def test_the_last_member_may_leave_and_come_back(tmp_path: Path) -> None:
     with nodes(tmp_path, ranks=(1,)) as made:
         a = made.connect(0)
