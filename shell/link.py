@@ -36,7 +36,8 @@ class CannotConnectError(Exception):
     """No connection to `target` could be made; `error` says why."""
 
     def __init__(self, target: str, error: Exception) -> None:
-        super().__init__(f"cannot connect to {target}: {reason_of(error)}")
+        reason = reason_of(error).removeprefix(f"no node answers at {target}: ")
+        super().__init__(f"cannot connect to {target}: {reason}")
         self.target = target
         self.error = error
 

@@ -69,7 +69,7 @@ def retry_advice(error: Error) -> str:
     """Whether running the same again may help; empty where the statement itself is wrong, so nobody would ask."""
     if isinstance(error, CommitOutcomeUnknownError):
         return f"not before the outcome of transaction {error.transaction_id} is known"
-    if isinstance(error, ConflictError):
+    if isinstance(error, ConflictError) and error.retryable:
         return "helps: run the transaction again from its beginning"
     if isinstance(error, NoQuorumError):
         return "helps once enough nodes are back (\\quorum shows who is missing)"

@@ -25,6 +25,13 @@ def test_nobody_there(server, link):
     assert link.transaction_state == "disconnected"
 
 
+def test_the_address_is_said_once(server, link):
+    server.refuses = OperationalError("no node answers at fake:1: Connection refused", sqlstate="08001")
+    with pytest.raises(CannotConnectError) as caught:
+        link.open()
+    assert str(caught.value) == "cannot connect to fake:1: Connection refused"
+
+
 def test_a_session_is_in_autocommit_and_states_pass_through(server, link):
     link.open()
     assert link.transaction_state == "idle"

@@ -56,6 +56,8 @@ def test_the_end_of_the_statement_can_be_pointed_at():
 
 def test_whether_a_retry_helps():
     assert "RETRY: helps: run the transaction again" in error_text(ConflictError("conflict", table="t", key="1"), "")
+    settled_by_hand = ConflictError("changed on both sides", table="t", key="1", retryable=False)
+    assert error_text(settled_by_hand, "").endswith("RETRY: does not help")
     assert "RETRY: helps once" in error_text(NoQuorumError("no quorum", detail="ranks present 1 of 3"), "")
     assert "DETAIL: ranks present 1 of 3" in error_text(NoQuorumError("no quorum", detail="ranks present 1 of 3"), "")
     assert "outcome of transaction 1-2-3" in error_text(
