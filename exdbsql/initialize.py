@@ -4,6 +4,7 @@
 files are meant to be read: each key that a user may want to change is there with a comment. Nothing is overwritten.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,7 @@ _CONFIG = """\
 # Paths are relative to this file. An unknown key is an error.
 
 [database]
-name = "{name}"
+name = {name}
 schema = "schema.sql"
 state_dir = "state{node_id}"      # the small marker of membership lies here
 db_segment_size = 0          # bytes that the rows may take; 0 = no bound of ours
@@ -148,7 +149,7 @@ def _config_text(plan: InitPlan, node_id: int) -> str:
         node_id=node_id,
         nodes=plan.nodes,
         file=f"node{node_id}.toml",
-        name=plan.name,
+        name=json.dumps(plan.name, ensure_ascii=False),  # a string of JSON is one of TOML
         host=plan.host,
         sql_port=plan.sql_port + node_id,
         members=members,

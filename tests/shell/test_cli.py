@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from exdbsql.config import load_config
 from exdbsql.shell.cli import main
 
 FAKE = [sys.executable, str(Path(__file__).parent / "fake_shell.py"), "shell", "fake:1"]
@@ -83,6 +84,12 @@ def test_init_writes_and_never_overwrites(tmp_path):
     assert again.exit_code == 1
     assert "is already there" in again.output
     assert CliRunner().invoke(main, ["init", "--nodes", "0", str(tmp_path / "d")]).exit_code == 1
+
+
+def test_any_name_is_written_so_that_it_can_be_read(tmp_path):
+    name = 'the "north" \\ côte'
+    assert CliRunner().invoke(main, ["init", "--name", name, str(tmp_path / "c")]).exit_code == 0
+    assert load_config(tmp_path / "c" / "node0.toml").database.name == name
 
 
 @pytest.mark.parametrize("text", ["nonsense", "[database]\nname = 5\n", "[databas]\n"])
