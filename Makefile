@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# setuptools remarks on every editable install that a folder of the same name comes first in imports: here it is the same folder.
+PIP_INSTALL := $(BIN)/python -W 'ignore:Editable installation' -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test lint types layers unit soak bench bench-cluster clean help
 
@@ -19,8 +21,8 @@ $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import venv, ensurepip' || { echo "this Python has no venv module; on Debian: apt-get install python3-venv"; exit 1; }
 	@echo "installing into $(VENV) (once)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip setuptools
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PIP_INSTALL) --upgrade pip setuptools
+	@$(PIP_INSTALL) --editable '.[dev]'
 	@touch $@
 
 demo: $(INSTALLED)
@@ -45,11 +47,11 @@ soak: $(INSTALLED)
 	$(BIN)/python -m tests.simulation soak
 
 bench: $(INSTALLED)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' || echo "going on without the drivers of other databases"
+	@$(PIP_INSTALL) --editable '.[bench]' || echo "going on without the drivers of other databases"
 	$(BIN)/python benchmarks/embedded.py --others
 
 bench-cluster: $(INSTALLED)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@$(PIP_INSTALL) --editable '.[bench]'
 	$(BIN)/python benchmarks/cluster.py
 
 clean:
