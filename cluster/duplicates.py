@@ -7,7 +7,8 @@ number). The memory is bounded, and the same on all nodes, because it depends on
   one number, and an entry from below is void;
 - of each node the incarnations heard of last are remembered (incarnations have no order of their own, and a message of a
   dead one may come late); what still comes of an older one is void;
-- how proposals ended is kept for the latest `KEPT_OUTCOMES` of all nodes, for `transaction_status`.
+- how proposals ended is kept for the latest `KEPT_OUTCOMES` of all nodes, for `transaction_status`. What was passed over (its
+  origin has settled it, and it never came) will never be applied, so it is known to be void as well.
 """
 
 from collections import deque
@@ -22,13 +23,18 @@ CLOSED_INCARNATIONS = 64
 
 
 class _Settled:
-    """The numbers of one incarnation that are settled: all up to `floor`, and those in `above`."""
+    """The numbers of one incarnation that are settled: all up to `floor`, and those in `above`. The highest of those whose
+    outcome was kept once, and is no longer, is `forgotten`."""
 
-    __slots__ = ("above", "floor")
+    __slots__ = ("above", "floor", "forgotten")
 
-    def __init__(self, floor: int = 0, above: set[int] | None = None) -> None:
+    def __init__(self, floor: int = 0, above: set[int] | None = None, forgotten: int = 0) -> None:
         self.floor = floor
         self.above = above if above is not None else set()
+        self.forgotten = forgotten
+
+    def __contains__(self, number: int) -> bool:
+        return number <= self.floor or number in self.above
 
     def raise_floor(self, low: int) -> None:
         if low > self.floor:
@@ -94,27 +100,37 @@ class Duplicates:
         self._outcomes[name] = committed
         self._order.append(name)
         if len(self._order) > KEPT_OUTCOMES:
-            del self._outcomes[self._order.popleft()]
+            self._forget(self._order.popleft())
+
+    def _forget(self, name: tuple[int, int, int]) -> None:
+        del self._outcomes[name]
+        node_id, incarnation, number = name
+        settled = self._known[node_id].get(incarnation)
+        if settled is not None and number > settled.forgotten:
+            settled.forgotten = number
 
     def status(self, origin: Origin) -> str:
         """ "committed", "void", or "unknown" (not seen yet, or too long ago)."""
-        outcome = self._outcomes.get((origin.node_id, origin.incarnation, origin.number))
+        node_id, incarnation, number = origin
+        outcome = self._outcomes.get((node_id, incarnation, number))
         if outcome is not None:
             return "committed" if outcome else "void"
-        return "unknown"
+        settled = self._known.get(node_id, {}).get(incarnation)
+        passed_over = settled is not None and number in settled and number > settled.forgotten
+        return "void" if passed_over else "unknown"
 
     def settled(self, origin: Origin) -> bool:
         """Whether it was applied, or never will be."""
         known = self._known.get(origin.node_id, {}).get(origin.incarnation)
         if known is None:
             return origin.incarnation in self._closed.get(origin.node_id, ())
-        return origin.number <= known.floor or origin.number in known.above
+        return origin.number in known
 
     def to_wire(self) -> list[Any]:
         """For a snapshot."""
         return [
             [
-                [i, [[incarnation, s.floor, sorted(s.above)] for incarnation, s in known.items()]]
+                [i, [[incarnation, s.floor, sorted(s.above), s.forgotten] for incarnation, s in known.items()]]
                 for i, known in sorted(self._known.items())
             ],
             [[i, closed] for i, closed in sorted(self._closed.items())],
@@ -125,7 +141,10 @@ class Duplicates:
     def from_wire(cls, wire: list[Any]) -> "Duplicates":
         """From a snapshot."""
         made = cls()
-        made._known = {i: {inc: _Settled(floor, set(above)) for inc, floor, above in known} for i, known in wire[0]}
+        made._known = {
+            i: {inc: _Settled(floor, set(above), forgotten) for inc, floor, above, forgotten in known}
+            for i, known in wire[0]
+        }
         made._closed = {i: list(closed) for i, closed in wire[1]}
         made._outcomes = {(i, inc, number): outcome for i, inc, number, outcome in wire[2]}
         made._order.extend(made._outcomes)

@@ -31,7 +31,7 @@ from exdbsql.cluster.parameters import ClusterParams, ClusterWindow, ModeMask, w
 from exdbsql.cluster.replica import Replica, ReplicaStatus
 from exdbsql.cluster.runtime import GRACE_S, Runtime
 from exdbsql.cluster.sockets import Sockets
-from exdbsql.cluster.state_machine import ExchangeStore, Origin, StateMachine
+from exdbsql.cluster.state_machine import ExchangeStore, StateMachine
 from exdbsql.cluster.views import members_of, no_quorum_error, read_transaction_id, report_of, state_of
 from exdbsql.cluster.wire import FRAME_LIMIT
 from exdbsql.schema import sqlstate
@@ -198,11 +198,11 @@ class ClusterNode:
             ClusterError: the id is none of ours.
         """
         origin = read_transaction_id(transaction_id)
-        status = self._listener.call("transaction_status()", lambda request: request.settle(self._status_of(origin)))
-        return cast(str, status)
 
-    def _status_of(self, origin: Origin) -> str:
-        return self._runtime.replica.transaction_status(origin)
+        def look(request: Request) -> None:
+            request.settle(self._runtime.transaction_status(origin))
+
+        return cast(str, self._listener.call("transaction_status()", look))
 
     def require_quorum(self) -> None:
         """Return if this node may write to replicated tables now. Cheap.

@@ -46,7 +46,7 @@ from exdbsql.cluster.parameters import ClusterParams, ClusterWindow
 from exdbsql.cluster.proposals import Proposals
 from exdbsql.cluster.pump import TICK_S, Pump
 from exdbsql.cluster.replica import Replica, ReplicaConfig, ReplicaStatus
-from exdbsql.cluster.state_machine import ExchangeStore
+from exdbsql.cluster.state_machine import ExchangeStore, Origin
 from exdbsql.cluster.transport_tcp import TcpTransport
 from exdbsql.cluster.wire import Frame
 from exdbsql.schema.errors import (
@@ -136,6 +136,7 @@ class Runtime:
         self._finished: asyncio.Event = asyncio.Event()
         self._ticks = 0
         self._led_at = 0.0
+        self._is_passing_over = False
         self._connected_to: set[int] = set()
         self._also_stopping: set[int] = set()
 
@@ -289,6 +290,20 @@ class Runtime:
             done(NoQuorumError(self.replica.quorum_report().text))
             return
         self.ask(lambda: self.replica.submit_verdict(operation, commit), done)
+
+    def transaction_status(self, origin: Origin) -> str:
+        """What became of a transaction. Of one that this node has given up, and the log does not have, that shows with the
+        node's next entry, which says what will not be proposed again; so one is made."""
+        status = self.replica.transaction_status(origin)
+        mine = (origin.node_id, origin.incarnation) == (self.node_id, self.incarnation)
+        if status == "unknown" and mine and not self._is_passing_over and self.replica.has_quorum():
+            self._is_passing_over = True
+            self.ask(self.replica.submit_read_mark, self._passed_over)
+        return status
+
+    def _passed_over(self, result: object) -> None:
+        del result
+        self._is_passing_over = False
 
     def leave(self, patience_s: float) -> None:
         """Take this node off the member list; `run` ends once that is done, or cannot be within `patience_s`."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exdbsql.cluster import duplicates
 from exdbsql.cluster.core import messages as msg
 from exdbsql.cluster.core.log import Log
 from exdbsql.cluster.core.messages import Entry, from_wire, to_wire
@@ -150,7 +151,24 @@ def test_what_the_origin_has_settled_is_void() -> None:
     assert memory.admit(entry(1, number=5, low=4))
     assert not memory.admit(entry(1, number=3))
     assert memory.settled(Origin(1, 9, 3))
-    assert memory.status(Origin(1, 9, 3)) == "unknown"
+    assert memory.status(Origin(1, 9, 3)) == "void"
+
+
+def test_what_was_forgotten_is_not_taken_for_void(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "KEPT_OUTCOMES", 2)
+    memory = Duplicates()
+    for number in (2, 5, 4, 7):
+        memory.admit(entry(1, number, low=number - 1))
+        memory.record(entry(1, number), True)
+    memory.admit(entry(1, 9, low=8))
+    memory.record(entry(1, 9), True)
+    copy = Duplicates.from_wire(msgpack.unpackb(msgpack.packb(memory.to_wire())))
+    for one in (memory, copy):
+        told = {number: one.status(Origin(1, 9, number)) for number in range(1, 11)}
+        assert told == dict.fromkeys((1, 2, 3, 4, 5), "unknown") | {6: "void", 7: "committed", 8: "void"} | {
+            9: "committed",
+            10: "unknown",
+        }
 
 
 def test_a_late_message_of_a_dead_incarnation_does_not_void_the_living() -> None:

@@ -5,8 +5,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 
+from exdbsql.cluster.core.messages import Propose
 from exdbsql.cluster.discover import discover
 from exdbsql.cluster.handoff import Request
 from exdbsql.cluster.information import NodeInfo
@@ -484,6 +486,24 @@ def test_transaction_status_tells_what_became_of_one(tmp_path: Path) -> None:
         assert made.nodes[1].node.transaction_status(name) in ("committed", "unknown")
         with pytest.raises(ClusterError, match="no transaction id"):
             node.transaction_status("what")
+
+
+def test_what_was_given_up_and_never_came_is_known_to_be_void(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proposal is lost on its way to the leader; nobody has to commit anything else for its outcome to be known."""
+    with cluster(tmp_path) as made:
+        node = next(n.node for n in made.nodes.values() if n.node.status().role != "leader")
+        core = node._runtime.replica.core
+        send = core.send
+        with monkeypatch.context() as lossy:
+            lossy.setattr(core, "send", lambda to, m: None if isinstance(m, Propose) else send(to, m))
+            with pytest.raises(CommitOutcomeUnknownError) as caught:
+                node.submit(msgpack.packb(["k", 1]), 0.3)
+        name = caught.value.transaction_id
+        assert node.transaction_status(name) == "unknown"
+        eventually(lambda: node.transaction_status(name) == "void", "the log has passed it over")
+        eventually(lambda: all(n.node.transaction_status(name) == "void" for n in made.nodes.values()))
+        made.same_state()
+        assert "k" not in made.nodes[0].machine.values
 
 
 def test_a_read_mark_sees_what_others_committed(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from exdbsim.world import Breaker
         (broken.founds_without_the_others, ""),
         (broken.counts_only_the_new_list, "lacks the committed entry"),
         (broken.stays_in_the_barrier, "never there"),
+        (broken.calls_void_what_has_not_come_yet, "said to be void"),
         (broken.keeps_dead_lives_in_the_barrier, "had recovered"),
     ],
     ids=lambda value: getattr(value, "__name__", None),

@@ -358,6 +358,12 @@ def founds_without_the_others(replica: Replica) -> None:
 # ---- mistakes that this core once made ----
 
 
+def calls_void_what_has_not_come_yet(replica: Replica) -> None:
+    """A node that has not seen a transaction says that it never will."""
+    status_of = replica.transaction_status
+    replica.transaction_status = lambda origin: status_of(origin).replace("unknown", "void")  # type: ignore[method-assign]
+
+
 def stays_in_the_barrier(replica: Replica) -> None:
     """A node that gives up its barrier is told so, and counts as inside for the others."""
     agreements_of = replica._exit

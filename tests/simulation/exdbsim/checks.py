@@ -5,7 +5,8 @@
 3. Nothing committed is lost: whoever leads holds it; at one index only one entry is ever committed (and the core
    asserts that it never truncates what it knows to be committed; nobody may halt).
 4. Equal state at equal position; equal verdicts (the digest covers them).
-5. Entries are applied once (the model asserts it), and what a writer was told is what the log says.
+5. Entries are applied once (the model asserts it), and what a writer was told is what the log says; what a node says of a
+   transaction that somebody has given up is so, and stays so.
 6. A cluster is founded anew only where nobody holds state.
 7. A forced recovery goes on from what its node held as committed, under another id.
 
@@ -44,6 +45,9 @@ class Checks:
         """(Cluster, origin) -> whether it took effect: a forced recovery may judge anew what it was not sure of."""
         self.told: dict[Origin, bool] = {}
         self.never: set[Origin] = set()
+        self.given_up: list[Origin] = []
+        """Whose outcome nobody knew when their writers lost patience."""
+        self._void: set[tuple[int, Origin]] = set()
         self._forced: set[int] = set()
 
     def watch(self, node: SimNode) -> None:
@@ -120,6 +124,8 @@ class Checks:
                 raise Violation(f"verdicts differ for {origin}: node {node.id} says {took_effect}")
             if origin in self.never:
                 raise Violation(f"{origin} was withdrawn as surely not committed, and was applied")
+            if took_effect and (cluster, origin) in self._void:
+                raise Violation(f"{origin} was said to be void, and took effect")
         node.machine.calls.clear()
         mine = node.machine.digest()
         digest = self.states.setdefault((cluster, node.machine.position), mine)
@@ -132,6 +138,17 @@ class Checks:
         said = self.verdicts.get((cluster, origin))
         if said is not took_effect:
             raise Violation(f"{origin} was told {took_effect}, the log says {said}")
+
+    def asked(self, node: SimNode) -> None:
+        """Check 5: a node is asked what became of what was given up."""
+        cluster = node.replica.core.cluster
+        for origin in self.given_up:
+            status = node.replica.transaction_status(origin)
+            if status == "void":
+                self._void.add((cluster, origin))
+            said = {"committed": True, "void": False}.get(status)
+            if said is not None and self.verdicts.get((cluster, origin), False) is not said:
+                raise Violation(f"node {node.id} says that {origin} is {status}, the log says otherwise")
 
     def forked(self, before: int, node: SimNode) -> None:
         """Check 7: what the old cluster (0: it held nothing) has committed, and this node holds, is the new one's past."""

@@ -349,11 +349,15 @@ class World:
             elif node.waiting and self.rng.random() < 0.1:
                 number = next(iter(node.waiting))
                 del node.waiting[number]
+                origin = Origin(node.id, node.incarnation, number)
                 if node.replica.withdraw(number):
-                    self.checks.never.add(Origin(node.id, node.incarnation, number))
+                    self.checks.never.add(origin)
+                else:
+                    self.checks.given_up.append(origin)
             elif node.replica.core.phase in IN_CLUSTER:
                 command = node.machine.command(self.rng)
                 if command is not None:
                     node.waiting[node.replica.submit(command)] = self.now
             self.turn(node)
+            self.checks.asked(node)
         self.at(self.rng.randrange(10, 80), self.client)
