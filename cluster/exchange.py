@@ -28,6 +28,7 @@ Left out: keeping prepared rows across a crash of a target. A target in memory l
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from exdbsql.cluster import exchange_frames as frames
@@ -181,7 +182,7 @@ class ExchangeDesk:
         """A node is gone, or frames to or from it may be lost: what waits for it is void."""
         for operation in list(self._own.values()):
             if node_id in operation.nodes:
-                self._guarded(operation, lambda op=operation: op.lost(node_id))  # type: ignore[misc]  # a bound default
+                self._guarded(operation, partial(operation.lost, node_id))
         for key in [key for key in self._incoming if key[0] == node_id]:
             del self._incoming[key]
         self._orphans.update(name for name, origin in self._prepared.items() if origin == node_id)
@@ -201,7 +202,7 @@ class ExchangeDesk:
                 self._orphans.add(name)
         for name in list(self._orphans):
             self._orphans.discard(name)
-            self._line.propose_verdict(name, False, lambda result, name=name: self._orphan_settled(name, result))  # type: ignore[misc]  # likewise
+            self._line.propose_verdict(name, False, partial(self._orphan_settled, name))
 
     def _orphan_settled(self, name: str, result: object) -> None:
         if isinstance(result, bool):

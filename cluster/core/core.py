@@ -146,7 +146,11 @@ class Core:
         self.recovery = Recovery(self)
         self.founding = Founding(self)
         self.membership = Membership(self)
-        self._handlers: dict[type[Any], Callable[[int, Any], None]] = {
+        self._handlers = self._handlers_by_kind()
+        self._begin()
+
+    def _handlers_by_kind(self) -> dict[type[Any], Callable[[int, Any], None]]:
+        return {
             msg.Hello: self.founding.on_hello,
             msg.Found: self.founding.on_found,
             msg.FoundReply: self.founding.on_found_reply,
@@ -169,7 +173,6 @@ class Core:
             msg.JoinRefused: self.membership.on_join_refused,
             msg.Leave: self.membership.on_leave,
         }
-        self._begin()
 
     def _begin(self) -> None:
         """Where a start leads: a durable node goes on, one with a marker asks, the others wait (R8)."""
