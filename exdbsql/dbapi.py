@@ -8,6 +8,8 @@ a connection may be handed to another thread, but two threads that use it at the
 import datetime
 from typing import Final
 
+from exdbsql.schema.interval_fields import FIELDS
+
 apilevel: Final = "2.0"
 threadsafety: Final = 1
 paramstyle: Final = "qmark"
@@ -64,5 +66,6 @@ DATETIME = TypeObject(
     "timestamp without time zone",
     "timestamp with time zone",
     "interval",
+    *(f"interval {fields}" for fields in FIELDS),
 )
 ROWID = TypeObject("ROWID", "oid")

@@ -152,7 +152,8 @@ def _column_info(column: Any) -> ColumnInfo:
     kind = column.type
     if kind is None:
         return ColumnInfo(column.name, "text")
-    return ColumnInfo(column.name, kind.name, kind.length, kind.precision, kind.scale)
+    name = kind.name if kind.fields is None else f"{kind.name} {kind.fields}"
+    return ColumnInfo(column.name, name, kind.length, kind.precision, kind.scale)
 
 
 @dataclass(frozen=True, slots=True)

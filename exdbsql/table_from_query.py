@@ -46,4 +46,5 @@ def create_table_as(transaction: Transaction, query: PlannedStatement, statement
 def _type_text(column: ColumnInfo) -> str:
     sizes = [str(size) for size in (column.size, column.precision, column.scale) if size is not None]
     name, brackets, _ = column.type_name.partition("[]")
-    return f"{name}({', '.join(sizes)}){brackets}" if sizes else column.type_name
+    first, blank, zone = name.partition(" ") if name.startswith("time") else (name, "", "")
+    return f"{first}({', '.join(sizes)}){blank}{zone}{brackets}" if sizes else column.type_name

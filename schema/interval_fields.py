@@ -1,4 +1,4 @@
-"""Literals of intervals with fields: ``interval '90' minute``, ``interval '1 2:03:04' day to hour``.
+"""Intervals with fields: ``interval '90' minute``, ``interval '1 2:03:04' day to hour``, a column of type ``interval day to second(3)``.
 
 The last field is the unit of a number that has none, and cuts what is smaller off; larger fields than the first one stay, as PostgreSQL
 keeps them (DecodeInterval and AdjustIntervalForTypmod in its source).
@@ -27,12 +27,18 @@ FIELDS: Final = frozenset(
 
 
 def parse_restricted(text: str, fields: str) -> Interval:
-    """The interval that a literal with `fields`, one of `FIELDS`, means; raises what `parse_interval` raises."""
-    last = _UNITS[fields.rpartition(" ")[2]]
-    return _cut(parse_interval(text, unit=last, in_minutes=fields == "minute to second"), last)
+    """The interval that a text means for `fields`, one of `FIELDS`; raises what `parse_interval` raises."""
+    interval = parse_interval(text, unit=_last(fields), in_minutes=fields == "minute to second")
+    return cut_to_fields(interval, fields)
 
 
-def _cut(value: Interval, last: Unit) -> Interval:
+def _last(fields: str) -> Unit:
+    return _UNITS[fields.rpartition(" ")[2]]
+
+
+def cut_to_fields(value: Interval, fields: str) -> Interval:
+    """The interval without what is smaller than the last one of `fields`."""
+    last = _last(fields)
     if last is units.YEAR:
         return Interval(_toward_zero(value.months, MONTHS_PER_YEAR))
     if last is units.MONTH:

@@ -1,7 +1,6 @@
 """The type interval: conversions; its values are in :mod:`exdbsql.schema.interval`.
 
-Left out: types with SQL's field restrictions (``interval day to second``; literals take them,
-:mod:`exdbsql.schema.interval_fields`), and the styles of output besides PostgreSQL's own.
+Left out: the styles of output besides PostgreSQL's own.
 """
 
 from collections.abc import Callable
@@ -12,15 +11,16 @@ from exdbsql.schema.conversion import Conversions, mismatch
 from exdbsql.schema.datetime_types import MAX_SECOND_DIGITS
 from exdbsql.schema.interval import Interval
 from exdbsql.schema.interval_arithmetic import time_to_interval
+from exdbsql.schema.interval_fields import cut_to_fields, parse_restricted
 from exdbsql.schema.interval_text import format_interval, parse_interval
 
 
-def interval_conversions(precision: int | None) -> Conversions:
-    """Behaviour of interval and of interval(precision), which counts digits of a second."""
-    rounded = _rounder(precision)
+def interval_conversions(precision: int | None, fields: str | None) -> Conversions:
+    """Behaviour of interval, of interval(precision), which counts digits of a second, and of interval with `fields`."""
+    rounded = _rounder(precision) if fields is None else _cutter(fields, _rounder(precision))
 
     def parse(text: str) -> Interval:
-        return rounded(parse_interval(text))
+        return rounded(parse_interval(text) if fields is None else parse_restricted(text, fields))
 
     def coerce(value: Any) -> Interval | None:
         if value is None:
@@ -35,8 +35,13 @@ def interval_conversions(precision: int | None) -> Conversions:
             return rounded(time_to_interval(value))
         raise mismatch("interval", value)
 
-    guard = "type({v}) is Interval" if precision is None or precision >= MAX_SECOND_DIGITS else None
+    is_plain = fields is None and (precision is None or precision >= MAX_SECOND_DIGITS)
+    guard = "type({v}) is Interval" if is_plain else None
     return Conversions(Interval if guard else None, guard, coerce, parse, format_interval)
+
+
+def _cutter(fields: str, rounded: Callable[[Interval], Interval]) -> Callable[[Interval], Interval]:
+    return lambda interval: rounded(cut_to_fields(interval, fields))
 
 
 def _rounder(precision: int | None) -> Callable[[Interval], Interval]:

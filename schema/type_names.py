@@ -11,6 +11,7 @@ from exdbsql.schema import sqlstate
 from exdbsql.schema import types as t
 from exdbsql.schema.errors import ProgrammingError
 from exdbsql.schema.identifiers import did_you_mean, quote_name
+from exdbsql.schema.interval_fields import FIELDS
 from exdbsql.schema.number_types import NUMERIC_MAX_PRECISION, NUMERIC_MAX_SCALE
 from exdbsql.schema.text_types import MAX_LENGTH
 from exdbsql.schema.token_reader import TokenReader
@@ -40,7 +41,7 @@ _SIMPLE: Final[dict[str, SqlType]] = {
 _NUMERIC: Final = ("numeric", "decimal", "dec")
 _TEXT_WITH_LENGTH: Final = ("varchar", "character", "char", "bpchar")
 _TEMPORAL: Final = ("time", "timestamp", "timestamptz")
-_INTERVAL_FIELDS: Final = ("year", "month", "day", "hour", "minute", "second")
+_INTERVAL_UNITS: Final = ("year", "month", "day", "hour", "minute", "second")
 _NO_TYPES: Final[Mapping[str, SqlType]] = MappingProxyType({})
 _KNOWN: Final = (*_SIMPLE, *_NUMERIC, *_TEXT_WITH_LENGTH, *_TEMPORAL, "interval", "double precision", "float")
 
@@ -197,14 +198,30 @@ def _temporal(reader: TokenReader, name: str) -> SqlType:
 
 
 def _interval(reader: TokenReader) -> SqlType:
-    following = reader.peek()
-    if following is not None and following.is_word(*_INTERVAL_FIELDS):
-        raise reader.not_supported(f"an interval of certain fields ({following.value.upper()} ...)")
-    if not reader.accept_symbol("("):
-        return t.INTERVAL
-    precision = _bounded(reader, "interval precision", 0, 6)
-    reader.expect_symbol(")")
-    return SqlType("interval", precision=precision)
+    start = reader.peek()
+    fields = _interval_fields(reader)
+    with reader.at(start):
+        if fields is not None and fields not in FIELDS:
+            message = f"an interval has no fields {fields.upper()}"
+            raise ProgrammingError(
+                message, sqlstate=sqlstate.SYNTAX_ERROR, hint=f"there are {', '.join(sorted(FIELDS))}"
+            )
+    precision = None
+    if (fields is None or fields.endswith("second")) and reader.accept_symbol("("):
+        precision = _bounded(reader, "interval precision", 0, 6)
+        reader.expect_symbol(")")
+    return SqlType("interval", precision=precision, fields=fields)
+
+
+def _interval_fields(reader: TokenReader) -> str | None:
+    """Consumes ``DAY``, ``DAY TO SECOND``."""
+    first = reader.accept_one_of(*_INTERVAL_UNITS)
+    if first is None or not reader.accept("to"):
+        return first and first.value
+    last = reader.accept_one_of(*_INTERVAL_UNITS)
+    if last is None:
+        raise reader.syntax_error(expected="a field of an interval")
+    return f"{first.value} to {last.value}"
 
 
 def _float(reader: TokenReader) -> SqlType:

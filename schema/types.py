@@ -79,6 +79,7 @@ class SqlType:
         scale: digits after the decimal point, of numeric(p, s).
         element: the type of the elements of an array type; None for the others.
         labels: the labels of an enum type, in their order; None for the others.
+        fields: what an interval is restricted to, e.g. ``day to second``; None where it is not, and for the others.
         exact: Python class whose values need no conversion where the guard holds; None where all need it.
         coerce: assignment conversion of a Python value to the stored form; None passes. Raises DataError
             (22003 out of range, 22001 too long, 22P02, 22007, 22008 unreadable text) and ProgrammingError (42804).
@@ -92,6 +93,7 @@ class SqlType:
     scale: int | None = None
     element: "SqlType | None" = None
     labels: tuple[str, ...] | None = None
+    fields: str | None = None
     exact: type | None = field(init=False, compare=False, repr=False)
     coerce: Callable[[Any], Any] = field(init=False, compare=False, repr=False)
     parse: Callable[[str], Any] = field(init=False, compare=False, repr=False)
@@ -105,7 +107,7 @@ class SqlType:
         object.__setattr__(self, "_guard", made.guard)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return SqlType, (self.name, self.length, self.precision, self.scale, self.element, self.labels)
+        return SqlType, (self.name, self.length, self.precision, self.scale, self.element, self.labels, self.fields)
 
     def guard(self, variable: str) -> str | None:
         """Python source of a test that holds only for values of `variable` that need no conversion.
@@ -171,7 +173,7 @@ class SqlType:
             return self if self.element.unconstrained is self.element else array_of(self.element.unconstrained)
         if self.name == "character":
             return TEXT
-        return self if self.length is self.precision is None else SqlType(self.name)
+        return self if self.length is self.precision is None and self.fields is None else SqlType(self.name)
 
     def __str__(self) -> str:
         """The type as DDL writes it, e.g. ``numeric(10,2)``, ``timestamp(3) without time zone``, ``text[]``, ``"Mood"``."""
@@ -181,6 +183,8 @@ class SqlType:
             return quote_name(self.name)
         if self.length is not None:
             return f"{self.name}({self.length})"
+        if self.fields is not None:
+            return f"interval {self.fields}" + ("" if self.precision is None else f"({self.precision})")
         if self.precision is None:
             return self.name
         if self.name == "numeric":
@@ -220,7 +224,7 @@ def _conversions(t: SqlType) -> Conversions:
             zoned = t.name == "timestamp with time zone"
             return datetime_types.timestamp_conversions(t.name, t.precision, zoned=zoned)
         case "interval":
-            return interval_types.interval_conversions(t.precision)
+            return interval_types.interval_conversions(t.precision, t.fields)
         case "json":
             return json_types.json_conversions()
         case "jsonb":

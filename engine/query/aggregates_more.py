@@ -103,9 +103,10 @@ def ordered_set(name: str, sorted_type: SqlType, direct: SqlType | None) -> More
     target: SqlType | None = None
     result = sorted_type.unconstrained
     if name == "percentile_cont":
-        if not (sorted_type.is_numeric or sorted_type == INTERVAL):
+        is_interval = sorted_type.name == INTERVAL.name
+        if not (sorted_type.is_numeric or is_interval):
             return None
-        result = target = INTERVAL if sorted_type == INTERVAL else DOUBLE
+        result = target = INTERVAL if is_interval else DOUBLE
     names = ((name, function), ("percentiles", numbers.percentiles))
     if direct.is_array:
         return MoreAggregate((target,), array_of(result), f"percentiles({name}, {{0}}, {{1}})", names=names)

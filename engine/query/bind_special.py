@@ -19,7 +19,7 @@ from exdbsql.schema import sqlstate
 from exdbsql.schema.array import Array
 from exdbsql.schema.enum_value import EnumValue
 from exdbsql.schema.errors import DatabaseError
-from exdbsql.schema.interval_fields import FIELDS, parse_restricted
+from exdbsql.schema.type_names import parse_type
 from exdbsql.schema.types import (
     DATE,
     DOUBLE,
@@ -48,13 +48,11 @@ def interval(binder: ExpressionBinder, node: exp.Anonymous) -> Expr:
     text = node.expressions[0]
     if len(node.expressions) == 1:
         return operators.cast(binder.context, node, binder.bind(text), INTERVAL)
-    fields = str(node.expressions[1].this)
     value = str(binder.context.literal_value(text))
-    if fields not in FIELDS:
-        raise binder.context.error(text, f"an interval has no fields {fields.upper()}", sqlstate.SYNTAX_ERROR)
     try:
-        return Const(INTERVAL, False, parse_restricted(value, fields))
+        return Const(INTERVAL, False, parse_type(f"interval {node.expressions[1].this}").parse(value))
     except DatabaseError as error:
+        error.position = error.statement = None
         binder.context.located(error, text)
 
 

@@ -240,7 +240,7 @@ class WindowCalls:
         kind = key.expr.known_type
         if kind == DATE:
             return (replace(key, expr=convert(key.expr, TIMESTAMP)),)
-        if not (kind.is_numeric or (kind.is_temporal and kind.name != TIME.name) or kind == INTERVAL):
+        if not (kind.is_numeric or (kind.is_temporal and kind.name != TIME.name) or kind.name == INTERVAL.name):
             raise self.context.unsupported(node, f"RANGE with an offset for the type {kind}")
         return order
 
@@ -252,7 +252,7 @@ class WindowCalls:
         if mode != "range":
             return operators.implicit(self.context, node, offset, BIGINT, f"argument of {mode.upper()}")
         kind = order[0].expr.known_type
-        wanted = INTERVAL if kind.is_temporal or kind == INTERVAL else kind
+        wanted = INTERVAL if kind.is_temporal or kind.name == INTERVAL.name else kind
         if offset.type is not None and offset.type.is_numeric and wanted.is_numeric:
             unified, _ = operators.unify(self.context, node, [offset, Const(wanted, True, None)], "RANGE")
             return unified[0]

@@ -193,6 +193,14 @@ def apply_modifiers(expr: Expr, target: SqlType, *, explicit: bool) -> Expr:
     return Call(target, expr.nullable, "cast", f"{name}({{0}})", (expr,), names=((name, target.coerce),))
 
 
+def with_fields(text: Expr, target: SqlType) -> Expr:
+    """A text as an interval with the fields of `target`, which say what a number without a unit is."""
+    if isinstance(text, Const) and text.value is None:
+        return Const(target, True, None)
+    name = f"read_{_identifier(target)}"
+    return Call(target, text.nullable, "cast", f"{name}({{0}})", (text,), names=((name, target.parse),))
+
+
 def retyped(expr: Expr, target: SqlType) -> Expr:
     """The same value under another name of its type (text for varchar)."""
     return Call(target, expr.nullable, "cast", "{0}", (expr,))

@@ -15,6 +15,7 @@ from exdbsql.engine.query.conversions import (
     convert,
     promoted,
     retyped,
+    with_fields,
     without_padding,
 )
 from exdbsql.engine.query.expressions import Call, Compare, Const, Expr, Param
@@ -305,13 +306,21 @@ def _text_and_other(left: Expr, right: Expr) -> bool:
 def cast(context: StatementContext, node: exp.Expr, arg: Expr, target: SqlType) -> Expr:
     """``CAST(arg AS target)``."""
     if arg.type is None:
-        arg = resolved(context, node, arg, target)
+        arg = _read(context, node, arg, target)
     elif arg.type.name != target.name:
         try:
             arg = convert(arg, target)
         except TypeError:
             raise context.error(node, f"cannot cast type {arg.type} to {target}", sqlstate.CANNOT_COERCE) from None
     return apply_modifiers(arg, target, explicit=True)
+
+
+def _read(context: StatementContext, node: exp.Expr | None, arg: Expr, target: SqlType) -> Expr:
+    """A literal, or a parameter, as a value for `target`; the fields of an interval say what the numbers in a literal are."""
+    is_parameter = isinstance(arg, Param) and arg.slot >= len(context.literals)
+    if target.fields is None or is_parameter:
+        return resolved(context, node, arg, target)
+    return with_fields(resolved(context, node, arg, TEXT), target)
 
 
 def assigned(context: StatementContext, node: exp.Expr | None, arg: Expr, target: SqlType, column: str) -> Expr:
@@ -322,7 +331,7 @@ def assigned(context: StatementContext, node: exp.Expr | None, arg: Expr, target
             if context.slots[arg.slot].mode == ASSIGN and arg.type == target:  # type: ignore[attr-defined]
                 return arg
         else:
-            arg = resolved(context, node, arg, target)
+            arg = _read(context, node, arg, target)
     source = arg.known_type
     if not can_assign(source, target):
         raise context.error(

@@ -127,7 +127,8 @@ def _own_name(node: exp.Expr) -> str:
 
 def _type_label(node: exp.Cast) -> str:
     text = str(node.args["to"].sql("postgres")).replace(MARK, "").split("[")[0].split("(")[0].strip()
-    return _SHORT_TYPE_NAMES.get(text, text.lower().strip('"'))
+    name = text.lower().strip('"')
+    return _SHORT_TYPE_NAMES.get(text, "interval" if name.startswith("interval ") else name)
 
 
 _SHORT_TYPE_NAMES: Final = {

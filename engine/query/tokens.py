@@ -8,7 +8,7 @@ day'`` apart. What it does not know it leaves alone. So before it parses
 - an operator that PostgreSQL treats like ``||`` becomes ``& mark-operator &``: parsed at the right precedence, and put together
   again by the binder (`operator_name`);
 - a subscript ``[i]``, ``[i:j]`` holds a call (`SUBSCRIPTS`);
-- ``interval '...' [fields]`` becomes a call, a string with escapes a plain string.
+- ``interval '...' [fields]`` becomes a call, ``interval fields`` where a type stands one name, a string with escapes a plain string.
 
 `context.name_of` takes the mark off again wherever a name is a name.
 """
@@ -112,6 +112,9 @@ def rewritten(tokens: list[Token], text: str, functions: Collection[str], types:
             made = list(_interval_tokens(tokens, i))
             skip = _fields_after(tokens, i + 2) + 1
             out += made
+        elif kind == TokenType.INTERVAL and (width := _fields_after(tokens, i + 1)) and _is_type_next(out):
+            out.append(_like(token, TokenType.VAR, MARK + _spelled(tokens[i : i + 1 + width])))
+            skip = width
         elif (width := _typed_literal_width(tokens, i, out, types)) > 1:
             out += _typed_literal(tokens[i : i + width])
             skip = width - 1
@@ -346,11 +349,25 @@ class _Brackets:
 
 
 def _fields_after(tokens: list[Token], start: int) -> int:
-    """How many tokens name the fields of an interval: ``DAY``, ``DAY TO SECOND``."""
-    words = [t.text.upper() for t in tokens[start : start + 3]]
+    """How many tokens name the fields of an interval: ``DAY``, ``DAY TO SECOND``, ``SECOND(3)``."""
+    words = [t.text.upper() for t in tokens[start : start + 6]]
     if not words or words[0] not in _FIELDS:
         return 0
-    return 3 if len(words) == 3 and words[1] == "TO" and words[2] in _FIELDS else 1
+    count = 3 if len(words) >= 3 and words[1] == "TO" and words[2] in _FIELDS else 1
+    is_rounded = words[count - 1] == "SECOND" and [words[count : count + 1], words[count + 2 : count + 3]] == [
+        ["("],
+        [")"],
+    ]
+    return count + 3 if is_rounded else count
+
+
+def _is_type_next(before: list[Token]) -> bool:
+    """Whether a type follows: ``x::``, ``CAST(x AS``."""
+    return bool(before) and before[-1].token_type in (TokenType.DCOLON, TokenType.ALIAS)
+
+
+def _spelled(tokens: list[Token]) -> str:
+    return " ".join(t.text.lower() for t in tokens)
 
 
 def _interval_tokens(tokens: list[Token], i: int) -> Iterator[Token]:
@@ -361,5 +378,5 @@ def _interval_tokens(tokens: list[Token], i: int) -> Iterator[Token]:
     yield string
     if count:
         yield _like(token, TokenType.COMMA, ",")
-        yield _like(tokens[i + 2], TokenType.STRING, " ".join(t.text.lower() for t in tokens[i + 2 : i + 2 + count]))
+        yield _like(tokens[i + 2], TokenType.STRING, _spelled(tokens[i + 2 : i + 2 + count]))
     yield _like(string, TokenType.R_PAREN, ")")

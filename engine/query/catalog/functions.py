@@ -170,6 +170,8 @@ def _format_type(dictionary: Dictionary) -> Callable[[int | None, int | None], s
         elif modifier is not None and modifier >= 0 and base.startswith("time"):
             head, _, tail = base.partition(" ")
             shown = f"{head}({modifier}) {tail}"
+        elif modifier is not None and modifier >= 0 and base == "interval":
+            shown = oids.interval_type(modifier)
         return shown + name[len(base) :]
 
     return format_type

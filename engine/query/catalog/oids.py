@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 from zlib import crc32
 
+from exdbsql.schema.interval_fields import FIELDS
 from exdbsql.schema.types import SqlType
 
 _FIRST: Final = 16384
@@ -53,6 +54,9 @@ CATALOGS: Final = {
     "pg_roles": 12073,
 }
 OWNER: Final = 10
+_BITS: Final = {"year": 2, "month": 1, "day": 3, "hour": 10, "minute": 11, "second": 12}
+_ALL_FIELDS: Final = 0x7FFF
+_FULL_PRECISION: Final = 0xFFFF
 BTREE: Final = 403
 DATABASE: Final = 5
 
@@ -77,4 +81,21 @@ def type_modifier(t: SqlType) -> int:
         return t.length + 4
     if t.name == "numeric" and t.precision is not None:
         return (t.precision << 16 | (t.scale or 0)) + 4
+    if t.name == "interval" and (t.fields is not None or t.precision is not None):
+        bits = _ALL_FIELDS if t.fields is None else _bits(t.fields)
+        return bits << 16 | (_FULL_PRECISION if t.precision is None else t.precision)
     return -1 if t.precision is None else t.precision
+
+
+def interval_type(modifier: int) -> str:
+    """The name of the interval type that a modifier stands for."""
+    precision = modifier & _FULL_PRECISION
+    fields = next((f for f in FIELDS if _bits(f) == modifier >> 16), None)
+    return str(SqlType("interval", precision=None if precision == _FULL_PRECISION else precision, fields=fields))
+
+
+def _bits(fields: str) -> int:
+    """The bits of an interval's fields in a modifier (PostgreSQL's datetime.h)."""
+    units = list(_BITS)
+    first, _, last = fields.partition(" to ")
+    return sum(1 << _BITS[unit] for unit in units[units.index(first) : units.index(last or first) + 1])
