@@ -12,6 +12,9 @@ from collections.abc import Callable
 
 from exdbsql.schema.errors import ClusterStoppedError
 
+LOOK_UP_S = 1.0
+"""A sleeping thread sees for itself after so long whether its result is there: whoever was about to wake it may have been hit by Ctrl-C."""
+
 
 class Call:
     """One application thread that waits for one result."""
@@ -109,6 +112,14 @@ class Submission(Call):
             self._result = result
             self._done = True
             self._alarm.add(self)
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """As of every call."""
+        if timeout_s is not None:
+            return super().wait(timeout_s)
+        while not super().wait(LOOK_UP_S):
+            pass
+        return True
 
     def wake(self) -> None:
         """Wake the thread; for the alarm, which does it once."""

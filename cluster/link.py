@@ -255,9 +255,12 @@ class Link(asyncio.Protocol):
         self.close()
 
     def close(self) -> None:
-        """Close once everything that was sent has left."""
+        """Close once everything that was sent has left. What comes meanwhile is not heard: a line would have it reported over
+        and over."""
         self.flush()
         self._write_backlog()
+        if self._lines is not None:
+            self._lines.remove(self._descriptor)
         if self._transport is not None:
             self._transport.close()
 

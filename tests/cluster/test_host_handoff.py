@@ -3,6 +3,8 @@
 import asyncio
 import threading
 
+import pytest
+
 from exdbsql.cluster.handoff import Alarm, Mailbox, Request, Submission
 from exdbsql.cluster.parameters import ClusterWindow
 from exdbsql.cluster.window import Window
@@ -47,6 +49,32 @@ def test_threads_that_are_woken_one_after_another_all_wake_up_though_some_have_g
         thread.join(DEADLINE_S)
         assert not thread.is_alive()
     assert all(submission.result == "done" for submission in submissions)
+
+
+def test_a_thread_wakes_up_though_the_one_that_was_to_wake_it_was_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C hits the main thread when it has taken somebody off the alarm's list, and has woken nobody yet."""
+    alarm = Alarm()
+    submissions = [Submission(b"", alarm) for _ in range(3)]
+
+    def wait(submission: Submission) -> None:
+        submission.wait()
+        submission.leave()
+
+    threads = [threading.Thread(target=wait, args=(submission,)) for submission in submissions]
+    for thread in threads:
+        thread.start()
+
+    def interrupted(self: Submission) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Submission, "wake", interrupted)
+        submissions[0].settle("done")
+    for submission in submissions[1:]:
+        submission.settle("done")
+    for thread in threads:
+        thread.join(DEADLINE_S)
+        assert not thread.is_alive()
 
 
 def test_a_submission_that_nobody_waits_for_is_settled_at_once() -> None:

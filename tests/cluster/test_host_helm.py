@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgpack
 import pytest
@@ -259,6 +260,28 @@ class _Taken:
 
     def write(self, data: bytes) -> None:
         self.written += data
+
+
+def test_a_line_that_closes_with_unsent_bytes_is_not_heard_over_and_over() -> None:
+    async def close() -> None:
+        loop = asyncio.get_running_loop()
+        near, far = socket.socketpair()
+        helm, lines, turn = Helm(), Lines(), Turn()
+        helm.board(loop)
+        owner = SimpleNamespace(link_opened=lambda link: None, link_closed=lambda link: None)
+        link = Link(owner, Traffic(), turn, False)  # type: ignore[arg-type]  # no frame comes
+        await loop.connect_accepted_socket(lambda: link, near)
+        link.become_line(helm, lines)
+        link.send_encoded(b"a" * 5_000_000)
+        link.close()
+        far.sendall(b"more")
+        assert link.unsent_bytes and not link.closed.done()
+        assert lines.wait(0) == [] and lines.wait_for_all(0) == []
+        far.close()
+        await link.closed
+        lines.close()
+
+    asyncio.run(close())
 
 
 def test_what_a_steering_thread_could_not_send_leaves_before_what_is_sent_later() -> None:
