@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlglot import exp
 
 from exdbsql.engine.query import operators
+from exdbsql.engine.query.bind_once import evaluated_once
 from exdbsql.engine.query.expressions import Call, Case, Coalesce, Compare, Expr, null
 from exdbsql.schema.types import TEXT
 
@@ -18,13 +19,11 @@ if TYPE_CHECKING:
 def case(binder: ExpressionBinder, node: exp.Case) -> Expr:
     """CASE, searched or simple."""
     binder.context.only(node, ("this", "ifs", "default"), "CASE")
-    conditions = []
-    for branch in node.args["ifs"]:
-        if node.this is not None:
-            equal = operators.comparison(binder.context, branch, "==", binder.bind(node.this), binder.bind(branch.this))
-            conditions.append(equal)
-        else:
-            conditions.append(operators.boolean(binder.context, branch, binder.bind(branch.this), "CASE/WHEN"))
+    operand = binder.bind(node.this) if node.this is not None else None
+    if operand is None:
+        tested = [operators.boolean(binder.context, b, binder.bind(b.this), "CASE/WHEN") for b in node.args["ifs"]]
+    else:
+        tested = [binder.bind(branch.this) for branch in node.args["ifs"]]
     results = [binder.bind(branch.args["true"]) for branch in node.args["ifs"]]
     default = node.args.get("default")
     results.append(binder.bind(default) if default is not None else null())
@@ -32,8 +31,27 @@ def case(binder: ExpressionBinder, node: exp.Case) -> Expr:
     if target is None:
         results = [operators.resolved(binder.context, node, r, TEXT) for r in results]
         target = TEXT
-    whens = tuple(zip(conditions, results[:-1], strict=True))
-    return Case(target, any(r.nullable for r in results), whens, results[-1])
+
+    def cases(conditions: list[Expr]) -> Expr:
+        whens = tuple(zip(conditions, results[:-1], strict=True))
+        return Case(target, any(r.nullable for r in results), whens, results[-1])
+
+    if operand is None:
+        return cases(tested)
+    if operand.type is None:  # a literal or a parameter, of a type of its own in each comparison
+        operands = [operand, *[binder.bind(node.this) for _ in tested[1:]]]
+        return cases(_equalities(binder, node, operands, tested))
+    return evaluated_once(operand, lambda same: cases(_equalities(binder, node, [same] * len(tested), tested)))
+
+
+def _equalities(
+    binder: ExpressionBinder, node: exp.Case, operands: Sequence[Expr], values: Sequence[Expr]
+) -> list[Expr]:
+    """The conditions of a simple CASE."""
+    return [
+        operators.comparison(binder.context, branch, "==", operand, value)
+        for branch, operand, value in zip(node.args["ifs"], operands, values, strict=True)
+    ]
 
 
 def coalesce(binder: ExpressionBinder, node: exp.Coalesce) -> Expr:
@@ -52,11 +70,15 @@ def coalesce(binder: ExpressionBinder, node: exp.Coalesce) -> Expr:
 
 def nullif(binder: ExpressionBinder, node: exp.Nullif) -> Expr:
     """NULLIF."""
-    left = binder.bind(node.this)
-    equal = operators.comparison(binder.context, node, "==", left, binder.bind(node.expression))
-    assert isinstance(equal, Compare)
-    result = equal.left if left.type is None else left
-    return Case(result.type, True, ((equal, null(result.type)),), result)
+    left, right = binder.bind(node.this), binder.bind(node.expression)
+
+    def case_of(operand: Expr) -> Expr:
+        equal = operators.comparison(binder.context, node, "==", operand, right)
+        assert isinstance(equal, Compare)
+        result = equal.left if operand.type is None else operand
+        return Case(result.type, True, ((equal, null(result.type)),), result)
+
+    return case_of(left) if left.type is None else evaluated_once(left, case_of)
 
 
 def extreme(binder: ExpressionBinder, node: exp.Greatest | exp.Least) -> Expr:

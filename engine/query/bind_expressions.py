@@ -14,6 +14,7 @@ from sqlglot import exp
 from exdbsql.engine.query import bind_chains as chains
 from exdbsql.engine.query import bind_conditional as conditional
 from exdbsql.engine.query import bind_moments as moments
+from exdbsql.engine.query import bind_once as once
 from exdbsql.engine.query import bind_rows as rows
 from exdbsql.engine.query import bind_runs as runs
 from exdbsql.engine.query import bind_special as special
@@ -252,16 +253,17 @@ class ExpressionBinder:
         if arg.type is None:
             _, target = operators.unify(self.context, node, [low, high], "BETWEEN")
             arg = operators.resolved(self.context, node, arg, target or TEXT, COMPARE)
-        inside = self._between(node, arg, low, high)
-        if node.args.get("symmetric"):
-            turned = self._between(node, arg, high, low)
-            inside = Logical(BOOLEAN, inside.nullable or turned.nullable, "or", (inside, turned))
+        inside = once.evaluated_once(arg, lambda operand: self._between(node, operand, low, high))
         return Not(BOOLEAN, inside.nullable, inside) if node.args.get("negate") else inside
 
     def _between(self, node: exp.Between, arg: Expr, low: Expr, high: Expr) -> Expr:
-        above = operators.comparison(self.context, node, ">=", arg, low)
-        below = operators.comparison(self.context, node, "<=", arg, high)
-        return Logical(BOOLEAN, above.nullable or below.nullable, "and", (above, below))
+        bounds = [(low, high), (high, low)] if node.args.get("symmetric") else [(low, high)]
+        parts: list[Expr] = []
+        for lowest, highest in bounds:
+            above = operators.comparison(self.context, node, ">=", arg, lowest)
+            below = operators.comparison(self.context, node, "<=", arg, highest)
+            parts.append(Logical(BOOLEAN, above.nullable or below.nullable, "and", (above, below)))
+        return parts[0] if len(parts) == 1 else Logical(BOOLEAN, any(p.nullable for p in parts), "or", tuple(parts))
 
     def in_(self, node: exp.In) -> Expr:
         self.context.only(node, ("this", "expressions", "query", "negate"), "IN")
@@ -276,7 +278,7 @@ class ExpressionBinder:
             equal = [self.comparison(exp.EQ(this=node.this, expression=item)) for item in node.expressions]
             return equal[0] if len(equal) == 1 else Logical(BOOLEAN, any(e.nullable for e in equal), "or", tuple(equal))
         run = runs.find(self.context, node.expressions, is_list=True)
-        arg = self.bind(node.this)
+        operand = arg = self.bind(node.this)
         bound_items = [self.bind(item) for item in node.expressions]
         if arg.type is None:
             _, target = operators.unify(self.context, node, [arg, *bound_items], "IN")
@@ -287,16 +289,21 @@ class ExpressionBinder:
             if arg_now is not arg and run is not None:
                 raise NotUsable
             if arg_now is not arg:
-                return self._in_by_comparisons(node)
+                return self._in_by_comparisons(node, self.bind(node.this) if operand.type is None else operand)
             items.append(bound)
         if run is not None:
             return InList(BOOLEAN, arg.nullable, arg, runs.items(run, items))
         return InList(BOOLEAN, arg.nullable or any(i.nullable for i in items), arg, tuple(items))
 
-    def _in_by_comparisons(self, node: exp.In) -> Expr:
-        arg = self.bind(node.this)
-        parts = [operators.comparison(self.context, i, "==", arg, self.bind(i)) for i in node.expressions]
-        return Logical(BOOLEAN, any(p.nullable for p in parts), "or", tuple(parts))
+    def _in_by_comparisons(self, node: exp.In, arg: Expr) -> Expr:
+        items = [self.bind(item) for item in node.expressions]
+
+        def any_of(operand: Expr) -> Expr:
+            pairs = zip(node.expressions, items, strict=True)
+            parts = [operators.comparison(self.context, place, "==", operand, item) for place, item in pairs]
+            return Logical(BOOLEAN, any(p.nullable for p in parts), "or", tuple(parts))
+
+        return any_of(arg) if arg.type is None else once.evaluated_once(arg, any_of)
 
     def in_query(self, node: exp.In, query: exp.Expr) -> Expr:
         inner = query_in(query) or query

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from exdbsql.engine.query import operators
+from exdbsql.engine.query.bind_once import may_be_repeated
 from exdbsql.engine.query.context import name_of
 from exdbsql.engine.query.expressions import (
     Call,
@@ -24,6 +25,7 @@ from exdbsql.engine.query.expressions import (
     conjunction,
     true,
 )
+from exdbsql.engine.query.library.row_order import ordered_as
 from exdbsql.engine.query.plan import output_columns
 from exdbsql.schema import sqlstate
 from exdbsql.schema.types import BOOLEAN, TEXT
@@ -79,6 +81,8 @@ def compared(binder: ExpressionBinder, node: exp.Expr, op: str, left: list[Expr]
         pairs = zip(left, right, strict=True)
         equal = conjunction([operators.comparison(binder.context, node, "==", a, b) for a, b in pairs]) or true()
         return equal if op == "==" else Not(BOOLEAN, equal.nullable, equal)
+    if not all(map(may_be_repeated, (*left, *right))):
+        return _compared_once(binder, node, op, left, right)
     strict = op.rstrip("=")
     result = operators.comparison(binder.context, node, op, left[-1], right[-1])
     for a, b in zip(left[-2::-1], right[-2::-1], strict=True):
@@ -87,6 +91,16 @@ def compared(binder: ExpressionBinder, node: exp.Expr, op: str, left: list[Expr]
         rest = Logical(BOOLEAN, same.nullable or result.nullable, "and", (same, result))
         result = Logical(BOOLEAN, beyond.nullable or rest.nullable, "or", (beyond, rest))
     return result
+
+
+def _compared_once(binder: ExpressionBinder, node: exp.Expr, op: str, left: list[Expr], right: list[Expr]) -> Expr:
+    """An ordering of rows with values that may not stand in it twice."""
+    pairs = [operators.comparable(binder.context, node, op, a, b) for a, b in zip(left, right, strict=True)]
+    args = tuple(value for pair in pairs for value in pair)
+    tested = ", ".join(f"({{{2 * i}}}, {{{2 * i + 1}}})" for i in range(len(pairs)))
+    template = f"ordered_as({op!r}, ({tested}))"
+    nullable = any(a.nullable for a in args)
+    return Call(BOOLEAN, nullable, op, template, args, strict=False, names=(("ordered_as", ordered_as),))
 
 
 def is_null(binder: ExpressionBinder, node: exp.Expr, negated: bool) -> Expr:

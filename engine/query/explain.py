@@ -322,6 +322,8 @@ def _constant(expr: Const) -> str:
 
 
 def _show_chain(expr: Fold) -> str:
+    if len(expr.steps) == 1:  # an operand that is evaluated once
+        return f"({show(expr.steps[0]).replace(ACCUMULATOR, 'x')} WITH x = {show(expr.first)})"
     parts = [show(expr.first)]
     for step in expr.steps:
         before, _, after = show(step).removeprefix("(").removesuffix(")").partition(ACCUMULATOR)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from exdbsql.engine.query.codegen.memo import gives_the_same
 from exdbsql.engine.query.codegen.module import Frame
 from exdbsql.engine.query.expressions import Call, Clock, Const, Param
 from exdbsql.engine.query.plan import walk
+from exdbsql.engine.query.volatility import gives_the_same
 
 _LEAVES: Final = (Param, Const, Clock)
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from exdbsql.engine.query.bind_once import evaluated_once
 from exdbsql.engine.query.codegen import constants, deep
 from exdbsql.engine.query.codegen.module import Frame
 from exdbsql.engine.query.expressions import (
@@ -124,7 +125,7 @@ class ExpressionCompiler:
         match expr:
             case Compare():
                 return self._comparison(expr)
-            case Logical() if not expr.nullable:
+            case Logical() if not any(a.nullable for a in expr.args):
                 return "(" + f" {expr.op} ".join(self.value(a) for a in expr.args) + ")"
             case Not() if not expr.nullable:
                 return f"(not {self.value(expr.arg)})"
@@ -147,9 +148,24 @@ class ExpressionCompiler:
                 return self.subqueries.exists(expr, self.frame)
             case Quantified():
                 return self.subqueries.quantified(expr, self)
-            case InList() if not expr.nullable:
-                return self.true(expr)
-        return f"(True if {self.true(expr)} else False if {self.false(expr)} else None)"
+            case InList():
+                return self._in_list(expr)
+            case Logical():
+                return self._logical(expr)
+        raise AssertionError(expr)
+
+    def _logical(self, expr: Logical) -> str:
+        """AND or OR where some operands may be NULL: one decides it, else it is NULL if one is."""
+        tests, nulls = [], []
+        for arg in expr.args:
+            test, name = self._operand(arg)
+            if expr.op == "and":
+                test = f"{test} is False" if arg.nullable else f"not {test}"
+            tests.append(test)
+            if arg.nullable:
+                nulls.append(f"{name} is None")
+        decided = expr.op == "or"
+        return f"({decided} if {' or '.join(tests)} else None if {' or '.join(nulls)} else {not decided})"
 
     def _tested(self, expr: Expr) -> tuple[str, str]:
         """Source that evaluates an operand for the first time, and the source of its value from then on."""
@@ -158,6 +174,13 @@ class ExpressionCompiler:
             return code, code
         name = self.module.temporary()
         return f"({name} := {code})", name
+
+    def _operand(self, expr: Expr) -> tuple[str, str]:
+        """An operand that is tested for NULL, where it may be that, and then used."""
+        if expr.nullable:
+            return self._tested(expr)
+        code = self.value(expr)
+        return code, code
 
     def _call(self, expr: Call) -> str:
         if expr.template in _TO_FLOAT and isinstance(expr.args[0], Param):
@@ -258,11 +281,9 @@ class ExpressionCompiler:
     def _null_tests(self, expr: Compare) -> tuple[list[str], list[str]]:
         tests, codes = [], []
         for side in (expr.left, expr.right):
+            test, code = self._operand(side)
             if side.nullable:
-                test, code = self._tested(side)
                 tests.append(test)
-            else:
-                code = self.value(side)
             codes.append(code)
         return tests, codes
 
@@ -315,6 +336,17 @@ class ExpressionCompiler:
 
     # IN (list)
 
+    def _in_list(self, expr: InList) -> str:
+        name = self._item_set(expr)
+        if name is None:
+            return self.value(_as_comparisons(expr))
+        nulls = [f"{name}_has_null"] if any(i.nullable for i in expr.items) else []
+        test, arg = self._operand(expr.arg)
+        if expr.arg.nullable:
+            nulls.append(f"{arg} is None")
+        found = f"{test} in {name}"
+        return f"(True if {found} else None if {' or '.join(nulls)} else False)" if nulls else f"({found})"
+
     def _in_true(self, expr: InList) -> str:
         name = self._item_set(expr)
         if name is None:
@@ -326,9 +358,8 @@ class ExpressionCompiler:
         if name is None:
             return self.false(_as_comparisons(expr))
         tests = [f"not {name}_has_null"] if any(i.nullable for i in expr.items) else []
-        arg = self.value(expr.arg)
+        test, arg = self._operand(expr.arg)
         if expr.arg.nullable:
-            test, arg = self._tested(expr.arg)
             tests.append(f"{test} is not None")
         return "(" + " and ".join([*tests, f"{arg} not in {name}"]) + ")"
 
@@ -377,5 +408,8 @@ def _is_fixed(expr: Expr) -> bool:
 
 
 def _as_comparisons(expr: InList) -> Expr:
-    parts = tuple(Compare(BOOLEAN, expr.arg.nullable or i.nullable, "==", expr.arg, i) for i in expr.items)
-    return parts[0] if len(parts) == 1 else Logical(BOOLEAN, expr.nullable, "or", parts)
+    def any_of(arg: Expr) -> Expr:
+        parts = tuple(Compare(BOOLEAN, arg.nullable or i.nullable, "==", arg, i) for i in expr.items)
+        return parts[0] if len(parts) == 1 else Logical(BOOLEAN, expr.nullable, "or", parts)
+
+    return evaluated_once(expr.arg, any_of)

@@ -10,16 +10,16 @@ remembered is let go at `MOST` entries, so that a large outer table whose values
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from exdbsql.engine.query.codegen.module import Frame, Module
-from exdbsql.engine.query.expressions import Call, Column
+from exdbsql.engine.query.expressions import Column
 from exdbsql.engine.query.plan import Plan, Scan, used_rels, walk
+from exdbsql.engine.query.volatility import gives_the_same
 
 MOST: Final = 50_000
 _PLAIN: Final = frozenset({"boolean", "smallint", "integer", "bigint", "text", "character varying", "date", "uuid"})
 _MOST_COLUMNS: Final = 3
-_NOT_REPEATABLE: Final = frozenset({"random", "setseed", "gen_random_uuid", "clock_timestamp", "timeofday"})
 
 
 def remembered(module: Module, plan: Plan, body: Frame, result: str, outer: Frame) -> str:
@@ -67,12 +67,3 @@ def _is_repeatable(plan: Plan) -> bool:
     if not any(isinstance(item, Scan) for item in walk(plan)):
         return False
     return gives_the_same(plan)
-
-
-def gives_the_same(value: Any) -> bool:
-    """Whether all functions that are called in a plan or an expression give the same for the same."""
-    calls = [item for item in walk(value) if isinstance(item, Call)]
-    if any(call.name in _NOT_REPEATABLE or "txn." in call.template for call in calls):
-        return False
-    functions = [function for call in calls for _, function in call.names]
-    return all(str(getattr(f, "__module__", None)).startswith("exdbsql.") for f in functions)

@@ -68,6 +68,36 @@ def test_deep_nesting(con: exdbsql.Connection, begin: str, inner: str, end: str,
     assert one(con, f"SELECT {begin * DEEP}{inner}{end * DEEP} FROM t WHERE a = 1") == value
 
 
+@pytest.mark.parametrize(
+    ("form", "leaf", "value"),
+    [
+        ("nullif({0}, 3)", "a", 1),
+        ("CASE {0} WHEN 1 THEN 2 WHEN 2 THEN 1 ELSE 4 END", "a", 1),
+        ("({0}) BETWEEN (b = 'x') AND true", "b = 'x'", True),
+        ("({0}) NOT BETWEEN SYMMETRIC (b = 'y') AND true", "b = 'x'", False),
+        ("({0}) IN (true, NULL)", "b = 'x'", True),
+        ("({0}) NOT IN (false, b = 'y', 1 > a)", "b = 'x'", True),
+        ("({0}) IN (false, b = 'x')", "b = 'x'", True),
+        ("(({0}) AND b = 'x') = (b = 'x')", "b = 'x'", True),
+        ("NOT (({0}) OR b = 'y')", "b = 'x'", True),
+        ("({0}, b) < (b = 'y', b)", "b = 'x'", False),
+    ],
+)
+def test_an_operand_that_is_needed_twice_is_there_once(
+    con: exdbsql.Connection, form: str, leaf: str, value: object
+) -> None:
+    """Nested in itself, the expression must not become twice as long with each level."""
+
+    def nested(levels: int) -> str:
+        return leaf if levels == 0 else form.format(nested(levels - 1))
+
+    def size(levels: int) -> int:
+        return sum(len(line) for (line,) in con.execute(f"EXPLAIN PYTHON SELECT {nested(levels)} FROM t"))
+
+    assert size(12) - size(8) < 3 * (size(8) - size(4)) + 500
+    assert con.execute(f"SELECT {nested(40)} FROM t ORDER BY a").fetchall()[0] == (value,)
+
+
 def test_what_is_nested_deeply_is_evaluated_only_where_it_counts(con: exdbsql.Connection) -> None:
     begin, end = "CASE WHEN a = 1 THEN 0 ELSE ", " END"
     sql = f"SELECT {begin * 60}1 / (a - 1){end * 60} FROM t ORDER BY a"
