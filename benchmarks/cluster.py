@@ -3,9 +3,11 @@
     make bench-cluster                 writes benchmarks/RESULTS-CLUSTER.md
     python benchmarks/cluster.py --seconds 1 --no-write
 
-Peers, where installed: PySyncObj (`pip install -e '.[bench]'`), Mnesia (erlang-mnesia), and etcd (etcd-server).
+Peers, where installed: PySyncObj (`pip install -e '.[bench]'`), Mnesia (erlang-mnesia), etcd (etcd-server), and Galera
+(mariadb-server, galera-4, and sysbench for its load: see `cluster_galera.py`).
 Three processes each; rounds of the systems alternate, so that what else the machine does hits all alike. Writers are threads, or
-Erlang processes, of a node; those of etcd are clients of it, through its JSON gateway.
+Erlang processes, of a node; those of etcd and Galera are clients of it on the same machine, of the one through its JSON gateway, of the
+other in C over a Unix socket.
 
 PySyncObj stands there twice: as it comes, and with the settings that were fastest among those tried (each command sent at once, a
 tick of half a millisecond), with which it logs that state may have diverged. So there are two ratios: to the best peer that
@@ -27,6 +29,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
+import cluster_galera
 from cluster_events import all_lines, order_line
 from cluster_servers import why_not
 
@@ -62,8 +65,12 @@ class Processes:
         self.name = name
         self._commands = commands
         self.nodes = [self._start(command) for command in commands]
-        for node in self.nodes:
-            self._read(node)
+        try:
+            for node in self.nodes:
+                self._read(node)
+        except BaseException:
+            self.close()
+            raise
 
     @staticmethod
     def _start(command: Sequence[str]) -> "subprocess.Popen[str]":
@@ -99,6 +106,8 @@ class Processes:
         if not line:
             raise RuntimeError(f"a node ended with code {node.wait()}")
         answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
         return answer
 
     def run(self, writers: Sequence[int], seconds: float, rows: int) -> list[dict[str, Any]]:
@@ -156,6 +165,14 @@ def available(folder: str) -> list[Cluster]:
         print(reason)
     else:
         clusters.append(python_cluster("etcd", folder))
+    reason = cluster_galera.why_not()
+    if not reason:
+        try:
+            clusters.append(python_cluster("galera", folder))
+        except RuntimeError as error:
+            reason = f"Galera is left out, it does not start: {error}"
+    if reason:
+        print(reason.replace("\n", " "))
     return clusters
 
 

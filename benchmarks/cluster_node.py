@@ -3,7 +3,7 @@
 Protocol with the driver (:mod:`cluster`): one JSON object per line. In: ``{"writers": n, "seconds": s, "rows": r}`` runs
 n writer threads for s seconds, each commit changing r rows; ``"busy": true`` runs a loop in pure Python beside them, and
 ``"stubborn": true`` tries again after an error. ``{"ask": name}`` and ``{"window": [bsize, length, timeout]}`` are for
-exdbsql alone (`Exdbsql.answer`). ``{}`` ends. Out: ``{"ready": true}``, then per run the commits, the percentiles of their
+exdbsql alone (`Exdbsql.answer`). ``{}`` ends. Out: ``{"ready": true}``, or ``{"error": why}`` and the end, then per run the commits, the percentiles of their
 latency and the longest in microseconds. Every writer changes rows of its own, so that what is
 measured is the commit and not the retry.
 """
@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
+from cluster_galera import Galera
 from cluster_servers import Etcd
 
 Commit = Callable[[], None]
@@ -191,13 +192,14 @@ class TunedPySyncObj(PySyncObj):
     }
 
 
-SYSTEMS: dict[str, Callable[[int, list[int], str], System]] = {
+SYSTEMS: dict[str, Callable[[int, list[int], str], System | Galera]] = {
     "exdbsql": Exdbsql,
     "exdbsql-early": EarlyExdbsql,
     "exdbsql-remote": RemoteExdbsql,
     "pysyncobj": PySyncObj,
     "pysyncobj-tuned": TunedPySyncObj,
     "etcd": Etcd,
+    "galera": Galera,
 }
 
 
@@ -256,13 +258,19 @@ def measure(
 
 def main(name: str, node: int, ports: list[int], state_dir: str) -> None:
     """Serve the driver until it says enough."""
-    system = SYSTEMS[name](node, ports, state_dir)
+    try:
+        system = SYSTEMS[name](node, ports, state_dir)
+    except Exception as error:  # noqa: BLE001 - the driver goes on without a peer that does not start, and says why
+        print(json.dumps({"error": str(error)}), flush=True)
+        return
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         order = json.loads(line)
         if not order:
             break
-        if "writers" in order:
+        if isinstance(system, Galera):
+            answer = system.run(**order)
+        elif "writers" in order:
             answer = measure(system, **order)
         else:
             assert isinstance(system, Exdbsql)

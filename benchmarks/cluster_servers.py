@@ -32,15 +32,15 @@ def child(command: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
         )
 
 
-def until(succeeds: Callable[[], object]) -> None:
-    """Try again until nothing is raised; raises what was raised last."""
+def until(succeeds: Callable[[], object], is_hopeless: Callable[[], object] = bool) -> None:
+    """Try again until nothing is raised; raises what was raised last, at once where there is no hope."""
     end = time.monotonic() + PATIENCE_S
     while True:
         try:
             succeeds()
             return
         except Exception:
-            if time.monotonic() > end:
+            if time.monotonic() > end or is_hopeless():
                 raise
             time.sleep(0.1)
 
