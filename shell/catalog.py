@@ -1,4 +1,4 @@
-"""The names that completion and ``\\d`` need: tables with their columns, indexes, node ids.
+"""The names that completion needs: tables and views with their columns, indexes, node ids.
 
 Fetched with SQL like everything else, so it works on any target. A refresh runs behind the statements on the link's
 worker, never while somebody waits for the prompt, and never inside a transaction, whose snapshot it would hold or which
@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from exdbsql.schema.ddl import CreateTable, parse_ddl
 from exdbsql.schema.errors import Error
 from exdbsql.shell.database import Connection, Result
 from exdbsql.shell.link import Link
@@ -19,7 +18,7 @@ _STALE_AFTER_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Catalog:
-    """One picture of the names."""
+    """One picture of the names; views are among the tables."""
 
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     indexes: tuple[str, ...] = ()
@@ -32,23 +31,26 @@ def quoted_name(name: str) -> str:
     return name if plain else '"' + name.replace('"', '""') + '"'
 
 
-def column_of(result: Result, *names: str) -> int:
-    """Place of the first column that is called one of `names`.
+def column_of(result: Result, name: str) -> int:
+    """Place of the column that is called `name`.
 
     Raises:
         LookupError: there is none.
     """
     present = [column.name for column in result.columns or ()]
-    for name in names:
-        if name in present:
-            return present.index(name)
-    raise LookupError(f"no column {names[0]} among {', '.join(present)}")
+    if name not in present:
+        raise LookupError(f"no column {name} among {', '.join(present)}")
+    return present.index(name)
 
 
-def values_of(result: Result, *names: str) -> list[object]:
+def values_of(result: Result, name: str) -> list[object]:
     """The values of one column."""
-    place = column_of(result, *names)
+    place = column_of(result, name)
     return [row[place] for row in result.rows]
+
+
+_COLUMNS = """SELECT table_name, column_name FROM information_schema.columns
+WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY table_name, ordinal_position"""
 
 
 def fetch(connection: Connection) -> Catalog:
@@ -58,30 +60,17 @@ def fetch(connection: Connection) -> Catalog:
         Error: the database would not say.
     """
     run = connection.session.execute
-    tables = {}
-    for name in values_of(run("SHOW TABLES"), "name", "table"):
-        tables[str(name)] = columns_of_ddl(create_text(run(f"SHOW CREATE TABLE {quoted_name(str(name))}")))
-    indexes = tuple(str(name) for name in values_of(run("SHOW INDEXES"), "name", "index"))
-    return Catalog(tables, indexes, _nodes(connection))
-
-
-def create_text(result: Result) -> str:
-    """The DDL text that ``SHOW CREATE TABLE`` gave: its last column, one or several rows."""
-    return "\n".join(str(row[-1]) for row in result.rows)
-
-
-def columns_of_ddl(text: str) -> tuple[str, ...]:
-    """Names of the columns in a CREATE TABLE statement."""
-    for statement in parse_ddl(text):
-        if isinstance(statement, CreateTable):
-            return tuple(column.name for column in statement.table.columns)
-    return ()
+    tables: dict[str, list[str]] = {}
+    for table, column in run(_COLUMNS).rows:
+        tables.setdefault(str(table), []).append(str(column))
+    indexes = tuple(str(name) for name in values_of(run("SHOW INDEXES"), "index"))
+    return Catalog({name: tuple(found) for name, found in tables.items()}, indexes, _nodes(connection))
 
 
 def _nodes(connection: Connection) -> tuple[int, ...]:
     """Ids of the nodes; none where the database is in no cluster."""
     try:
-        found: Sequence[object] = values_of(connection.session.execute("SHOW NODES"), "node_id", "node", "id")
+        found: Sequence[object] = values_of(connection.session.execute("SHOW NODES"), "node")
     except (Error, LookupError):
         return ()
     return tuple(node for node in found if isinstance(node, int))

@@ -32,25 +32,14 @@ def rows_of(*heads: tuple[str, str], rows: list[tuple[Any, ...]]) -> FakeResult:
     return FakeResult(columns(*heads), rows, f"SELECT {len(rows)}")
 
 
-SITES_DDL = """CREATE TABLE sites (
-    id integer PRIMARY KEY,
-    name text NOT NULL UNIQUE,
-    height numeric(6, 1) DEFAULT 0,
-    CHECK (height > -500)
-);
-CREATE INDEX sites_by_name ON sites (name DESC);"""
-
 TABLES = (("table", "text"), ("kind", "text"), ("columns", "integer"), ("rows", "bigint"))
 INDEXES = (("table", "text"), ("index", "text"), ("columns", "text"), ("unique", "boolean"), ("made by", "text"))
-DDL = (("table", "text"), ("create table", "text"))
 NODES = (("node", "integer"), ("address", "text"), ("rank", "integer"), ("state", "text"), ("role", "text"))
 QUORUM = (("node", "text"), ("address", "text"), ("rank", "integer"), ("counts", "integer"), ("state", "text"))
 
 ANSWERS: dict[str, FakeResult] = {
     "SHOW TABLES": rows_of(*TABLES, rows=[("notes", "local", 2, 0), ("sites", "replicated", 3, 5)]),
     "SHOW INDEXES": rows_of(*INDEXES, rows=[("sites", "sites_by_name", "name desc", False, "create index")]),
-    "SHOW CREATE TABLE sites": rows_of(*DDL, rows=[("sites", SITES_DDL)]),
-    "SHOW CREATE TABLE notes": rows_of(*DDL, rows=[("notes", "CREATE LOCAL TABLE notes (id integer, note text);")]),
     "SHOW NODES": rows_of(
         *NODES,
         rows=[(0, "127.0.0.1:5600", 1, "active (this node)", "leader"), (1, "127.0.0.1:5601", 1, "offline", "")],

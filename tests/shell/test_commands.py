@@ -65,40 +65,6 @@ def test_quit(bench):
         bench.run(".exit")
 
 
-def test_describe_a_table(bench):
-    bench.run("\\d sites")
-    assert bench.written() == (
-        'Table "sites" (replicated)\n'
-        " column |     type     | nullable | default\n"
-        "--------+--------------+----------+---------\n"
-        " id     | integer      | not null |\n"
-        " name   | text         | not null |\n"
-        " height | numeric(6,1) |          | 0\n"
-        "Indexes:\n"
-        '    "sites_pkey" PRIMARY KEY (id)\n'
-        '    "sites_name_key" UNIQUE (name)\n'
-        '    "sites_by_name" INDEX (name DESC)\n'
-        "Checks:\n"
-        '    "sites_height_check" CHECK (height > -500)\n'
-        "\n"
-    )
-
-
-def test_describe_lists_and_finds(bench):
-    bench.run("\\d")
-    text = bench.written()
-    assert "notes" in text
-    assert "sites_by_name" in text
-    bench.run("\\dt si*")
-    assert "notes" not in bench.written()
-    bench.run("\\d sites_by_name")
-    assert "sites_by_name" in bench.written()
-    bench.run("\\d *s")
-    assert bench.written().count("Table ") == 2
-    assert bench.run("\\d site") is Outcome.FAILED
-    assert bench.complaints() == 'ERROR: nothing here is called "site"; did you mean "sites"?\n'
-
-
 def test_the_cluster(bench):
     bench.run("\\nodes")
     assert "127.0.0.1:5601" in bench.written()

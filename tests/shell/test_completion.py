@@ -3,7 +3,9 @@
 import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
+from shell_fake import rows_of
 
+import exdbsql
 from exdbsql.shell.app import dispatcher_for
 from exdbsql.shell.catalog import Catalog, CatalogKeeper, fetch
 from exdbsql.shell.completion import ShellCompleter, matching
@@ -78,8 +80,29 @@ def test_fuzzy_matching_prefers_beginnings():
     assert matching("x", ["axe"]) == []
 
 
-def test_the_names_come_by_sql(server):
-    catalog = fetch(server.connect())
-    assert catalog.tables == {"notes": ("id", "note"), "sites": ("id", "name", "height")}
-    assert catalog.indexes == ("sites_by_name",)
-    assert catalog.nodes == (0, 1)
+def test_the_names_come_by_sql():
+    with exdbsql.connect() as con:
+        con.autocommit = True
+        for statement in (
+            "CREATE TYPE mood AS ENUM ('calm', 'rough')",
+            "CREATE TABLE sites (id integer PRIMARY KEY, name text)",
+            "CREATE TABLE visits (site integer REFERENCES sites (id), sea mood)",
+            "CREATE VIEW rough AS SELECT site FROM visits WHERE sea = 'rough'",
+            "CREATE INDEX visits_by_site ON visits (site)",
+            "CREATE TEMPORARY TABLE scratch (a integer)",
+        ):
+            con.execute(statement)
+        catalog = fetch(con)
+    assert catalog.tables == {
+        "rough": ("site",),
+        "scratch": ("a",),
+        "sites": ("id", "name"),
+        "visits": ("site", "sea"),
+    }
+    assert catalog.indexes == ("sites_pkey", "visits_by_site")
+    assert catalog.nodes == ()
+
+
+def test_the_nodes_come_by_sql(server):
+    server.answers["SHOW INDEXES"] = rows_of(("table", "text"), ("index", "text"), rows=[])
+    assert fetch(server.connect()).nodes == (0, 1)

@@ -163,9 +163,8 @@ def test_a_dangerous_statement_is_asked_about(shell: Terminal) -> None:
 def test_describe_timing_and_completion(shell: Terminal) -> None:
     shell.type("\\timing\r")
     shell.expect("Timing is on.")
-    shell.type("\\d sites\r")
-    shell.expect('Table "sites" (replicated)')
-    shell.expect('"sites_by_name" INDEX (name DESC)')
+    shell.type("\\dt sites\r")
+    shell.expect("replicated")
     shell.expect(PROMPT)
     shell.type("\\tim\t")
     shell.expect("ing")
@@ -217,7 +216,7 @@ def test_the_editor_changes_the_last_statement_and_runs_it(start: Callable[..., 
 
 
 def test_completion_offers_names_that_came_in_the_background(shell: Terminal) -> None:
-    shell.type("\\d sites_by\t")
+    shell.type("\\di sites_by\t")
     shell.expect("_name")
     shell.type("\r")
     shell.expect("name desc")
