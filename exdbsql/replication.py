@@ -31,9 +31,9 @@ from exdbsql.cluster.state_machine import Origin
 from exdbsql.detachment import Detachment, KeptTables, name_saved, refuse_ddl, save_replicated
 from exdbsql.engine.commits import PreparedCommit
 from exdbsql.engine.database import Database as Engine
+from exdbsql.engine.query.nesting import with_room
 from exdbsql.engine.transaction import Transaction
 from exdbsql.engine.write_set import WriteSet
-from exdbsql.own_stack import on_own_stack
 from exdbsql.schema import codec
 from exdbsql.schema.ddl import parse_ddl
 from exdbsql.schema.ddl_statements import DdlStatement
@@ -397,7 +397,7 @@ class Replication:
         """An entry that is no plain transaction. Raises ProtocolError where it is nothing that can be read."""
         match command:
             case [str(kind), str(text)] if kind == _DDL:
-                return on_own_stack(partial(self._apply_ddl, index, text))
+                return with_room(partial(self._apply_ddl, index, text))
             case [str(kind), bytes(ahead), bytes(data)] if kind == early_data.PART:
                 return self._parts.add(index, ahead, data)
             case [str(kind), bytes(ahead)] if kind == early_data.DROP:
@@ -420,7 +420,7 @@ class Replication:
                 rows = WriteSet.from_bytes(data)
                 prepared = self._prepared.pop(token, None)
                 statements = self._read_ddl(text)
-                return on_own_stack(
+                return with_room(
                     partial(
                         self._engine.apply_ddl_and_rows,
                         index,
@@ -447,6 +447,9 @@ class Replication:
 
     def restore(self, chunks: Iterator[bytes]) -> None:
         """Replace the replicated state by a snapshot's; on an error nothing changed."""
+        with_room(partial(self._restore, chunks))  # it holds definitions
+
+    def _restore(self, chunks: Iterator[bytes]) -> None:
         own = self._kept.own_tables()
         parts = early_data.Parts.from_chunks(chunks)
         self._engine.import_replicated(chunks)
@@ -461,7 +464,7 @@ class Replication:
     def dictionary_difference(self, other: str) -> list[str]:
         """What differs between this dictionary and another node's text, a line each."""
         try:
-            return self._engine.dictionary.difference(_dictionary_of(other))
+            return self._engine.dictionary.difference(with_room(partial(_dictionary_of, other)))
         except Error as error:
             return [f"the other node's dictionary cannot be read: {error.message}"]
 

@@ -1,5 +1,6 @@
 """Commits through the log, over a model of it: what travels, what does not, and what becomes of a commit that fails."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -379,8 +380,9 @@ def test_an_entry_that_is_not_what_was_prepared_is_read(nodes: list[Database], q
     assert list(engine.tables["t"].rows) == [1]
 
 
-@pytest.mark.parametrize("nested", [5, 38, 200])
-def test_the_verdict_over_ddl_does_not_depend_on_the_stack(nodes: list[Database], nested: int) -> None:
+@pytest.mark.parametrize(("nested", "made"), [(5, True), (38, True), (200, True), (400, True), (15_000, False)])
+def test_the_verdict_over_ddl_does_not_depend_on_the_stack(nodes: list[Database], nested: int, made: bool) -> None:
+    """Neither on what the applying thread has used of it, nor on what the program there allows its threads (R2)."""
     text = f"CREATE TABLE deep (a integer CHECK ({'(' * nested}a > 0{')' * nested}))"
     entry = codec.pack(["ddl", text])
 
@@ -390,6 +392,28 @@ def test_the_verdict_over_ddl_does_not_depend_on_the_stack(nodes: list[Database]
         assert node.replication is not None
         return node.replication.apply(1, Origin(0, 7, 1), entry)
 
-    verdicts = [apply(node, calls) for node, calls in zip(nodes, (0, 200, 600), strict=True)]
+    allowed = sys.getrecursionlimit()
+    verdicts = []
+    for node, calls, limit in zip(nodes, (0, 600, 0), (allowed, allowed, 1_000_000), strict=True):
+        sys.setrecursionlimit(limit)
+        try:
+            verdicts.append(apply(node, calls))
+            assert sys.getrecursionlimit() == limit
+        finally:
+            sys.setrecursionlimit(allowed)
     assert len({repr(verdict) for verdict in verdicts}) == 1
-    assert [("deep" in node.engine.tables) for node in nodes] == [nested < 200] * 3
+    assert [("deep" in node.engine.tables) for node in nodes] == [made] * 3
+
+
+def test_deep_definitions_come_with_a_snapshot(nodes: list[Database]) -> None:
+    nested = 400
+    one, other = nodes[0].replication, nodes[1].replication
+    assert one is not None and other is not None
+    one.wait_ready()
+    text = f"CREATE TABLE deep (a integer CHECK ({'(' * nested}a > 0{')' * nested}))"
+    assert one.apply(1, Origin(0, 7, 1), codec.pack(["ddl", text])) is None
+    assert other.dictionary_difference(one.dictionary_text()) == ["table deep: only on the other side"]
+    other.restore(one.snapshot())
+    con = nodes[1].connect()
+    with pytest.raises(IntegrityError, match="deep_a_check"):
+        con.execute("INSERT INTO deep VALUES (0)")
