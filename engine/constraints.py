@@ -99,6 +99,15 @@ def missing_table_conflict(name: str) -> ConflictError:
     )
 
 
+def altered_table_conflict(name: str) -> ConflictError:
+    """The table was made anew after a transaction's snapshot, whose rows it does not have."""
+    return ConflictError(
+        f"table {name} was altered by another transaction after this one's snapshot",
+        hint="Run the transaction again.",
+        table=name,
+    )
+
+
 def replaced_state_conflict() -> ConflictError:
     """The node took over the cluster's state while the transaction ran."""
     return ConflictError(

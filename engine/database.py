@@ -66,6 +66,7 @@ class Database:
         memory_limit: rough bytes that rows may take, or None.
         memory_used: rough bytes that they take; counted only where there is a limit.
         state_replaced_at: version at which another node's state was last taken in; 0 for never.
+        rebuilt_at: version at which a table was last made anew; 0 for never.
         exchange: the DISTRIBUTED tables, as the cluster sees them.
         recent: what commits changed while a SERIALIZABLE transaction was open.
         pending_reads: prepared SERIALIZABLE commits that have read LOCAL or DISTRIBUTED tables.
@@ -82,6 +83,7 @@ class Database:
         self.links: Links = NO_LINKS
         self.sequences = SequenceValues()
         self.sequence_log: SequenceLog | None = None
+        self.rebuilt_at = 0
         self.head: tuple[int, int] = (0, 0)
         self.snapshots = SnapshotRegistry()
         self.unpruned: dict[TableStore, None] = {}

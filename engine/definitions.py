@@ -45,6 +45,7 @@ class Definable(Protocol):
     unpruned: dict[TableStore, None]
     links: Links
     sequences: SequenceValues
+    rebuilt_at: int
 
 
 @dataclass(slots=True)
@@ -93,6 +94,7 @@ def adopt(database: Definable, made: Dictionary, *, replacing: bool = False) -> 
             store = _reusable(database, store, table, made)
         if store is None or store.definition != table:
             store = _new_store(database, table)
+            store.rebuilt_at = store.changed_at if replacing else 0
         adoption.stores[table.id] = store
         adoption.indexes[store] = _indexes_for(store, table, made, {})
     put_in_force(database, adoption)
@@ -234,6 +236,7 @@ def _replace(database: Definable, adoption: Adoption) -> None:
             _adopt_indexes(database, store, indexes, version)
         if store not in there and store.size_of is not None:
             database.memory_used += sum(map(store.size_of, store.rows.values()))
+    database.rebuilt_at = max([database.rebuilt_at, *(store.rebuilt_at for store in tables.values())])
     database.tables_by_id = {store.definition.id: store for store in tables.values()}
     database.tables = tables
     database.links = links

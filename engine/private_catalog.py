@@ -144,6 +144,7 @@ def _copy(
 ) -> TableStore:
     """The table of the new definition, with the rows that the transaction sees."""
     old = store.definition
+    transaction.check_tables([old.name])
     rows = store.rows_at(transaction.snapshot)
     overlay = transaction.by_table.get(store)
     own = {} if overlay is None else overlay.writes

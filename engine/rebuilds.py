@@ -1,7 +1,8 @@
 """A table made anew from another: other columns, other keys, more constraints.
 
 The new table is a copy. Whoever holds the old one goes on reading it as it was; a transaction that has written to the old one
-loses at commit, because nobody can say whether its rows fit the new definition.
+loses at commit, because nobody can say whether its rows fit the new definition. The copy has the newest rows only, so a snapshot
+from before it was made must not be read in it (`Transaction.check_tables`).
 
 The copy keeps what the log knows of the rows: the memory of certification (shared, since the keys are the same), the dots of a
 DISTRIBUTED table. Where the key itself changed, both begin anew.
@@ -83,6 +84,7 @@ def rebuilt(
         IntegrityError: two rows would share a key or a unique value.
     """
     store = TableStore(definition, version, sized=old.size_of is not None)
+    store.rebuilt_at = version
     store.rows = rekeyed(old, store, rows, change)
     if same_key(old.definition, definition):
         store.touched = old.touched

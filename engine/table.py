@@ -58,6 +58,7 @@ class TableStore:
         checked_indexes: those that a row may be refused by: the unique ones, and those with expressions, which may fail.
         retired: dropped indexes that somebody may still hold.
         dropped: whether the table is gone.
+        rebuilt_at: version at which it took the place of a table of other definitions; 0 for never. It has nothing for older snapshots.
         row_functions: what the definition says of rows, compiled when first wanted (:mod:`exdbsql.engine.row_rules`).
         size_of: rough bytes of a row; None where nobody counts them.
         reserved: what prepared commits have set aside.
@@ -84,6 +85,7 @@ class TableStore:
         "name",
         "positions_of_key",
         "primary",
+        "rebuilt_at",
         "reserved",
         "retired",
         "row_functions",
@@ -111,6 +113,7 @@ class TableStore:
         self.credit = 0
         self.swept_floor = -1
         self.dropped = False
+        self.rebuilt_at = 0
         self.deep: list[Key] = []
         self.row_functions: Any = None
         self.retired: list[weakref.ref[Index]] = []

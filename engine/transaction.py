@@ -7,7 +7,7 @@ undoes the statement alone.
 One thread at a time may use a transaction; any number of transactions may run on any number of threads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exdbsql.engine import constraints
@@ -187,6 +187,19 @@ class Transaction(Reads):
         return overlay
 
     # Statements and savepoints
+
+    def check_tables(self, names: Iterable[str]) -> None:
+        """Ask this before a statement on these tables: refuse one that was made anew since the snapshot.
+
+        Raises:
+            ConflictError: another transaction has altered a table, and what the snapshot saw of it is gone.
+        """
+        if self.snapshot < self._database.rebuilt_at:
+            tables = self.definitions.tables
+            for name in names:
+                store = tables.get(name)
+                if store is not None and store.rebuilt_at > self.snapshot:
+                    raise constraints.altered_table_conflict(name)
 
     def end_statement(self) -> None:
         """Check what the statement wrote; where a check fails, undo the statement and raise.
@@ -429,7 +442,7 @@ class Transaction(Reads):
         """Take a new snapshot, for the next statement under READ COMMITTED; own writes stay.
 
         Raises:
-            ConflictError: a row that this transaction has written was changed by another commit meanwhile.
+            ConflictError: a row that this transaction has written was changed by another commit meanwhile, or its table altered.
         """
         database = self._database
         if database.head[0] == self.snapshot:
@@ -440,6 +453,8 @@ class Transaction(Reads):
         with database.commit_lock:  # no commit may slip in between the check and the new snapshot
             for overlay in self.overlays:
                 store = overlay.store
+                if store.dropped and overlay.writes:
+                    raise constraints.missing_table_conflict(store.name)
                 if store.changed_at > self.snapshot:
                     for key in overlay.writes:
                         if store.changed_since(key, self.snapshot):

@@ -220,6 +220,8 @@ class Session(SessionDefinitions):
         transaction = block.enter()
         if type(transaction) is SingleChange:
             transaction.become_general()  # now: the statement may be cancelled at any moment
+        if block.log is None and transaction.snapshot < self.engine.rebuilt_at:
+            transaction.check_tables(planned.tables)
         self._running.thread = get_ident()
         log = block.log
         outcome = planned.run(transaction, values) if log is None else log.run(planned, planned.run, values)
@@ -299,6 +301,8 @@ class Session(SessionDefinitions):
         transaction, log = block.enter(), block.log
         if type(transaction) is SingleChange:
             transaction.become_general()
+        if log is None:
+            transaction.check_tables(planned.tables)
         self._running.thread = get_ident()
         count: int = run_many(transaction, rows) if log is None else log.run(planned, run_many, rows)
         self._running.shield()

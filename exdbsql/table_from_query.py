@@ -25,6 +25,7 @@ def create_table_as(transaction: Transaction, query: PlannedStatement, statement
     if len(statement.columns) > len(columns):
         raise ProgrammingError("too many column names were specified", sqlstate=SYNTAX_ERROR)
     names = [*statement.columns, *[column.name for column in columns[len(statement.columns) :]]]
+    transaction.check_tables(query.tables)
     rows = query.run(transaction, query.bind(None)) if statement.with_data else []
     parts = [f"{quote_name(name)} {_type_text(column)}" for name, column in zip(names, columns, strict=True)]
     kind, ending = f"{statement.kind} " if statement.kind else "", ""
