@@ -16,7 +16,7 @@ there twice, a read of an unfinished transaction, reads of one list that contrad
 see its own appends.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -74,24 +74,21 @@ def anomalies(
     return found or _cycles(_dependencies(history, final, writers), level)
 
 
-def wrong_rows(
-    name: str, attempts: Iterable[Row], there: Iterable[tuple[int, ...]], *, may_be_lost: bool = False
-) -> list[str]:
+def wrong_rows(name: str, attempts: Iterable[Row], there: Iterable[tuple[int, ...]]) -> list[str]:
     """What is wrong with rows that were inserted once each and never changed, a line each.
 
     Args:
         name: of the table.
         attempts: (key, value, outcome) of each insertion.
         there: (key, value) of the rows at the end.
-        may_be_lost: rows in the memory of one node only, which died.
     """
     tried = {(key, value): outcome for key, value, outcome in attempts}
     rows = list(there)
-    found = [f"{name} has {row} twice" for row in {r for r in rows if rows.count(r) > 1}]
+    found = [f"{name} has {row} twice" for row, times in Counter(rows).items() if times > 1]
     found += [f"{name} has {row}, which nobody inserted" for row in rows if row not in tried]
     found += [f"{name} has {row}, which was reported not committed" for row in rows if tried.get(row) == VOID]  # type: ignore[call-overload]
-    if not may_be_lost:
-        found += [f"{name} lost {row}" for row, outcome in tried.items() if outcome == OK and row not in set(rows)]
+    kept = set(rows)
+    found += [f"{name} lost {row}" for row, outcome in tried.items() if outcome == OK and row not in kept]
     return found
 
 

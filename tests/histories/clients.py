@@ -1,9 +1,12 @@
 """Clients of a running cluster, and a record of what they did: they append to lists and read them, transfer money, claim names, give
-parents children and take parents away, go on and off duty, and ship notes between the nodes.
+parents children and take parents away, go on and off duty, and write and ship notes (`notes.py`); one alters tables (`definer.py`).
+
+Lists that have become long are left for others, so that a long run costs no more per transaction than a short one.
 
 A process of its own, so that it can run inside a network namespace:
 
-    python clients.py '{"nodes": ["127.0.0.1:5500", ...], "clients": 2, "level": "REPEATABLE READ", "seed": 7, "output": FILE}'
+    python clients.py '{"nodes": ["127.0.0.1:5500", ...], "clients": 2, "level": "REPEATABLE READ", "seed": 7,
+                       "definers": 1, "output": FILE}'
 
 It runs until its standard input is closed; the record is then in the file, as JSON.
 """
@@ -16,9 +19,16 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import notes
+from definer import Definer
+
 import exdbsql
 
 LISTS = 6
+"""Lists that are in use at a time."""
+GENERATIONS = 200
+LONG = 100
+"""Elements of a list whose readers go on to the next ones."""
 ACCOUNTS = 5
 OPENING_BALANCE = 100
 SCHEMA = (
@@ -28,7 +38,7 @@ SCHEMA = (
     "CREATE TABLE parent (id integer PRIMARY KEY)",
     "CREATE TABLE child (id integer PRIMARY KEY, parent integer NOT NULL REFERENCES parent)",
     "CREATE TABLE duty (id integer PRIMARY KEY, present boolean NOT NULL)",
-    "CREATE DISTRIBUTED TABLE note (id integer PRIMARY KEY, writer integer NOT NULL)",
+    *notes.SCHEMA,
 )
 PARENTS = 4
 PEOPLE = 2
@@ -41,7 +51,9 @@ def set_up(target: str) -> None:
         cursor = connection.cursor()
         for statement in SCHEMA:
             cursor.execute(statement)
-        cursor.executemany("INSERT INTO list VALUES (?, '')", [(key,) for key in range(LISTS)])
+        cursor.executemany(
+            "INSERT INTO list (id, elements) VALUES (?, '')", [(key,) for key in range(LISTS * GENERATIONS)]
+        )
         cursor.executemany("INSERT INTO account VALUES (?, ?)", [(key, OPENING_BALANCE) for key in range(ACCOUNTS)])
         cursor.executemany("INSERT INTO parent VALUES (?)", [(key,) for key in range(PARENTS)])
         cursor.executemany("INSERT INTO duty VALUES (?, true)", [(key,) for key in range(PEOPLE)])
@@ -51,25 +63,28 @@ def set_up(target: str) -> None:
 class Client(threading.Thread):
     """One client of one node: connects, works, and connects again when the node was gone."""
 
-    def __init__(self, number: int, target: str, level: str, seed: int, end: threading.Event) -> None:
+    def __init__(self, number: int, order: dict[str, Any], end: threading.Event) -> None:
         super().__init__(name=f"client {number}")
+        nodes = order["nodes"]
+        node = number % len(nodes)
         self.number = number
-        self.target = target
-        self.level = level
-        self.random = random.Random(seed * 1000 + number)
+        self.target = nodes[node]
+        self.level = order["level"]
+        self.random = random.Random(order["seed"] * 1000 + number)
         self.end = end
         self.fresh = count(number, 1000)
+        self.generation = 0
         self.history: list[dict[str, Any]] = []
         self.claims: list[tuple[int, str, str]] = []
         self.children: list[tuple[int, int, str]] = []
-        self.notes: list[tuple[int, int, str]] = []
-        self.exchanges: list[str] = []
         self.surprises: list[str] = []
+        self.notebook = notes.Notebook(number, node, len(nodes), self.random, self.fresh, self.outcome_of)
 
     def run(self) -> None:
         while not self.end.is_set():
             try:
                 with exdbsql.connect(f"exdb://{self.target}/") as connection:
+                    self.notebook.connected()  # before the first answer: the process that gives it lived at this time
                     connection.cursor().execute(
                         f"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {self.level}"
                     )
@@ -80,20 +95,18 @@ class Client(threading.Thread):
 
     def one_transaction(self, connection: exdbsql.Connection) -> None:
         kind = self.random.random()
-        if kind < 0.5:
+        if kind < 0.45:
             self.lists(connection)
-        elif kind < 0.6:
+        elif kind < 0.55:
             self.transfer(connection)
-        elif kind < 0.7:
+        elif kind < 0.65:
             self.claim(connection)
-        elif kind < 0.85:
+        elif kind < 0.8:
             self.family(connection)
-        elif kind < 0.93:
-            self.note(connection)
-        elif self.level == "SERIALIZABLE":
+        elif kind < 0.87 and self.level == "SERIALIZABLE":
             self.change_duty(connection)
         else:
-            self.ship(connection)
+            self.notebook.step(connection)
 
     def lists(self, connection: exdbsql.Connection) -> None:
         """One to four appends and reads."""
@@ -104,7 +117,7 @@ class Client(threading.Thread):
 
         def work() -> None:
             for _ in range(self.random.randint(1, 4)):
-                key = self.random.randrange(LISTS)
+                key = self.generation * LISTS + self.random.randrange(LISTS)
                 if self.random.random() < 0.5:
                     element = next(self.fresh)
                     operations.append(["append", key, element])
@@ -112,7 +125,10 @@ class Client(threading.Thread):
                 else:
                     cursor.execute("SELECT elements FROM list WHERE id = ?", (key,))
                     (text,) = cursor.fetchone() or ("",)
-                    operations.append(["read", key, [int(part) for part in text.split()]])
+                    elements = [int(part) for part in text.split()]
+                    operations.append(["read", key, elements])
+                    if len(elements) >= LONG and key // LISTS == self.generation < GENERATIONS - 1:
+                        self.generation += 1
 
         record["outcome"] = self.outcome_of(connection, work)
 
@@ -136,7 +152,7 @@ class Client(threading.Thread):
         cursor = connection.cursor()
         element, name = next(self.fresh), f"name {self.random.randrange(200)}"
         outcome = self.outcome_of(
-            connection, lambda: cursor.execute("INSERT INTO claim VALUES (?, ?)", (element, name))
+            connection, lambda: cursor.execute("INSERT INTO claim (id, name) VALUES (?, ?)", (element, name))
         )
         self.claims.append((element, name, outcome))
 
@@ -151,7 +167,7 @@ class Client(threading.Thread):
                 (orphans,) = cursor.fetchone() or (None,)
                 if orphans != 0:
                     self.surprises.append(f"{self.name} at {self.target}: {orphans} children without a parent")
-                cursor.execute("INSERT INTO child VALUES (?, ?)", (child, parent))
+                cursor.execute("INSERT INTO child (id, parent) VALUES (?, ?)", (child, parent))
 
             self.children.append((child, parent, self.outcome_of(connection, bear)))
         elif self.random.random() < 0.5:
@@ -173,21 +189,6 @@ class Client(threading.Thread):
             cursor.execute("UPDATE duty SET present = ? WHERE id = ?", (not present, who))
 
         self.outcome_of(connection, work)
-
-    def note(self, connection: exdbsql.Connection) -> None:
-        """A row of a DISTRIBUTED table: it stays on this node until somebody ships it."""
-        cursor = connection.cursor()
-        element = next(self.fresh)
-        outcome = self.outcome_of(
-            connection, lambda: cursor.execute("INSERT INTO note VALUES (?, ?)", (element, self.number))
-        )
-        self.notes.append((element, self.number, outcome))
-
-    def ship(self, connection: exdbsql.Connection) -> None:
-        """Scatter or gather; whatever becomes of it, notes are neither lost nor doubled."""
-        cursor = connection.cursor()
-        what = self.random.choice(("SCATTER note TO ALL", "GATHER note FROM ALL"))
-        self.exchanges.append(self.outcome_of(connection, lambda: cursor.execute(what)))
 
     def outcome_of(self, connection: exdbsql.Connection, work: Any) -> str:
         """Run `work` and commit. An error that leaves the connection of use is void; a lost one may be anything."""
@@ -218,25 +219,25 @@ class Client(threading.Thread):
 def main(order: dict[str, Any]) -> None:
     """Run the clients until standard input closes; write the record."""
     end = threading.Event()
-    clients = [
-        Client(number, order["nodes"][number % len(order["nodes"])], order["level"], order["seed"], end)
-        for number in range(order["clients"] * len(order["nodes"]))
-    ]
-    for client in clients:
-        client.start()
+    clients = [Client(number, order, end) for number in range(order["clients"] * len(order["nodes"]))]
+    definers = [Definer(order["nodes"], order["seed"] + number, end) for number in range(order["definers"])]
+    for thread in [*clients, *definers]:
+        thread.start()
     sys.stdin.read()
     end.set()
-    for client in clients:
-        client.join(60)
-    record = {
+    for thread in [*clients, *definers]:
+        thread.join(60)
+    record: dict[str, list[Any]] = {
         "history": [transaction for client in clients for transaction in client.history],
         "claims": [claim for client in clients for claim in client.claims],
         "children": [one for client in clients for one in client.children],
-        "notes": [one for client in clients for one in client.notes],
-        "exchanges": [outcome for client in clients for outcome in client.exchanges],
-        "surprises": [line for client in clients for line in client.surprises],
-        "stuck": [client.name for client in clients if client.is_alive()],
+        "definitions": [one for definer in definers for one in definer.record],
+        "surprises": [line for thread in [*clients, *definers] for line in thread.surprises],
+        "stuck": [thread.name for thread in [*clients, *definers] if thread.is_alive()],
     }
+    for client in clients:
+        for what, done in client.notebook.record.items():
+            record.setdefault(what, []).extend(done)
     Path(order["output"]).write_text(json.dumps(record), encoding="utf-8")
 
 

@@ -1,13 +1,15 @@
-"""Three nodes in network namespaces of their own, on one bridge, so that links between them can be cut, one way too.
+"""Nodes in network namespaces of their own, on one bridge, so that links between them can be cut, one way too.
 
     hub: bridge 10.77.0.254 ── veth ── node 0: 10.77.0.1
                             ── veth ── node 1: 10.77.0.2
                             ── veth ── node 2: 10.77.0.3
 
-Everything that opens a socket runs inside; nothing here touches the machine's own network. Needs root and iproute2. A cut is a
-blackhole route inside the sender's namespace: what it sends to that address vanishes, what comes from there arrives.
+Everything that opens a socket runs inside; nothing here touches the machine's own network. The test's thread moves into the hub, and so
+do the processes that it starts from there. Needs root and iproute2. A cut is a blackhole route inside the sender's namespace: what
+it sends to that address vanishes, what comes from there arrives.
 """
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -17,8 +19,9 @@ from pathlib import Path
 
 from local_cluster import EXDBSQL, LocalCluster
 
-NODES = 3
 SQL_PORT, CLUSTER_PORT = 5500, 5600
+CLONE_NEWNET = 0x40000000
+"""Of sched.h: what setns(2) changes."""
 
 
 def available() -> bool:
@@ -40,6 +43,7 @@ class NamespaceCluster(LocalCluster):
     """Node processes, each in a namespace of its own."""
 
     prefix = ""
+    nodes = 0
 
     def namespace(self, name: object) -> str:
         return f"{self.prefix}{name}"
@@ -57,20 +61,20 @@ class NamespaceCluster(LocalCluster):
 
     def heal(self) -> None:
         """Every link works again."""
-        for source in range(NODES):
-            for target in range(NODES):
+        for source in range(self.nodes):
+            for target in range(self.nodes):
                 route = ["ip", "route", "del", "blackhole", f"{address_of(target)}/32"]
                 subprocess.run(self.inside(source, *route), check=False, capture_output=True)
 
 
-def write_configurations(folder: Path) -> None:
+def write_configurations(folder: Path, nodes: int) -> None:
     """`exdbsql init`, with the addresses of the namespaces."""
-    subprocess.run([EXDBSQL, "init", "--nodes", str(NODES), str(folder)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([EXDBSQL, "init", "--nodes", str(nodes), str(folder)], check=True, stdout=subprocess.DEVNULL)
     (folder / "schema.sql").write_text("CREATE TABLE nothing (id integer PRIMARY KEY);\n")
-    for node in range(NODES):
+    for node in range(nodes):
         path = folder / f"node{node}.toml"
         text = path.read_text()
-        for other in range(NODES):
+        for other in range(nodes):
             text = text.replace(f"127.0.0.1:{CLUSTER_PORT + other}", f"{address_of(other)}:{CLUSTER_PORT}")
         listen = f'listen = "127.0.0.1:{SQL_PORT + node}"'
         assert listen in text
@@ -81,17 +85,31 @@ def write_configurations(folder: Path) -> None:
         path.write_text(text)
 
 
+@contextmanager
+def within(namespace: str) -> Iterator[None]:
+    """This thread, and what it starts, uses the network of a namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/thread-self/ns/net") as before, open(f"/run/netns/{namespace}") as wanted:
+        if libc.setns(wanted.fileno(), CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"cannot enter the namespace {namespace}")
+        try:
+            yield
+        finally:
+            libc.setns(before.fileno(), CLONE_NEWNET)
+
+
 def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True)
 
 
 @contextmanager
-def namespace_cluster(folder: Path) -> Iterator[NamespaceCluster]:
-    """Namespaces and configurations; the caller starts the nodes. Everything is gone afterwards."""
-    write_configurations(folder)
+def namespace_cluster(folder: Path, nodes: int = 3) -> Iterator[NamespaceCluster]:
+    """Namespaces and configurations, this thread in the hub; the caller starts the nodes. Everything is gone afterwards."""
+    write_configurations(folder, nodes)
     cluster = NamespaceCluster(folder)
     cluster.prefix = f"exdb{os.getpid()}-"
-    names = [cluster.namespace("hub"), *map(cluster.namespace, range(NODES))]
+    cluster.nodes = nodes
+    names = [cluster.namespace("hub"), *map(cluster.namespace, range(nodes))]
     try:
         for name in names:
             _ip("netns", "add", name)
@@ -105,7 +123,8 @@ def namespace_cluster(folder: Path) -> Iterator[NamespaceCluster]:
             _ip("-n", hub, "link", "set", f"to{node}", "master", "bridge", "up")
             _ip("-n", name, "addr", "add", f"{address_of(node)}/24", "dev", "eth0")
             _ip("-n", name, "link", "set", "eth0", "up")
-        yield cluster
+        with within(hub):
+            yield cluster
     finally:
         cluster.stop()
         for name in names:

@@ -122,11 +122,6 @@ def test_rows_that_are_inserted_once(there: list[tuple[int, int]], words: str) -
     assert (found == []) if not words else any(words in line for line in found)
 
 
-def test_rows_of_a_node_that_died_may_be_lost() -> None:
-    assert wrong_rows("t", ATTEMPTS, [], may_be_lost=True) == []
-    assert wrong_rows("t", ATTEMPTS, [(2, 7)], may_be_lost=True) != []
-
-
 def test_children_without_parents_are_found() -> None:
     assert orphans([(1,), (2,)], [(10, 1), (11, 2)]) == []
     assert orphans([(1,)], [(10, 1), (11, 2)]) == ["child 11 has no parent 2"]
