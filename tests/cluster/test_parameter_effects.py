@@ -1,5 +1,6 @@
 """Each parameter of the cluster has an effect that can be seen; REFERENCE section 1, one test for each."""
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -84,6 +85,35 @@ def test_nodes_speak_tls_and_know_each_others_authority(tmp_path: Path) -> None:
             discover(addr, 1000)
         members = discover(addr, 5000, SslParameters.from_mapping(authority.of("anybody")))
         assert [member.node_id for member in members] == [0, 1]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_authorities_may_stand_in_a_folder(tmp_path: Path, known: bool) -> None:
+    """`ca_path`: a folder with certificates by the hash of their subjects, as OpenSSL's `rehash` names them."""
+    ours, theirs = Authority(tmp_path / "ours"), Authority(tmp_path / "theirs")
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("only OpenSSL knows the hash of a subject")
+
+    def params(name: str) -> dict[str, Any]:
+        own = ours.of(name)
+        ca_file = own.pop("ca_file") if known else theirs.ca_file
+        hashed = subprocess.run(
+            [openssl, "x509", "-hash", "-noout", "-in", ca_file], check=True, capture_output=True, text=True
+        )
+        folder = tmp_path / f"ca_path of {name}"
+        folder.mkdir()
+        shutil.copy(ca_file, folder / f"{hashed.stdout.strip()}.0")
+        own.pop("ca_file", None)
+        return own | {"ca_path": str(folder)}
+
+    with cluster(tmp_path, (1, 1), start=False) as made:
+        two_with(made, params("a"), params("b"))
+        if known:
+            made.ready()
+            return
+        with pytest.raises(NoQuorumError):
+            made.nodes[1].node.wait_ready(1.0)
 
 
 @pytest.mark.parametrize("stranger", ["no TLS", "another authority", "no certificate asked for"])

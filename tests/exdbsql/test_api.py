@@ -36,6 +36,34 @@ def test_every_error_is_public() -> None:
             assert getattr(exdb, name) is value
 
 
+NUMBERS = {
+    "ConflictError": (87, True),
+    "ClusterError": (900, False),
+    "NotClusterError": (901, False),
+    "InvalidParameterError": (902, False),
+    "ClusterStoppedError": (903, False),
+    "ProtocolError": (904, False),
+    "NoQuorumError": (905, True),
+    "BusyError": (906, True),
+    "IncompatibleModeError": (907, False),
+    "SyncError": (908, True),
+    "DuplicateNodeIdError": (910, False),
+    "DdlNotSupportedError": (911, False),
+}
+
+
+def test_the_errors_of_the_cluster_have_their_numbers() -> None:
+    """REFERENCE section 7; whoever changes this breaks programs that tell errors by number."""
+    for name, (code, retryable) in NUMBERS.items():
+        kind = getattr(exdb, name)
+        error = kind("what went wrong")
+        assert (error.code, error.retryable) == (code, retryable), name
+        assert issubclass(kind, exdb.OperationalError) and len(error.sqlstate) == 5
+        assert issubclass(kind, exdb.ClusterError) is (code >= 900)
+    numbered = {cls.__name__ for cls in vars(errors).values() if inspect.isclass(cls) and getattr(cls, "code", 0)}
+    assert numbered == set(NUMBERS)
+
+
 def test_the_globals_of_pep_249() -> None:
     assert (exdb.apilevel, exdb.threadsafety, exdb.paramstyle) == ("2.0", 1, "qmark")
     assert exdb.STRING == "text"
