@@ -55,7 +55,7 @@ class ShellCompleter(Completer):
         if command.completes == "file":
             yield from self._paths.get_completions(Document(argument), event)
             return
-        typed = argument.rsplit(" ", 1)[-1]
+        typed = argument if command.completes == "statement" else argument.rsplit(" ", 1)[-1]
         yield from _completions(typed, self._arguments(command, argument), command.completes)
 
     def _arguments(self, command: Command, argument: str) -> Iterable[str]:

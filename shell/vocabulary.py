@@ -1,4 +1,9 @@
-"""The words of SQL that completion offers and that colours know."""
+"""The words of SQL that completion offers and that colours know: those of the help, and what the engine can call."""
+
+import re
+
+from exdbsql.engine.query.parse import CALLED_PLAINLY
+from exdbsql.shell.sql_help import STATEMENTS
 
 _KEYWORDS = """
     SELECT FROM WHERE INSERT INTO VALUES UPDATE SET DELETE CREATE TABLE INDEX UNIQUE DROP PRIMARY KEY NOT NULL DEFAULT
@@ -19,7 +24,11 @@ _FUNCTIONS = """
 OWN_KEYWORDS = frozenset(_OWN_KEYWORDS.split())
 """Keywords that PostgreSQL does not have, or does not colour."""
 
-KEYWORDS = (*_KEYWORDS.split(), *_OWN_KEYWORDS.split())
+_OF_THE_HELP = (word for _, syntax in STATEMENTS.values() for word in re.findall(r"\b[A-Z]{2,}\b", syntax))
+
+KEYWORDS = tuple(dict.fromkeys((*_KEYWORDS.split(), *_OWN_KEYWORDS.split(), *_OF_THE_HELP)))
 """Everything that may be completed as a keyword, PostgreSQL's words and ours."""
 
-FUNCTIONS = tuple(_FUNCTIONS.split())
+FUNCTIONS = tuple(
+    dict.fromkeys((*_FUNCTIONS.split(), *sorted(name for name in CALLED_PLAINLY if not name.startswith("pg_"))))
+)

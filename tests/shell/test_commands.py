@@ -1,12 +1,18 @@
 """The backslash commands."""
 
+import re
+
 import pytest
 
+import exdbsql
+from exdbsql.control import _READERS
+from exdbsql.engine.query.parse import _VERBS
 from exdbsql.schema.errors import ProgrammingError
 from exdbsql.shell.app import dispatcher_for
 from exdbsql.shell.commands.cluster import exchange_statement
 from exdbsql.shell.commands.registry import Invocation, parse
 from exdbsql.shell.context import CommandError, Outcome, QuitRequest
+from exdbsql.shell.sql_help import STATEMENTS
 
 
 @pytest.mark.parametrize(
@@ -45,6 +51,14 @@ def test_help_is_made_from_the_table(bench):
     assert bench.written().startswith("\\timing [on|off]\n")
 
 
+def test_the_help_fits_a_terminal(bench):
+    bench.run("\\?")
+    bench.run("\\h")
+    for name in STATEMENTS:
+        bench.run(f"\\h {name}")
+    assert max(map(len, bench.written().splitlines())) <= 120
+
+
 def test_an_unknown_command_names_the_nearest(bench):
     assert bench.run("\\timng") is Outcome.FAILED
     assert bench.complaints() == "ERROR: there is no command \\timng; did you mean \\timing? \\? lists them\n"
@@ -56,6 +70,27 @@ def test_help_on_sql(bench):
     bench.run("\\h")
     assert "SCATTER" in bench.written()
     assert bench.run("\\h nonsense") is Outcome.FAILED
+
+
+def test_the_help_on_sql_knows_every_statement():
+    """Whatever may begin a statement begins a line of the help, apart from what is refused by name."""
+    refused = {"lock", "grant", "revoke", "analyze", "vacuum", "call", "listen", "notify", "do", "refresh", "reindex"}
+    begins = {
+        word.removeprefix("or  ").partition(" ")[0].lower()
+        for _, syntax in STATEMENTS.values()
+        for line in syntax.split("\n")
+        for word in re.split(r"^\[WITH .*?\] ", line)
+    }
+    assert ({*_READERS, *_VERBS} - refused - {"with", "checkpoint", "cluster"}) <= begins
+    for verb in ("CREATE", "ALTER", "DROP"):
+        assert {f"{verb} {thing}" for thing in ("TABLE", "INDEX", "VIEW", "SEQUENCE", "TYPE")} <= STATEMENTS.keys()
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_what_the_help_shows_is_known(name):
+    with exdbsql.connect() as con, pytest.raises(exdbsql.ProgrammingError) as caught:
+        con.execute(f"{name} 'no' 'such' 'form'")
+    assert caught.value.sqlstate == "42601"
 
 
 def test_quit(bench):

@@ -70,7 +70,8 @@ def test_commands_and_their_arguments(offered):
     assert offered("\\pset ex") == ["expanded"]
     assert offered("\\pset format js") == ["json", "jsonl"]
     assert offered("\\x a") == ["auto"]
-    assert offered("\\h sca") == ["SCATTER"]
+    assert offered("\\h scat") == ["SCATTER"]
+    assert offered("\\h create ty") == ["CREATE TYPE"]
     assert offered("\\unset li") == ["limit_c"]
     assert offered("\\nonsense a") == []
 
