@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, fields
 from enum import IntFlag
 from typing import Any
 
+from exdbsql.cluster.core.messages import MAX_MEMBERS
 from exdbsql.cluster.information import NodeInfo
 from exdbsql.schema.errors import InvalidParameterError
 
@@ -301,6 +302,9 @@ class ClusterParams:
         self._check_addresses()
 
     def _check_addresses(self) -> None:
+        known = sum(bool(node.addr) for node in self.nodes)
+        if known > MAX_MEMBERS:
+            raise wrong("nodes", f"names {known} nodes", f"a cluster has at most {MAX_MEMBERS} members")
         seen: dict[str, int] = {}
         for position, node in enumerate(self.nodes):
             if node.addr and self.nwtype == "TCP":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgpack
 
+from exdbsql.cluster.core import messages
 from exdbsql.cluster.core.messages import CONFIG, Join, JoinRefused, Leave, configuration_to_wire
 from exdbsql.cluster.core.phases import IN_CLUSTER, LEADER, LEFT, NORMAL, RECOVERING
 from exdbsql.cluster.core.progress import REPLICATE
@@ -122,6 +123,13 @@ class Membership:
                 text = f"node id {member.node_id} is taken by the member at {listed.addr}"
                 c.send(sender, JoinRefused(c.cluster, m.incarnation, "duplicate", text))
                 return
+        if (
+            listed is None
+            and len(c.configuration.ids() | self.joiners.keys() | {member.node_id}) > messages.MAX_MEMBERS
+        ):
+            text = f"the cluster has {messages.MAX_MEMBERS} members, which is the most that it can have"
+            c.send(sender, JoinRefused(c.cluster, m.incarnation, "full", text))
+            return
         self._note(sender, m)
 
     def on_leave(self, sender: int, m: Leave) -> None:

@@ -233,7 +233,7 @@ class JoinRefused(NamedTuple):
     cluster: int
     incarnation: int
     reason: str
-    """"duplicate" or "removed"."""
+    """"duplicate", "full" or "removed"."""
     text: str
 
 

@@ -104,8 +104,8 @@ class VerdictReached(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The cluster does not take this node: "duplicate" (the id is taken), "cluster" (another cluster's id),
-    "removed" (it was taken off the list), "snapshot" (the state could not be taken)."""
+    """The cluster does not take this node: "duplicate" (the id is taken), "full" (it has too many members), "cluster" (another
+    cluster's id), "removed" (it was taken off the list), "snapshot" (the state could not be taken)."""
 
     reason: str
     text: str

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from exdbsql.cluster.core.messages import MAX_MEMBERS
 from exdbsql.cluster.parameters import ClusterNodeParams, ClusterParams, ClusterWindow, TcpParameters
 from exdbsql.schema.errors import InvalidParameterError
 
@@ -40,6 +41,7 @@ def test_mpi_cluster_says_the_same_as_nwtype() -> None:
         ("nodes[0]", {"nodes": [ClusterNodeParams("")]}),
         ("nodes[1]", {"nodes": [*ONE, *ONE]}),
         ("nodes", {"nodes": [ClusterNodeParams("127.0.0.1:1", qrank=0)]}),
+        ("nodes", {"nodes": [ClusterNodeParams(f"127.0.0.1:{port}") for port in range(1, MAX_MEMBERS + 2)]}),
         ("nwparams", {"nwparams": [1]}),
         ("nwparams", {"nwparams": {"conectTimeout": 1}}),
         ("nwparams.connectTimeout", {"nwparams": {"connectTimeout": "5"}}),

@@ -338,6 +338,17 @@ def test_what_no_node_could_read_does_not_get_into_the_log() -> None:
     assert settled(cluster, sender, cluster.nodes[sender].submit(b"still here")) == "line 1"
 
 
+def test_who_joins_a_full_cluster_is_told_and_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exdbsql.cluster.core.messages.MAX_MEMBERS", 3)
+    cluster = cluster_of(1, 1, 1)
+    first, *_, fourth = members(1, 1, 1, 0)
+    cluster.start(3, [first, fourth])
+    cluster.run(lambda: cluster.nodes[3].status().phase == "left")
+    assert [event.reason for event in cluster.events[3] if isinstance(event, Refused)] == ["full"]
+    assert settled(cluster, 0, cluster.nodes[0].submit(b"still here")) == "line 1"
+    assert [m.node_id for m in cluster.nodes[0].status().members] == [0, 1, 2]
+
+
 UNREADABLE = [(kind, data) for kind in (CONFIG, MEETING, VERDICT) for data in (b"", b"\xc1", b"\x80", b"\x91\x01")]
 
 
