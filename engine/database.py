@@ -23,6 +23,7 @@ from exdbsql.engine.memory import refuse_growth
 from exdbsql.engine.overlay import Overlay
 from exdbsql.engine.read_set import ReadSet
 from exdbsql.engine.references import NO_LINKS, Links
+from exdbsql.engine.row_claims import RowClaims
 from exdbsql.engine.row_ids import RowIds
 from exdbsql.engine.sequences import Detached, SequenceLog, SequenceValues
 from exdbsql.engine.serializable import (
@@ -58,6 +59,7 @@ class Database:
         sequence_log: in a cluster, what moves them on all nodes.
         head: (version, log position) that a new snapshot sees.
         snapshots: the open ones.
+        claims: rows that open transactions have claimed by SKIP LOCKED or NOWAIT.
         unpruned: tables that hold something for older snapshots.
         prune_wanted: a snapshot ended while a commit was running, which has to prune when it has given back the lock.
         is_debug: whether each commit is followed by a check of what it touched.
@@ -86,6 +88,7 @@ class Database:
         self.rebuilt_at = 0
         self.head: tuple[int, int] = (0, 0)
         self.snapshots = SnapshotRegistry()
+        self.claims = RowClaims(self.snapshots)
         self.unpruned: dict[TableStore, None] = {}
         self.recent = RecentChanges()
         self.pending_reads: dict[PreparedCommit, ReadSet] = {}

@@ -168,6 +168,10 @@ class Transaction(Reads):
         if overlay.store.checked_indexes:
             self._checks_wanted = True
 
+    def claim(self, store: TableStore, key: Key) -> bool:
+        """Claim a row that is going to be changed; False where another transaction has it (:mod:`exdbsql.engine.row_claims`)."""
+        return self._database.claims.take(self, store, key)
+
     def keep_change(self, store: TableStore, key: Key, row: Row | None) -> None:
         """Take over a statement that has changed one row, and passed all checks."""
         self._put(self._writable(store), key, row)

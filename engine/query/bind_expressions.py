@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from sqlglot import exp
 
 from exdbsql.engine.query import bind_chains as chains
+from exdbsql.engine.query import bind_claims as claims
 from exdbsql.engine.query import bind_conditional as conditional
 from exdbsql.engine.query import bind_moments as moments
 from exdbsql.engine.query import bind_once as once
@@ -546,4 +547,5 @@ _METHODS: Final[dict[type[exp.Expr], Callable[[ExpressionBinder, Any], Expr]]] =
     **texts.METHODS,
     **conditional.METHODS,
     **moments.METHODS,
+    **claims.METHODS,
 }

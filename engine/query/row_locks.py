@@ -6,7 +6,13 @@ bound as if it had been written as a query beside changes that leave the rows as
 
     WITH chosen AS (UPDATE t SET c = c WHERE key IN (SELECT key FROM the query)) the query
 
-NOWAIT says what holds anyway, and FOR NO KEY UPDATE asks for less. FOR SHARE, FOR KEY SHARE and SKIP LOCKED are left out, as are DISTRIBUTED
+SKIP LOCKED and NOWAIT ask in between for each row, in the order of the query and no further than its LIMIT, whether another
+transaction has it (:mod:`exdbsql.engine.row_claims`); the query then gives the rows that were kept, whatever others do meanwhile::
+
+    WITH chosen AS (UPDATE t SET c = c WHERE key IN (SELECT key FROM (the query) WHERE claimed(key) LIMIT n) RETURNING key)
+    the query AND key IN (SELECT key FROM chosen)
+
+FOR NO KEY UPDATE asks for less than FOR UPDATE. FOR SHARE and FOR KEY SHARE are left out, as are DISTRIBUTED
 tables, whose unchanged rows would travel, and what PostgreSQL refuses: grouped queries, the nullable side of an outer join.
 """
 
@@ -16,6 +22,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from exdbsql.engine.query.bind_claims import Claim
 from exdbsql.engine.query.context import StatementContext, name_of
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import NotSupportedError
@@ -28,6 +35,8 @@ _NOT_WITH = (
     ("windows", "window functions"),
 )
 _ROW = "row to keep"
+_NOT_ASKED, _SKIPPED, _REFUSED = "not asked", "skipped", "refused"
+"""Of rows that another transaction has: nobody looks, SKIP LOCKED, NOWAIT."""
 
 
 def with_rows_kept(tree: exp.Expr, context: StatementContext) -> exp.Expr:
@@ -46,10 +55,14 @@ def with_rows_kept(tree: exp.Expr, context: StatementContext) -> exp.Expr:
     with_ = query.args.get("with_")
     query.set("with_", None)
     _check_query(query)
-    made = [
-        _change(query, source, table, number, context)
-        for number, (source, table) in enumerate(_chosen(query, locks, context))
-    ]
+    claims = _claims(locks)
+    chosen = list(_chosen(query, locks, context))
+    if claims == _SKIPPED:
+        _check_skipping(query, len(chosen))
+    made = [_change(query, source, table, number, claims) for number, (source, table) in enumerate(chosen)]
+    if claims != _NOT_ASKED:
+        for number, (source, table) in enumerate(chosen):
+            query.where(_is_kept(source, table, number), copy=False)
     if with_ is None:
         with_ = exp.With(expressions=[])
     for change in made:
@@ -65,10 +78,24 @@ def _check_locks(locks: list[exp.Lock]) -> None:
                 f"FOR {'KEY ' if lock.args.get('key') else ''}SHARE is not supported",
                 hint="ISOLATION LEVEL SERIALIZABLE guards what was read.",
             )
-        if lock.args.get("wait") is False:
-            raise NotSupportedError(
-                "SKIP LOCKED is not supported", hint="Nobody holds a lock: the first to commit wins."
-            )
+
+
+def _claims(locks: list[exp.Lock]) -> str:
+    asked = {lock.args.get("wait") for lock in locks}
+    return _SKIPPED if False in asked else _REFUSED if True in asked else _NOT_ASKED
+
+
+def _check_skipping(query: exp.Select, tables: int) -> None:
+    if tables > 1:
+        raise NotSupportedError(
+            "SKIP LOCKED of several tables is not supported", hint="FOR UPDATE OF names one of them."
+        )
+    if query.args.get("offset") is not None:
+        raise NotSupportedError("SKIP LOCKED with OFFSET is not supported")
+    limit = query.args.get("limit")
+    options = limit.args.get("limit_options") if isinstance(limit, exp.Fetch) else None
+    if options is not None and options.args.get("with_ties"):
+        raise NotSupportedError("SKIP LOCKED and WITH TIES options cannot be used together")
 
 
 def _check_query(query: exp.Select) -> None:
@@ -131,42 +158,80 @@ def _table_of(source: exp.Expr, context: StatementContext, *, wanted: bool) -> T
     return None
 
 
-def _change(query: exp.Select, source: exp.Table, table: Table, number: int, context: StatementContext) -> exp.CTE:
+def _change(query: exp.Select, source: exp.Table, table: Table, number: int, claims: str) -> exp.CTE:
     """The change that leaves the chosen rows of a table as they are."""
-    if table.primary_key is None:
-        raise NotSupportedError(f'FOR UPDATE of "{table.name}", which has no primary key, is not supported')
-    if table.kind is TableKind.DISTRIBUTED:
-        raise NotSupportedError(f'FOR UPDATE of the DISTRIBUTED table "{table.name}" is not supported')
     settable = [c.name for c in table.columns if c.generated is None and c.identity is not Identity.ALWAYS]
     if not settable:
         raise NotSupportedError(f'FOR UPDATE of "{table.name}", which has no column that can be set, is not supported')
-    keys = table.primary_key.columns
+    keys = _keys_of(table)
     names = [f"{_ROW} {number} {at}" for at in range(len(keys))]
     inner = query.copy()
     for key, name in zip(keys, names, strict=True):
         inner.append("expressions", exp.alias_(_column(key, source.alias_or_name), name, quoted=True))
-    if inner.args.get("limit") is None and inner.args.get("offset") is None:
+    if claims != _NOT_ASKED:
+        inner = _claimed(inner, source, names, claims)
+    elif inner.args.get("limit") is None and inner.args.get("offset") is None:
         inner.set("order", None)
     target = f"{_ROW} {number}"
-    rows = exp.Select(expressions=[_column(name, "chosen") for name in names])
-    rows.set(
-        "from_",
-        exp.From(this=exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("chosen", quoted=True)))),
-    )
+    rows = _query(names, "chosen", inner)
     left = [_column(key, target) for key in keys]
-    condition = exp.In(this=left[0] if len(left) == 1 else exp.Tuple(expressions=left), query=exp.Subquery(this=rows))
-    plain = exp.Table(this=source.this.copy(), alias=exp.TableAlias(this=exp.to_identifier(target, quoted=True)))
+    plain = exp.Table(this=source.this.copy(), alias=exp.TableAlias(this=_name(target)))
     update = exp.Update(
         this=plain,
-        expressions=[
-            exp.EQ(
-                this=exp.column(exp.to_identifier(settable[-1], quoted=True)), expression=_column(settable[-1], target)
-            )
-        ],
-        where=exp.Where(this=condition),
+        expressions=[exp.EQ(this=exp.column(_name(settable[-1])), expression=_column(settable[-1], target))],
+        where=exp.Where(this=_in(left, rows)),
     )
-    return exp.CTE(this=update, alias=exp.TableAlias(this=exp.to_identifier(f"{target} kept", quoted=True)))
+    if claims != _NOT_ASKED:
+        kept = [exp.alias_(_column(key, target), name, quoted=True) for key, name in zip(keys, names, strict=True)]
+        update.set("returning", exp.Returning(expressions=kept))
+    return exp.CTE(this=update, alias=exp.TableAlias(this=_name(f"{target} kept")))
+
+
+def _keys_of(table: Table) -> tuple[str, ...]:
+    if table.primary_key is None:
+        raise NotSupportedError(f'FOR UPDATE of "{table.name}", which has no primary key, is not supported')
+    if table.kind is TableKind.DISTRIBUTED:
+        raise NotSupportedError(f'FOR UPDATE of the DISTRIBUTED table "{table.name}" is not supported')
+    return table.primary_key.columns
+
+
+def _claimed(query: exp.Select, source: exp.Table, names: list[str], claims: str) -> exp.Select:
+    """The rows of a query, one after the other, that can be claimed, until there are as many as its LIMIT."""
+    limit = query.args.get("limit")
+    query.set("limit", None)
+    if query.args.get("offset") is None:
+        query.set("offset", exp.Offset(expression=exp.Literal.number(0)))  # no condition moves across it
+    rows = _query(names, "ordered", query)
+    claim = Claim(this=source.this.copy(), expressions=[_column(name, "ordered") for name in names])
+    claim.set("skips", claims == _SKIPPED)
+    rows.set("where", exp.Where(this=claim))
+    rows.set("limit", limit)
+    return rows
+
+
+def _is_kept(source: exp.Table, table: Table, number: int) -> exp.Expr:
+    """That a row of a table is among those that were kept."""
+    keys = _keys_of(table)
+    names = [f"{_ROW} {number} {at}" for at in range(len(keys))]
+    kept = exp.Select(expressions=[exp.column(_name(name)) for name in names])
+    kept.set("from_", exp.From(this=exp.Table(this=_name(f"{_ROW} {number} kept"))))
+    return _in([_column(key, source.alias_or_name) for key in keys], kept)
+
+
+def _in(left: list[exp.Column], rows: exp.Select) -> exp.Expr:
+    return exp.In(this=left[0] if len(left) == 1 else exp.Tuple(expressions=left), query=exp.Subquery(this=rows))
+
+
+def _query(names: list[str], alias: str, query: exp.Select) -> exp.Select:
+    """``SELECT names FROM (query) AS alias``."""
+    rows = exp.Select(expressions=[_column(name, alias) for name in names])
+    rows.set("from_", exp.From(this=exp.Subquery(this=query, alias=exp.TableAlias(this=_name(alias)))))
+    return rows
+
+
+def _name(name: str) -> exp.Identifier:
+    return exp.to_identifier(name, quoted=True)
 
 
 def _column(name: str, table: str) -> exp.Column:
-    return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(table, quoted=True))
+    return exp.column(_name(name), table=_name(table))
