@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from exdbsql import protocol
 from exdbsql.address import Address, Target, parse_target
+from exdbsql.client_options import ClientOptions, read_options
 from exdbsql.engine.query.parameters import no_sequence
 from exdbsql.forking import close_in_children, hint_after_fork
 from exdbsql.interface import DISCONNECTED, IDLE
@@ -36,7 +37,6 @@ from exdbsql.schema.errors import (
 )
 from exdbsql.wire_socket import WireSocket, no_answer, open_socket
 
-CONNECT_TIMEOUT_S: Final = 5.0
 _MAY_COMMIT: Final = frozenset({"commit", "execute", "executemany", "executenamed", "copydone"})
 
 
@@ -48,7 +48,7 @@ def connect_remote(target: str) -> "RemoteSession":
         NotSupportedError, OperationalError: the server refuses, or nobody answers (08001).
     """
     parsed = parse_target(target)
-    timeout_s = _timeout(parsed)
+    options = read_options(parsed)
     if parsed.password is not None:
         warnings.warn(
             "this version has no authentication: the password is neither sent nor checked", errors.Warning, stacklevel=3
@@ -56,7 +56,7 @@ def connect_remote(target: str) -> "RemoteSession":
     refusals: list[Error] = []
     for address in parsed.addresses:
         try:
-            return _greet(address, parsed, timeout_s)
+            return _greet(address, parsed, options)
         except OperationalError as error:
             refusals.append(error)
     if len(refusals) == 1:
@@ -69,22 +69,8 @@ def connect_remote(target: str) -> "RemoteSession":
     )
 
 
-def _timeout(target: Target) -> float:
-    timeout_s = CONNECT_TIMEOUT_S
-    for name, value in target.options:
-        if name != "connect_timeout":
-            raise InterfaceError(f"unknown option {name!r} in {target}", hint="known is connect_timeout, in seconds")
-        try:
-            timeout_s = float(value)
-        except ValueError:
-            timeout_s = 0.0
-        if not 0 < timeout_s < 86400:
-            raise InterfaceError(f"connect_timeout: expected seconds, got {value!r}")
-    return timeout_s
-
-
-def _greet(address: Address, target: Target, timeout_s: float) -> "RemoteSession":
-    wire = WireSocket(open_socket((address,), timeout_s))
+def _greet(address: Address, target: Target, options: ClientOptions) -> "RemoteSession":
+    wire = WireSocket(open_socket((address,), options.connect_timeout))
     try:
         wire.send(protocol.hello(f"exdbsql-python {version('exdbsql')}", target.database, target.user))
         welcome = protocol.check_welcome(wire.receive())
@@ -99,7 +85,7 @@ def _greet(address: Address, target: Target, timeout_s: float) -> "RemoteSession
     except BaseException:
         wire.close()
         raise
-    wire.set_timeout(None)
+    wire.watch(options.heartbeat, options.heartbeat_timeout)
     wire.set_limit(welcome["limit"])
     return RemoteSession(wire, welcome)
 

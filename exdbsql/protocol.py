@@ -7,8 +7,8 @@ A frame is a length (four bytes, most significant first) and a msgpack list of t
 2. After that the client sends ``[request id, operation, argument...]``; each gets one
    ``[request id, status, payload, state, notices]``, in the order of the requests. Status 0 is an answer, 1 an error;
    state is the transaction's ("idle", "open", "failed") after the request.
-3. ``cancel`` alone is taken out of turn: it stops the request that it names, which is answered with an error (57014),
-   and gets no answer itself.
+3. Two things are taken out of turn. ``cancel`` stops the request that it names, which is answered with an error (57014),
+   and gets no answer itself. ``["ping"]`` is answered with ``["alive"]`` at once, whatever runs; either may come at any time.
 4. A length above the limit ends the connection before anything of that size is allocated. Before the handshake is over
    the limit is small.
 5. A result comes in pages; the client asks for the next one, so a client that does not read holds up nobody.
@@ -33,6 +33,9 @@ LENGTH = struct.Struct(">I")
 HANDSHAKE_LIMIT: Final = 64 * 1024
 DEFAULT_FRAME_LIMIT: Final = 64 * 1024 * 1024
 PAGE_ROWS: Final = 2000
+
+PING: Final = ["ping"]
+ALIVE: Final = ["alive"]
 
 OK: Final = 0
 FAILED: Final = 1

@@ -6,9 +6,10 @@ Rules:
 2. Requests of one client run in order, one at a time. A client that sends faster than they run is no longer read from,
    and one that does not read its replies gets no further ones; it holds up nobody else. A thousand idle clients cost
    their sockets and a few objects each.
-3. ``cancel`` is taken out of turn, as it arrives.
+3. ``cancel`` and ``ping`` are taken out of turn, as they arrive.
 4. Whoever breaks the protocol is told so, and the connection is closed. So is one that does not introduce itself in time.
-5. When a connection is lost, its running statement is stopped and its transaction rolled back.
+5. When a connection is lost, its running statement is stopped and its transaction rolled back. A client whose machine vanished
+   is asked after by TCP, and is lost within a minute.
 
 The calls of the cluster (barrier, stop, …) may wait for other nodes, so they have threads of their own and do not use up
 those of the statements.
@@ -34,6 +35,7 @@ from exdbsql.schema import sqlstate as states
 from exdbsql.schema.errors import Error, OperationalError
 from exdbsql.server_session import ServerSession
 from exdbsql.settings import SERVER_VERSION
+from exdbsql.wire_socket import notice_vanished
 
 log = logging.getLogger("exdbsql.service")
 
@@ -41,6 +43,7 @@ HANDSHAKE_TIMEOUT_S: Final = 10.0
 QUEUE_LIMIT: Final = 64
 CALL_THREADS: Final = 16
 CLOSING_TIMEOUT_S: Final = 5.0
+_ALIVE: Final = protocol.encode(protocol.ALIVE)
 
 
 class SqlService:
@@ -160,6 +163,7 @@ class ClientLink(asyncio.Protocol):
         """A client has connected."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        notice_vanished(transport.get_extra_info("socket"))
         service = self._service
         if len(service.links) >= service.max_connections or service.is_stopping:
             why = "the node is shutting down" if service.is_stopping else "the node has too many connections"
@@ -236,6 +240,10 @@ class ClientLink(asyncio.Protocol):
     def _take(self, message: list[Any]) -> None:
         if self._server_session is None:
             self._shake_hands(message)
+            return
+        if message == protocol.PING:
+            if self._may_write:  # else there is enough on its way to show that somebody is there
+                self._write(_ALIVE)
             return
         request_id, operation, arguments = protocol.check_request(message)
         if operation == "cancel":

@@ -1,6 +1,10 @@
 """The client's socket: connecting to the first host that answers, one message out, one message in.
 
 Blocking, because PEP 249 is. Two threads meet here: the one that waits for a reply, and one that sends a cancel.
+
+A node that is paused, hung or cut off says nothing, and its socket stays open. So whoever waits asks from time to time whether it is
+there, and gives it up when nothing at all has come for long enough; any byte counts, so neither a long statement nor a long answer
+is cut off. What counts is time spent waiting: a client that was itself paused begins anew.
 """
 
 import contextlib
@@ -16,6 +20,9 @@ from exdbsql.schema import sqlstate as states
 from exdbsql.schema.errors import Error, OperationalError
 
 CHUNK: Final = 256 * 1024
+_IDLE_S: Final = 20
+_PROBE_S: Final = 10
+_PROBES: Final = 3
 
 
 def open_socket(addresses: tuple[Address, ...], timeout_s: float) -> socket.socket:
@@ -32,7 +39,7 @@ def open_socket(addresses: tuple[Address, ...], timeout_s: float) -> socket.sock
             failures.append(f"{address}: {getattr(error, 'strerror', None) or error}")
             continue
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        notice_vanished(connected)
         return connected
     raise no_answer(", ".join(failures))
 
@@ -47,6 +54,17 @@ def no_answer(where: str) -> OperationalError:
     )
 
 
+def notice_vanished(connected: socket.socket) -> None:
+    """Have TCP find out that the other machine is gone, while nothing is sent: within `_IDLE_S` and `_PROBES` times `_PROBE_S`.
+
+    A program that is paused answers these, because its system does: it loses nothing.
+    """
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", _IDLE_S), ("TCP_KEEPINTVL", _PROBE_S), ("TCP_KEEPCNT", _PROBES)):
+        if hasattr(socket, name):  # not on every system; the system's own times hold there
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
 class WireSocket:
     """Messages over a connected socket."""
 
@@ -55,6 +73,7 @@ class WireSocket:
         self._reader = FrameReader(protocol.DEFAULT_FRAME_LIMIT)
         self._received: deque[list[Any]] = deque()
         self._sending = threading.Lock()
+        self._interval_s = self._limit_s = 0.0
         self.limit = protocol.HANDSHAKE_LIMIT
 
     def set_limit(self, limit: int) -> None:
@@ -62,9 +81,12 @@ class WireSocket:
         self.limit = limit
         self._reader.limit = limit
 
-    def set_timeout(self, timeout_s: float | None) -> None:
-        """How long `receive` waits."""
-        self._socket.settimeout(timeout_s)
+    def watch(self, interval_s: float, limit_s: float) -> None:
+        """The handshake is over: from now on, ask after each `interval_s` without a word whether the node is there, and take the
+        connection for lost after `limit_s`. No interval: wait without limit."""
+        self._limit_s = limit_s
+        self._interval_s = interval_s
+        self._socket.settimeout(interval_s or None)
 
     def send(self, message: list[Any]) -> None:
         """Send one message; threads may call it at the same time.
@@ -73,11 +95,21 @@ class WireSocket:
             OperationalError: the connection is lost (08006), or the message is longer than the server takes (54000).
         """
         data = protocol.encode(message, self.limit)
-        try:
-            with self._sending:
-                self._socket.sendall(data)
-        except OSError as error:
-            raise _lost(error) from error
+        with self._sending:
+            self._send(memoryview(data))
+
+    def _send(self, data: memoryview) -> None:
+        waited_s = 0.0
+        while data:
+            try:
+                data = data[self._socket.send(data) :]
+                waited_s = 0.0
+            except TimeoutError as error:
+                waited_s += self._interval_s
+                if waited_s >= self._limit_s:
+                    raise _silent(waited_s) from error
+            except OSError as error:
+                raise _lost(error) from error
 
     def receive(self) -> list[Any]:
         """Wait for one message.
@@ -87,14 +119,27 @@ class WireSocket:
             ProtocolError: what came is no message.
         """
         while not self._received:
+            for message in self._reader.feed(self._recv()):
+                if message != protocol.ALIVE:
+                    self._received.append(message)
+        return self._received.popleft()
+
+    def _recv(self) -> bytes:
+        waited_s = 0.0
+        while True:
             try:
                 data = self._socket.recv(CHUNK)
+            except TimeoutError as error:
+                waited_s += self._interval_s
+                if waited_s >= self._limit_s:
+                    raise _silent(waited_s) from error
+                self.send(protocol.PING)
             except OSError as error:
                 raise _lost(error) from error
-            if not data:
-                raise _lost(None)
-            self._received.extend(self._reader.feed(data))
-        return self._received.popleft()
+            else:
+                if not data:
+                    raise _lost(None)
+                return data
 
     def leave(self) -> None:
         """Close this process's end alone, where another one has the same socket."""
@@ -105,6 +150,10 @@ class WireSocket:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+
+
+def _silent(waited_s: float) -> Error:
+    return _lost(TimeoutError(f"it has not said a word for {waited_s:g} s"))
 
 
 def _lost(error: OSError | None) -> Error:
