@@ -7,10 +7,12 @@ stream is read and written here, in the thread that Ctrl-C reaches, and every pa
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import IO
+
+import click
 
 from exdbsql.control import parse_control
 from exdbsql.copy.records import END_OF_DATA
@@ -21,6 +23,8 @@ from exdbsql.schema.tokens import TokenKind, tokenize
 from exdbsql.shell.context import CommandError, Context
 
 _PIECE = 64 * 1024
+_LARGE = 1024 * 1024
+"""From so many bytes on, loading a file shows its progress."""
 
 
 def stream_copy(sql: str) -> Copy | None:
@@ -109,14 +113,27 @@ def copy_with_file(context: Context, argument: str) -> None:
             return
         result = run_stream_copy(context, copy, sql)
     elif is_from:
-        with _opened(name, "rb") as file:
-            result = copy_from(context, sql, iter(lambda: file.read(_PIECE), b""))
+        with _opened(name, "rb") as file, contextlib.closing(_pieces_of(context, file)) as pieces:
+            result = copy_from(context, sql, pieces)
     else:
         with _opened(name, "wb") as file:
             result = copy_to(context, sql, file.write)
         result = replace(result, tag=f"COPY {result.rowcount}")
     if result.tag:
         context.output.say(result.tag)
+
+
+def _pieces_of(context: Context, file: IO[bytes]) -> Generator[bytes, None, None]:
+    """What a file has, with a bar for people where it is large."""
+    pieces = iter(lambda: file.read(_PIECE), b"")
+    size = os.fstat(file.fileno()).st_size
+    if size < _LARGE or not (context.output.for_people and sys.stderr.isatty()):
+        yield from pieces
+        return
+    with click.progressbar(length=size, file=sys.stderr) as bar:
+        for piece in pieces:
+            yield piece
+            bar.update(len(piece))
 
 
 def _opened(name: str, mode: str) -> IO[bytes]:

@@ -146,11 +146,13 @@ DEALLOCATE {name | ALL}""",
     ),
     "SCATTER": (
         "push what other nodes lack of DISTRIBUTED tables, all of it or nothing",
-        "SCATTER [TABLE] {table, ... | ALL} TO {[NODE] id, ... | ALL} [ON CONFLICT KEEP {SOURCE | TARGET}]",
+        """SCATTER [TABLE] {table, ... | ALL} TO {[NODE] id, ... | ALL} [ON CONFLICT KEEP {SOURCE | TARGET}]
+    ALL nodes are those that are connected; one that is named must be there""",
     ),
     "GATHER": (
         "pull what this node lacks of DISTRIBUTED tables, all of it or nothing",
-        "GATHER [TABLE] {table, ... | ALL} FROM {[NODE] id, ... | ALL} [ON CONFLICT KEEP {SOURCE | TARGET}]",
+        """GATHER [TABLE] {table, ... | ALL} FROM {[NODE] id, ... | ALL} [ON CONFLICT KEEP {SOURCE | TARGET}]
+    ALL nodes are those that are connected; one that is named must be there""",
     ),
     "ALTER CLUSTER": (
         "leave the cluster, join it, end it, change its members, or recover alone",

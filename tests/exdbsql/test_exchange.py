@@ -72,6 +72,22 @@ def test_the_same_from_python_and_what_is_wrong_is_said(tmp_path: Path) -> None:
             a.execute("SCATTER x TO 7")
 
 
+def test_all_means_the_nodes_that_are_connected(tmp_path: Path) -> None:
+    """A member that is away gets what it lacks when it is back; named, it is a reason to refuse."""
+    with nodes(tmp_path, (1, 1, 1), SCHEMA) as made:
+        a = made.connect(0)
+        a.execute("INSERT INTO x VALUES ('k', 1)")
+        made.crash(2)
+        eventually(lambda: [node.node_id for node in a.active_nodes()] == [0, 1])
+        with pytest.raises(exdb.ClusterError, match="node 2 cannot be reached, so nothing was shipped"):
+            a.execute("SCATTER x TO 1, 2")
+        assert rows(made.connect(1), "SELECT * FROM x") == []
+        assert a.execute("SCATTER x TO ALL").fetchall() == [("x", 0, 1, 1)]
+        made.start(2)
+        made.ready()
+        assert a.execute("SCATTER x TO ALL").fetchall() == [("x", 0, 2, 1)]
+
+
 def test_a_reader_never_sees_half_of_a_gather(tmp_path: Path) -> None:
     """Each round moves one row out of `x` and one into `y` on both sources: together there are always as many."""
     rounds = 40

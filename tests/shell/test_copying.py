@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from shell_terminal import Terminal
 
 from exdbsql.address import Address
 from exdbsql.database import Database
@@ -87,6 +88,24 @@ def test_with_the_user_s_files(target: str, tmp_path: Path) -> None:
     assert (tmp_path / "out.txt").read_text() == "1\tone\n2\tnothing\n"
     for wrong in ("\\copy t", "\\copy t from program 'ls'"):
         assert run(target, "-c", wrong).returncode == 1
+
+
+def test_a_large_file_shows_its_progress_to_people_only(target: str, tmp_path: Path) -> None:
+    (tmp_path / "large").write_text("".join(f"{i}\t{'x' * 2000}\n" for i in range(600)))
+    command = f"\\copy t from '{tmp_path}/large'"
+    done = run(target, "-c", command)
+    assert (done.stdout, done.stderr) == ("COPY 600\n", "")
+    shell = Terminal([*EXDBSQL, target], tmp_path)
+    try:
+        shell.expect("test>")
+        shell.type("DELETE FROM t WHERE true;\r")
+        shell.expect("DELETE 600")
+        shell.expect("test>")
+        shell.type(command + "\r")
+        shell.expect("100%")
+        shell.expect("COPY 600")
+    finally:
+        shell.close()
 
 
 def test_files_of_the_node(target: str, tmp_path: Path) -> None:
