@@ -66,6 +66,7 @@ class ClusterNode:
         state_machine: the replicated part of the database.
         exchange_store: its DISTRIBUTED tables.
         state_dir: folder for the marker (DESIGN.md, R8).
+        debug: check after every turn what must hold; where it does not, the node stops.
 
     Raises:
         NotSupportedError: a parameter asks for something that this version lacks; names it.
@@ -79,7 +80,9 @@ class ClusterNode:
         exchange_store: ExchangeStore,
         *,
         state_dir: Path | str,
+        debug: bool = False,
     ) -> None:
+        self._debug = debug
         _refuse_what_is_missing(params)
         self.params = params
         self.node_id = params.nodeId
@@ -95,7 +98,14 @@ class ClusterNode:
 
     def _make_runtime(self, on_change: Callable[[], None], resumed: Runtime | None = None) -> Runtime:
         return Runtime(
-            self.params, self._machine, self._store, self._marker_file, self._schema_text, on_change, resumed
+            self.params,
+            self._machine,
+            self._store,
+            self._marker_file,
+            self._schema_text,
+            on_change,
+            resumed,
+            self._debug,
         )
 
     @property

@@ -29,6 +29,7 @@ from exdbsql.cluster.agreements import (
     left_by,
 )
 from exdbsql.cluster.core.core import Core
+from exdbsql.cluster.core.invariants import check as check_invariants
 from exdbsql.cluster.core.messages import (
     COMMAND,
     CONFIG,
@@ -169,7 +170,11 @@ class Replica:
         self.core.disconnected(node_id)
 
     def ready(self) -> Ready:
-        """Everything that is to be done, once; see :class:`Ready` for the order. Applies committed entries."""
+        """Everything that is to be done, once; see :class:`Ready` for the order. Applies committed entries.
+
+        Raises:
+            InternalError: something that must hold does not, where the configuration says `debug`.
+        """
         core = self.core
         self._dirty = False
         self._route_proposals()
@@ -179,6 +184,8 @@ class Replica:
             core.flush()
             self._apply_committed()
         core.compact()
+        if self.config.debug:
+            check_invariants(core)
         core.events += self._passed
         self._passed = []
         ready = Ready(core.marker, core.remove_marker, core.take_save(), core.out, self._outcomes, core.events)

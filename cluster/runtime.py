@@ -102,6 +102,7 @@ class Runtime:
         schema_text: str,
         on_change: Callable[[], None],
         resumed: "Runtime | None" = None,
+        debug: bool = False,
     ) -> None:
         self.params = params
         self.node_id = params.nodeId
@@ -112,7 +113,7 @@ class Runtime:
         self.detached = self.seen_off = self.was_ready = False
         self.reasons: dict[int, str] = {}
         if resumed is None:
-            self.replica = Replica(self._replica_config(marker_file.read()), machine)
+            self.replica = Replica(self._replica_config(marker_file.read(), debug), machine)
         else:
             self.replica = resumed.replica
             self.replica.come_back()
@@ -140,7 +141,7 @@ class Runtime:
         self._connected_to: set[int] = set()
         self._also_stopping: set[int] = set()
 
-    def _replica_config(self, marker: core_ready.Marker | None) -> ReplicaConfig:
+    def _replica_config(self, marker: core_ready.Marker | None, debug: bool) -> ReplicaConfig:
         members = tuple(Member(i, node.addr, node.qrank) for i, node in enumerate(self.params.nodes))
         return ReplicaConfig(
             node_id=self.node_id,
@@ -151,6 +152,7 @@ class Runtime:
             members=members,
             marker=marker,
             lazy=True,
+            debug=debug,
             quorum_callback=None if self.params.quorumCallback is None else self._ask_application,
         )
 

@@ -190,7 +190,9 @@ def join_cluster(
         engine, params.nodeId, max_rows=params.sync_msg_objects, max_bytes=params.sync_msg_size, **options
     )
     folder = Path(state_dir) if state_dir is not None else platformdirs.user_state_path("exdbsql") / dbname
-    node = ClusterNode(params, replication, ClusterExchangeStore(engine.exchange), state_dir=folder)
+    node = ClusterNode(
+        params, replication, ClusterExchangeStore(engine.exchange), state_dir=folder, debug=engine.is_debug
+    )
     replication.attach_node(
         node,
         detached=bool(params.mode_mask & ModeMask.START_DETACHED),
@@ -205,8 +207,8 @@ def connect(target: str | Path | None = None) -> Connection:
 
     Args:
         target: None or "": a new in-memory database that lives as long as the connection. ``exdb://host:port/``, with
-            several hosts ``exdb://h1:p1,h2:p2/`` where the first that answers is taken: a node over the network. A
-            folder: a durable database; not there yet.
+            several hosts ``exdb://h1:p1,h2:p2/`` where the first that answers is taken: a node over the network; the
+            options behind "?" are in :mod:`exdbsql.client_options`. A folder: a durable database; not there yet.
 
     Raises:
         InterfaceError: a target that cannot be read.

@@ -29,6 +29,7 @@ class ReplicaConfig:
         max_outstanding: submitted and not yet settled; `submit` beyond it raises.
         lazy: a leader tells followers which nobody waits at of what is committed with the next entries, when the host calls
             `tell`, or at the next tick; else at once.
+        debug: check what must hold (``invariants.py``) after every turn.
         quorum_callback: replaces the rank rule; gets the ids of the other nodes in question.
     """
 
@@ -51,4 +52,5 @@ class ReplicaConfig:
     compact_bytes: int = 64 << 20
     max_outstanding: int = 100_000
     lazy: bool = False
+    debug: bool = False
     quorum_callback: QuorumCallback | None = None

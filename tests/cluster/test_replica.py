@@ -4,11 +4,12 @@ import msgpack
 import pytest
 from replicas import Cluster, cluster_of, members
 
+from exdbsql.cluster.core.invariants import check
 from exdbsql.cluster.core.messages import CONFIG, ENTRY_KINDS, MEETING, VERDICT, Append, Entry, Proposal, Propose
-from exdbsql.cluster.core.quorum import Member
+from exdbsql.cluster.core.quorum import Configuration, Member
 from exdbsql.cluster.core.ready import Left, QuorumChanged, Refused, Stopped, VerdictReached
 from exdbsql.cluster.state_machine import Origin
-from exdbsql.schema.errors import ClusterStoppedError, OperationalError, ProtocolError
+from exdbsql.schema.errors import ClusterStoppedError, InternalError, OperationalError, ProtocolError
 
 
 def settled(cluster: Cluster, node_id: int, number: int) -> object:
@@ -336,6 +337,32 @@ def test_what_no_node_could_read_does_not_get_into_the_log() -> None:
     cluster.run(for_ms=200)
     assert leader.core.log.last_index == before
     assert settled(cluster, sender, cluster.nodes[sender].submit(b"still here")) == "line 1"
+
+
+BROKEN = {
+    "applied": lambda core: setattr(core, "applied", core.applied + 5),
+    "saved": lambda core: setattr(core, "stable", core.log.last_index + 1),
+    "term": lambda core: setattr(core, "term", 0),
+    "follows itself": lambda core: setattr(core, "leader", 1 - core.id),
+    "followers hold": lambda core: setattr(next(iter(core.leading.progress.values())), "match", 10**6),
+    "order of the lists": lambda core: core.configurations.append(core.configurations[0]._replace(log_index=10**6)),
+    "neighbouring": lambda core: core.configurations.insert(0, Configuration(0, tuple(members(1, 2, 3)))),
+    "order of marks": lambda core: core.special.extend((10**6, 10**5)),
+    "take effect": lambda core: core.special.insert(0, 1),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_core_that_is_checked_notices_what_cannot_be(what: str) -> None:
+    """For all that a node sends what it believes: with `debug` it ends first."""
+    cluster = cluster_of(1, 1, 1, debug=True)
+    leader = cluster.nodes[cluster.leader()]
+    leader.ready()
+    BROKEN[what](leader.core)
+    with pytest.raises(InternalError, match=what):
+        check(leader.core)
+    with pytest.raises(InternalError):
+        leader.ready()
 
 
 def test_who_joins_a_full_cluster_is_told_and_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,7 @@ class SimNode:
             marker=self.marker,
             saved=self.disk.read() if self.durable else None,
             durable=self.durable,
+            debug=True,
             lazy=seed % 2 == 0 if lazy is None else lazy,
             **timing,
         )
