@@ -6,7 +6,7 @@ import pytest
 
 from exdbsql.connection import Connection
 from exdbsql.database import Database
-from exdbsql.engine.query.runtime import regular_expressions
+from exdbsql.engine.query.runtime import longest_match, regular_expressions
 from exdbsql.engine.query.runtime.regular_expressions import Expression
 from exdbsql.schema.errors import DataError, NotSupportedError, OperationalError
 
@@ -149,3 +149,16 @@ def test_a_point_stands_for_the_end_of_a_line_too(con: Connection) -> None:
         SELECT E'a\nb' ~ 'a.b', E'a\nB' ~* 'A.b', repeat(E'a\n', 900) || 'b' ~ 'a.b', repeat(E'a\n', 900) || 'b' ~ '^(a.|b)+$'
     """)
     assert rows.fetchall() == [(True, True, True, True)]
+
+
+def test_the_way_to_the_furthest_end_is_limited(con: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first way is not the longest, all places count that may be reached; and neither many ways nor a long text take long."""
+    texts = con.execute(
+        "SELECT regexp_replace(repeat('a', 3000), '(a|aa)+', 'x'), substring(repeat('ab', 3000), '(?:a|ab)+')"
+    )
+    assert texts.fetchall() == [("x", "ab" * 3000)]
+    monkeypatch.setattr(longest_match, "_STEPS", 1000)
+    with pytest.raises(OperationalError, match="too many ways") as caught:
+        con.execute("SELECT regexp_replace(repeat('a', 3000), '(a|aa)+', 'y')")
+    assert caught.value.sqlstate == "54001"
+    check_usable(con)

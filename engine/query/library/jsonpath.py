@@ -230,7 +230,7 @@ class _Run:
             test = _starts
         else:
             matcher = _matcher(node[2], node[3])
-            test = lambda a, b: None if not isinstance(a, str) else matcher.search(a) is not None
+            test = lambda a, b: None if not isinstance(a, str) else matcher.is_found_in(a)
         return self._any_true(test, left, right)
 
     def _any_true(self, test: Callable[[Any, Any], bool | None], left: list[Any], right: list[Any]) -> bool | None:

@@ -117,7 +117,7 @@ def regexp_count(text: str, pattern: str, start: int = 1, flags: str = "") -> in
 
 def regexp_like_flags(text: str, pattern: str, flags: str = "") -> bool:
     """``regexp_like``."""
-    return expression(pattern, flags).search(text) is not None
+    return expression(pattern, flags).is_found_in(text)
 
 
 def regexp_instr(

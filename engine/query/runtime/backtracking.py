@@ -57,7 +57,7 @@ def _ways_of(operation: str, argument: Any, length: int) -> float:
     match operation:
         case "BRANCH":
             each = [_ways(tree, length) for tree in argument[1]]
-            return max(each) if _exclude_each_other(argument[1]) else sum(each)
+            return max(each) if exclude_each_other(argument[1]) else sum(each)
         case "SUBPATTERN":
             return _ways(argument[3], length)
         case "ASSERT" | "ASSERT_NOT":
@@ -71,7 +71,7 @@ def _ways_of(operation: str, argument: Any, length: int) -> float:
     return 1.0
 
 
-def _exclude_each_other(branches: list[Tree]) -> bool:
+def exclude_each_other(branches: list[Tree]) -> bool:
     """Whether no more than one branch can match at a place, because each begins with a letter of its own."""
     letters = {
         chr(branch[0][1]).casefold() for branch in branches if len(branch) > 0 and str(branch[0][0]) == "LITERAL"

@@ -9,8 +9,8 @@ or the end of `statement_timeout`, arrives; so it waits no longer than the searc
 """
 
 import re
-from collections.abc import Callable, Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, lru_cache
 from itertools import islice
 from time import thread_time
 from typing import Any, Final, TypeAlias, TypeVar
@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import regex
 
 from exdbsql.engine.query.runtime.backtracking import Translator, parsed, plain_length
+from exdbsql.engine.query.runtime.longest_match import EndFinder, end_finder
 from exdbsql.engine.query.runtime.posix_syntax import in_python
 from exdbsql.schema import sqlstate
 from exdbsql.schema.errors import DataError, OperationalError
@@ -39,12 +40,35 @@ class Expression:
         self._plain_length = plain_length(parsed(source, flags), flags)
         self._limited: regex.Pattern[str] | None = None
 
+    @cached_property
+    def _ends(self) -> EndFinder | None:
+        return end_finder(parsed(self._source, self._flags), self._flags)
+
+    def is_found_in(self, text: str) -> bool:
+        """Whether there is a match."""
+        return self._first(text, 0) is not None
+
     def search(self, text: str) -> Match | None:
         """The first match."""
+        found = self._first(text, 0)
+        return found if found is None or self._ends is None else self._whole(found, self._ends, text)
+
+    def _first(self, text: str, start: int) -> Match | None:
+        """The first match that begins at `start` or later; it may end elsewhere than PostgreSQL's."""
         if len(text) <= self._plain_length:
-            return self._plain.search(text)
+            return self._plain.search(text, start)
         search = self._for_long_texts().search
-        return _in_slices(lambda seconds: search(text, timeout=seconds, concurrent=True))
+        return _in_slices(lambda seconds: search(text, start, timeout=seconds, concurrent=True))
+
+    def _whole(self, found: Match, ends: EndFinder, text: str) -> Match:
+        """The match that begins where `found` does, and ends where it has to."""
+        start, end = found.start(), ends.end(text, found.start())
+        if end == found.end():
+            return found
+        if end - start <= self._plain_length:
+            return self._plain.fullmatch(text, start, end) or found
+        fullmatch = self._for_long_texts().fullmatch
+        return _in_slices(lambda seconds: fullmatch(text, start, end, timeout=seconds, concurrent=True)) or found
 
     def fullmatch(self, text: str) -> Match | None:
         """The match of all of the text."""
@@ -55,9 +79,17 @@ class Expression:
 
     def matches(self, text: str, start: int = 0, limit: int | None = None) -> Iterable[Match]:
         """The matches that begin at `start` or later, one behind the other; no more than `limit`."""
+        if self._ends is not None:
+            return islice(self._whole_matches(self._ends, text, start), limit)
         if len(text) <= self._plain_length:
             return islice(self._plain.finditer(text, start), limit)
         return self._matches_of_long_text(text, start, limit)
+
+    def _whole_matches(self, ends: EndFinder, text: str, start: int) -> Iterator[Match]:
+        while start <= len(text) and (found := self._first(text, start)) is not None:
+            found = self._whole(found, ends, text)
+            yield found
+            start = found.end() if found.end() > found.start() else found.end() + 1
 
     def replaced(self, text: str, new: Callable[[Match], str], start: int = 0, limit: int | None = None) -> str:
         """`text` with its first `limit` matches replaced."""
@@ -138,12 +170,12 @@ def regular_expression(pattern: str, flags: int) -> Expression:
 
 def regexp_like(text: str, pattern: str) -> bool:
     """``text ~ pattern``; the end of a line is a letter like others."""
-    return regular_expression(pattern, re.DOTALL).search(text) is not None
+    return regular_expression(pattern, re.DOTALL).is_found_in(text)
 
 
 def regexp_ilike(text: str, pattern: str) -> bool:
     """``text ~* pattern``."""
-    return regular_expression(pattern, re.DOTALL | re.IGNORECASE).search(text) is not None
+    return regular_expression(pattern, re.DOTALL | re.IGNORECASE).is_found_in(text)
 
 
 NAMES: Final[dict[str, Any]] = {f.__name__: f for f in (regexp_like, regexp_ilike)}
