@@ -34,6 +34,9 @@ ATTEMPTS: Final = 100
 MAX_ROWS: Final = 1000
 """Rows of an answer that are kept for comparison."""
 
+STALE: Final = object()
+"""In the place of an outcome: nothing was run, because the definitions were replaced after the statement was planned."""
+
 Call = Callable[[Transaction, Any], Any]
 
 
@@ -76,13 +79,15 @@ class StatementLog:
         del self._entries[length:]
 
     def run(self, planned: "PlannedStatement", call: Call, values: Any) -> Any:
-        """Run a statement on a new snapshot; once more where another commit came in its way.
+        """Run a statement on a new snapshot; once more where another commit came in its way. STALE where its plan is.
 
         Raises:
             ConflictError: what was run before cannot be repeated; see the module.
         """
         self._follow()
         for attempt in range(ATTEMPTS):
+            if planned.dictionary is not self._dictionary():
+                return STALE
             outcome = call(self._transaction, values)
             try:
                 if planned.writes:

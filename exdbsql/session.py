@@ -25,12 +25,13 @@ from exdbsql.control import READ_COMMITTED, Commit, Control, Rollback, RollbackT
 from exdbsql.copy.copy_in import CopyIn
 from exdbsql.copy.copy_out import CopyOut
 from exdbsql.copy.statement import Copy
+from exdbsql.engine.ddl_commits import definitions_conflict
 from exdbsql.engine.single_change import SingleChange
 from exdbsql.engine.transaction import REPEATABLE_READ
 from exdbsql.interface import DISCONNECTED, FAILED, IDLE, OPEN
 from exdbsql.own_statements import run_own
 from exdbsql.prepared import Prepare
-from exdbsql.read_committed import ATTEMPTS, pause
+from exdbsql.read_committed import ATTEMPTS, STALE, pause
 from exdbsql.result import Answer, Parameters, Result, result_of
 from exdbsql.schema import sqlstate as states
 from exdbsql.schema.errors import (
@@ -186,6 +187,12 @@ class Session(SessionDefinitions):
                 return self._run_own(found, parameters)
             planned = found
         outcome = self.carry_out(self._run_planned, planned, parameters)
+        while outcome is STALE:
+            found = self._prepare(sql)
+            if not isinstance(found, PlannedStatement):
+                return self._run_own(found, parameters)
+            planned = found
+            outcome = self.carry_out(self._run_planned, planned, parameters)
         if planned.gives_rows:
             return planned.shape, outcome, len(outcome), None
         return planned.shape, None, outcome, None
@@ -209,6 +216,9 @@ class Session(SessionDefinitions):
         return 1
 
     def _run_planned(self, planned: PlannedStatement, parameters: Parameters) -> Any:
+        """What it gives; or STALE, where the definitions were replaced between the plan and the snapshot: the tables of the plan
+        may have stopped to follow the commits that the snapshot sees.
+        """
         block = self.block
         values = planned.bind(parameters)
         if planned.writes or block.failed:
@@ -220,6 +230,8 @@ class Session(SessionDefinitions):
         transaction = block.enter()
         if type(transaction) is SingleChange:
             transaction.become_general()  # now: the statement may be cancelled at any moment
+        if planned.dictionary is not self._catalog.dictionary:
+            return STALE
         if block.log is None and transaction.snapshot < self.engine.rebuilt_at:
             transaction.check_tables(planned.tables)
         self._running.thread = get_ident()
@@ -236,6 +248,8 @@ class Session(SessionDefinitions):
             self.guarantees.before_snapshot(planned)
         transaction = self.block.start()
         try:
+            if planned.dictionary is not self._catalog.dictionary:
+                return STALE
             running.thread = get_ident()
             outcome = planned.run(transaction, values)
             running.shield()
@@ -267,11 +281,15 @@ class Session(SessionDefinitions):
         if not isinstance(planned, PlannedStatement) or planned.gives_rows:
             raise InterfaceError("executemany is for statements that change rows and give none")
         count = self.carry_out(partial(self._run_planned_many, planned), rows, planned.run_many)
+        if count is STALE:
+            return self.run_many(sql, rows)
         return planned.shape, None, count, None
 
     def insert_rows(self, planned: PlannedStatement, rows: Sequence[Any], insert: Callable[..., int]) -> int:
         """As `run_many`, where `insert` does it, called with a transaction and the rows; how many rows."""
-        count: int = self.carry_out(partial(self._run_planned_many, planned), rows, insert)
+        count: int | object = self.carry_out(partial(self._run_planned_many, planned), rows, insert)
+        if not isinstance(count, int):
+            raise definitions_conflict()
         return count
 
     def copy_in(self, sql: str) -> CopyIn:
@@ -293,7 +311,10 @@ class Session(SessionDefinitions):
             self.block.fail()
             raise
 
-    def _run_planned_many(self, planned: PlannedStatement, rows: Sequence[Any], run_many: Callable[..., int]) -> int:
+    def _run_planned_many(
+        self, planned: PlannedStatement, rows: Sequence[Any], run_many: Callable[..., int]
+    ) -> int | object:
+        """How many rows changed; or STALE, as `_run_planned`."""
         block = self.block
         self.check_may_run(planned)
         if self.guarantees.linearizable and (block.transaction is None or block.log is not None):
@@ -301,10 +322,12 @@ class Session(SessionDefinitions):
         transaction, log = block.enter(), block.log
         if type(transaction) is SingleChange:
             transaction.become_general()
+        if planned.dictionary is not self._catalog.dictionary:
+            return STALE
         if log is None:
             transaction.check_tables(planned.tables)
         self._running.thread = get_ident()
-        count: int = run_many(transaction, rows) if log is None else log.run(planned, run_many, rows)
+        count: int | object = run_many(transaction, rows) if log is None else log.run(planned, run_many, rows)
         self._running.shield()
         if block.alone:
             self._commit_block()
