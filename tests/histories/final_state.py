@@ -64,22 +64,22 @@ def _write_something(cluster: LocalCluster, node: int) -> None:
 
 def check(record: Mapping[str, Any], states: Sequence[State], level: Level, deaths: Deaths = ()) -> None:
     """Nothing that the level forbids, nothing acknowledged lost, nothing refused there, every node with the same rows."""
-    assert record["stuck"] == []
-    assert record["surprises"] == []
+    nothing(record["stuck"])
+    nothing(record["surprises"])
     for node, state in enumerate(states):
         different = [f"{what} {of}" for what in state for of in _differences(state[what], states[0][what])]
-        assert different == [], f"node {node} differs from node 0: {different}"
+        nothing([f"node {node} differs from node 0: {one}" for one in different])
     (state, *_) = states
     check_lists(record, state, level)
     check_families(record, state)
     assert sum(balance for _, balance in columns_of(state, "account", "id", "balance")) == ACCOUNTS * OPENING_BALANCE
     assert any(present for (present,) in columns_of(state, "duty", "present"))
-    assert Holdings(record, deaths).wrong_at_the_end(columns_of(state, "note", "id", "version")) == []
+    nothing(Holdings(record, deaths).wrong_at_the_end(columns_of(state, "note", "id", "version")))
     said = {(place, what) for place, what, outcome in record["said"] if outcome != "void"}
     assert set(columns_of(state, "board", "id", "said")) <= said, "the board shows what nobody said"
-    assert wrong_definitions(record["definitions"], state["columns"], state["indexes"]) == []
+    nothing(wrong_definitions(record["definitions"], state["columns"], state["indexes"]))
     for table in TABLES:
-        assert wrong_values(table, state["columns"][table], state["rows"][table])[:5] == []
+        nothing(wrong_values(table, state["columns"][table], state["rows"][table]))
 
 
 def _differences(one: Any, other: Any) -> list[str]:
@@ -94,6 +94,11 @@ def columns_of(state: State, table: str, *names: str) -> list[tuple[Any, ...]]:
     return [tuple(row[at] for at in places) for row in state["rows"][table]]
 
 
+def nothing(found: Sequence[str]) -> None:
+    """Fail with what was found."""
+    assert not found, "\n".join([f"{len(found)} found:", *(line[:1000] for line in found[:20])])
+
+
 def check_lists(record: Mapping[str, Any], state: State, level: Level) -> None:
     """No anomaly among appends and reads."""
     final = {
@@ -102,7 +107,7 @@ def check_lists(record: Mapping[str, Any], state: State, level: Level) -> None:
     assert len(final) == LISTS * GENERATIONS
     history = list(history_of(record))
     assert sum(transaction.outcome == "ok" for transaction in history) > 50, "too little happened to say anything"
-    assert anomalies(history, final, level) == []
+    nothing(anomalies(history, final, level))
 
 
 def history_of(record: Mapping[str, Any]) -> Iterable[Transaction]:
@@ -122,8 +127,8 @@ def check_families(record: Mapping[str, Any], state: State) -> None:
         assert outcome != "ok" or (element, name) in there, f"lost claim {element}"
         assert outcome != "void" or (element, name) not in there, f"claim {element} was refused, and is there"
     children = columns_of(state, "child", "id", "parent")
-    assert orphans(columns_of(state, "parent", "id"), children) == []  # type: ignore[arg-type]  # pairs
-    assert wrong_rows("child", record["children"], children) == []
+    nothing(orphans(columns_of(state, "parent", "id"), children))  # type: ignore[arg-type]  # pairs
+    nothing(wrong_rows("child", record["children"], children))
     for parent, found in state["children"].items():
         assert found == [(child,) for child, of in children if of == parent], f"the children of {parent} by the index"
 

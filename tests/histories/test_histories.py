@@ -125,6 +125,7 @@ def test_a_long_mixed_run(tmp_path: Path, sql_level: str, level: Level) -> None:
                 faults.happen(rng.choice(faults.all()))
             faults.end()
         states = final_states(cluster)
+        (cluster.folder / "states.json").write_text(json.dumps(states))  # for whoever looks into a failure
         print(f"faults: {faults.counts}; {told(record)}")
         check(record, states, level, faults.deaths)
         check_conflicts(cluster)
