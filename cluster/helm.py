@@ -16,9 +16,13 @@ Rules:
    when one such time has passed without a commit.
 5. The main thread never steers, nor does the middle of a statement (`ClusterNode.ask`): Ctrl-C, or who cancels the statement, may
    raise an exception there between any two bytecodes.
+6. The main thread may listen, though. Whatever is raised there while it waits comes out when it has the helm again: all that
+   follows, the end of the loop included, relies on that. Hence a lock that may be taken twice by one thread: after an exception
+   nobody can tell whether it has been.
 """
 
 import asyncio
+import contextlib
 import selectors
 import threading
 import time
@@ -49,7 +53,7 @@ class Helm:
     __slots__ = ("_loop", "away", "lock", "steersman", "voyages", "wanted")
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.wanted = False
         self.voyages = 0
         self.away = False
@@ -81,10 +85,24 @@ class Helm:
         self.lock.release()
 
     def demand(self) -> None:
-        """The listener's thread wants to steer, whoever does."""
+        """The listener's thread wants to steer, whoever does. It has the helm afterwards, also where this raises."""
         self.wanted = True
-        self.lock.acquire()
+        interruption: BaseException | None = None
+        while True:
+            try:
+                self.lock.acquire()
+                break
+            except BaseException as error:  # noqa: BLE001  of a signal handler
+                interruption = error
         self.wanted = False
+        if interruption is not None:
+            raise interruption
+
+    def abandon(self) -> None:
+        """The listener's thread has it no longer, however often it has taken it."""
+        with contextlib.suppress(RuntimeError):  # raised by a lock that this thread does not have
+            while True:
+                self.lock.release()
 
 
 class HelmLoop(asyncio.SelectorEventLoop):
@@ -146,8 +164,8 @@ class HelmSelector(selectors.DefaultSelector):
 
     def _select_without_lines(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         self._mailbox.look()
-        self._helm.lock.release()
         try:
+            self._helm.lock.release()
             return super().select(0 if self._mailbox.has_submissions else timeout)
         finally:
             self._helm.demand()
@@ -155,31 +173,31 @@ class HelmSelector(selectors.DefaultSelector):
     def _wait(self, rest: float | None, end: float | None) -> Events:
         """What happened, with the helm in our hands again."""
         helm = self._helm
-        helm.lock.release()
         try:
+            helm.lock.release()
             if self._mailbox.has_submissions:
                 events: Events = ()  # of one who found the helm taken
             else:
                 events = self._lines.wait_for_all(rest)
-        except BaseException:
-            helm.demand()
-            raise
-        return events if helm.lock.acquire(False) else self._doze(end)
-
-    def _doze(self, end: float | None) -> Events:
-        """Somebody else steers, and reads the lines."""
-        helm = self._helm
-        try:
-            while True:
-                voyages = helm.voyages
-                nap = DOZE_S if end is None else min(DOZE_S, max(0.0, end - time.monotonic()))
-                found = super().select(nap)
-                if found or (end is not None and time.monotonic() >= end):
-                    break
-                if voyages == helm.voyages and helm.lock.acquire(False):
-                    return ()
+            if helm.lock.acquire(False):
+                return events
+            if self._doze(end):
+                return ()
         except BaseException:
             helm.demand()
             raise
         helm.demand()
         return ()
+
+    def _doze(self, end: float | None) -> bool:
+        """Somebody else steers, and reads the lines. Whether the helm could be had when nobody did any longer; else there is
+        something to do."""
+        helm = self._helm
+        while True:
+            voyages = helm.voyages
+            nap = DOZE_S if end is None else min(DOZE_S, max(0.0, end - time.monotonic()))
+            found = super().select(nap)
+            if found or (end is not None and time.monotonic() >= end):
+                return False
+            if voyages == helm.voyages and helm.lock.acquire(False):
+                return True

@@ -96,7 +96,7 @@ class Listener:
             sys.setswitchinterval(interval)
             self._helm.board(None)
             self._end()
-            self._helm.lock.release()
+            self._helm.abandon()
             self._lines.close()
 
     def _make_loop(self) -> asyncio.AbstractEventLoop:

@@ -1,8 +1,10 @@
 """Threads that carry their commits through by themselves: every commit has an outcome, whatever happens around it."""
 
 import asyncio
+import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +12,8 @@ from types import SimpleNamespace
 import msgpack
 import pytest
 
-from exdbsql.cluster.handoff import Submission
-from exdbsql.cluster.helm import Helm
+from exdbsql.cluster.handoff import Mailbox, Submission
+from exdbsql.cluster.helm import Helm, HelmSelector
 from exdbsql.cluster.lines import Events, Lines
 from exdbsql.cluster.link import Link, Traffic, Turn
 from exdbsql.cluster.parameters import ClusterWindow
@@ -260,6 +262,47 @@ class _Taken:
 
     def write(self, data: bytes) -> None:
         self.written += data
+
+
+class Alert(BaseException):
+    """Raised by a signal handler."""
+
+
+def test_what_a_signal_handler_raises_comes_out_with_the_helm_in_hand() -> None:
+    """The main thread listens. It is hit while it waits, and again while it waits for another thread to give the helm back."""
+
+    def handler(number: int, frame: object) -> None:
+        raise Alert
+
+    helm, lines, main = Helm(), Lines(), threading.get_ident()
+    selector = HelmSelector(helm, lines, Mailbox())
+    steering = threading.Event()
+
+    def steer() -> None:
+        with helm.lock:
+            steering.set()
+            for _ in range(3):
+                signal.pthread_kill(main, signal.SIGUSR1)
+                time.sleep(0.05)
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    thread = threading.Thread(target=steer)
+    try:
+        helm.lock.acquire()
+        thread.start()
+        with pytest.raises(Alert):
+            selector.select(DEADLINE_S)
+        assert steering.is_set()
+        helm.lock.release()  # an error, if it were another thread's
+        helm.lock.acquire()
+        helm.abandon()
+        with pytest.raises(RuntimeError):
+            helm.lock.release()
+    finally:
+        thread.join()
+        signal.signal(signal.SIGUSR1, before)
+        selector.close()
+        lines.close()
 
 
 def test_a_line_that_closes_with_unsent_bytes_is_not_heard_over_and_over() -> None:
