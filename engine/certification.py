@@ -22,6 +22,7 @@ from operator import itemgetter
 from typing import Final, Protocol
 
 from exdbsql.engine import constraints
+from exdbsql.engine.collector import untrack
 from exdbsql.engine.guards import check_guard
 from exdbsql.engine.reference_checks import reference_violation
 from exdbsql.engine.references import Links
@@ -37,8 +38,10 @@ WINDOW: Final = 100_000
 
 _first = itemgetter(0)
 
-Remembered = tuple[int, int, Sequence[tuple[TableStore, Sequence[Key]]]]
-"""(position, origin node, keys changed by table)."""
+Touched = dict[Key, tuple[int, int]]
+
+Remembered = tuple[int, int, int, Touched, Sequence[Key]]
+"""(position, origin node, id of a table, its `touched`, keys of it that the entry changed)."""
 
 
 class CertifiedTables(Protocol):
@@ -50,7 +53,11 @@ class CertifiedTables(Protocol):
 
 
 class CertificationMemory:
-    """Which keys the last `WINDOW` positions changed; the look-up by key is each table's `touched`."""
+    """Which keys the last `WINDOW` positions changed; the look-up by key is each table's `touched`.
+
+    What is remembered is out of the collector's sight (:mod:`exdbsql.engine.collector`): these many live for long, and are in no
+    cycle, because a `touched` leads nowhere.
+    """
 
     __slots__ = ("entries",)
 
@@ -64,27 +71,31 @@ class CertificationMemory:
         mark = (position, origin)
         for store, writes in changes:
             store.touched.update(dict.fromkeys(writes, mark))
-        self.entries.append((position, origin, [(store, list(writes)) for store, writes in changes]))
+            self.note(position, origin, store, tuple(writes))
+
+    def note(self, position: int, origin: int, store: TableStore, keys: Sequence[Key]) -> None:
+        """Keep the keys of one table that an entry changed; that they were is in `touched` already."""
+        remembered = (position, origin, store.definition.id, store.touched, keys)
+        untrack(remembered)
+        self.entries.append(remembered)
 
     def changed_since(self, table_id: int, position: int) -> Iterator[tuple[int, Iterable[Key]]]:
         """(origin node, keys of the table) of entries above `position`, newest first."""
-        for changed_at, origin, changed in reversed(self.entries):
+        for changed_at, origin, changed_table, _, keys in reversed(self.entries):
             if changed_at <= position:
                 return
-            for store, keys in changed:
-                if store.definition.id == table_id:
-                    yield origin, keys
+            if changed_table == table_id:
+                yield origin, keys
 
     def advance(self, position: int) -> None:
         """The log has come to `position`: forget what no snapshot that may still commit can ask for."""
         entries = self.entries
         while entries and entries[0][0] < position - WINDOW:
-            forgotten, _, changed = entries.popleft()
-            for store, keys in changed:
-                for key in keys:
-                    mark = store.touched.get(key)
-                    if mark is not None and mark[0] == forgotten:
-                        del store.touched[key]
+            forgotten, _, _, touched, keys = entries.popleft()
+            for key in keys:
+                mark = touched.get(key)
+                if mark is not None and mark[0] == forgotten:
+                    del touched[key]
 
 
 def certify(database: CertifiedTables, position: int, write_set: WriteSet) -> Error | None:

@@ -6,35 +6,23 @@ dictionary of rows is no concern of the collector's, until one fresh row is put 
 next collection of each generation goes through all the rows, 20 ms for a million. With a row per commit that made inserts slower
 the larger the table was: measured 1.7 µs where no collection came, 4.1 µs at 100,000 rows, 24 µs at a million.
 
-So rows are untracked before they go into a table: what the collector would do a moment later. It is safe for any value: the collector
-takes what it does not see for reachable, so at worst a cycle through a row would not be freed, and rows have none.
+So rows are untracked before they go into a table (:mod:`exdbsql.schema.untracking`): what the collector would do a moment later.
 
 Nothing is done to the host program's collector: no thresholds, no freeze, never disabled. A bulk insert runs one collection of
 the youngest generation, which happens all the time anyway, and only if the program has the collector enabled.
 """
 
-import ctypes
 import gc
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
+
+from exdbsql.schema.untracking import untrack
+
+__all__ = ["BULK", "untrack", "untrack_each", "untrack_rows"]
 
 BULK: Final = 500
 """So many rows are left to one collection of the youngest generation; it costs less than to untrack each."""
-
-
-def _find() -> Callable[[Any], None]:
-    try:
-        found = ctypes.pythonapi["PyObject_GC_UnTrack"]
-    except AttributeError:  # another implementation of Python, with another collector
-        return lambda container: None
-    found.argtypes = (ctypes.py_object,)
-    found.restype = None
-    return found
-
-
-untrack: Final = _find()
-"""Take one container away from the collector's sight; nothing happens where it is not in it."""
 
 
 def untrack_rows(rows: Collection[Any]) -> None:

@@ -102,17 +102,16 @@ def _memory_batches(memory: list[Remembered], live: set[int], max_keys: int) -> 
     """Entries about tables that are there: `live` has the identities of their `touched`, which a table made anew takes over."""
     batch: list[Any] = []
     room = max_keys
-    for position, origin, changed in memory:
-        for store, keys in changed:
-            if id(store.touched) not in live:
-                continue  # dropped since, or under other keys
-            for start in range(0, len(keys), max_keys):
-                piece = keys[start : start + max_keys]
-                if len(piece) > room:
-                    yield batch
-                    batch, room = [], max_keys
-                batch.append([position, origin, store.definition.id, piece])
-                room -= len(piece)
+    for position, origin, table_id, touched, keys in memory:
+        if id(touched) not in live:
+            continue  # dropped since, or under other keys
+        for start in range(0, len(keys), max_keys):
+            piece = keys[start : start + max_keys]
+            if len(piece) > room:
+                yield batch
+                batch, room = [], max_keys
+            batch.append([position, origin, table_id, piece])
+            room -= len(piece)
     if batch:
         yield batch
 
@@ -164,8 +163,7 @@ def _receive(chunks: Iterable[bytes]) -> _Arrived:
             elif kind == "rows":
                 _read_rows(arrived, parts)
             elif kind == "memory":
-                for position, origin, table_id, keys in parts[0]:
-                    arrived.memory.append((position, origin, table_id, [key_from_wire(key) for key in keys]))
+                _read_memory(arrived, parts)
             elif kind == "sequences":
                 arrived.sequences = {int(one): int(upcoming) for one, upcoming in parts[0]}
             elif kind == "end":
@@ -203,6 +201,16 @@ def _read_rows(arrived: _Arrived, parts: list[Any]) -> None:
     arrived.rows.setdefault(table_id, {}).update(zip(keys, rows, strict=True))
 
 
+def _read_memory(arrived: _Arrived, parts: list[Any]) -> None:
+    for position, origin, table_id, keys in parts[0]:
+        table = arrived.dictionary.table_by_id(table_id)
+        if table is None or type(position) is not int or type(origin) is not int:
+            raise ProtocolError(
+                f"the snapshot remembers a change of a table {table_id!r:.40} that its dictionary lacks"
+            )
+        arrived.memory.append((position, origin, table_id, [key_from_wire(key) for key in keys]))
+
+
 def _difference(there: Mapping[Key, Row], wanted: dict[Key, Row]) -> dict[Key, Row | None]:
     """What has to be written to make `there` into `wanted`."""
     writes: dict[Key, Row | None] = {}
@@ -218,9 +226,8 @@ def _adopt_memory(database: "Database", memory: list[tuple[int, int, int, list[K
     """Make the certification memory of this node that of the snapshot."""
     for store in database.tables.values():
         store.touched = {}
-    entries: deque[Remembered] = deque()
+    database.certification.entries = deque()
     for position, origin, table_id, keys in memory:
         store = database.tables_by_id[table_id]
         store.touched.update(dict.fromkeys(keys, (position, origin)))
-        entries.append((position, origin, [(store, keys)]))
-    database.certification.entries = entries
+        database.certification.note(position, origin, store, keys)

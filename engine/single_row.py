@@ -138,7 +138,7 @@ def apply_from_log(
     finally:  # an interrupted publication is finished
         if database.head[1] == position:
             store.touched[key] = (position, origin_node)
-            database.certification.entries.append((position, origin_node, ((store, (key,)),)))
+            database.certification.note(position, origin_node, store, (key,))
 
 
 def commit_transaction(

@@ -7,6 +7,7 @@ term of the last of them, which is what the next entry is checked against.
 from collections.abc import Iterable
 
 from exdbsql.cluster.core.messages import Entry
+from exdbsql.schema.untracking import untrack
 
 ENTRY_OVERHEAD = 120
 """What an entry costs in memory besides its data, bytes."""
@@ -50,6 +51,7 @@ class Log:
         return self._entries[index - self.base_index - 1]
 
     def append(self, entry: Entry) -> None:
+        untrack(entry)  # hundreds of thousands stay here, each of plain values
         self._entries.append(entry)
         self.size += len(entry.data) + ENTRY_OVERHEAD
 

@@ -1,6 +1,7 @@
 """Verdicts at a place in the log: first committer wins, unique values, the window, and the same on every node."""
 
 import contextlib
+import gc
 import random
 from collections.abc import Callable
 from typing import Any
@@ -155,6 +156,14 @@ def test_the_memory_is_bounded_and_pruned_by_position(cluster: Cluster, monkeypa
         assert len(db.certification.entries) <= 4
         assert set(db.tables["t"].touched) == {0, 1}
         assert db.tables["t"].touched[1] == (20, 0)
+
+
+def test_what_is_remembered_is_out_of_the_collectors_sight(cluster: Cluster) -> None:
+    assert cluster.commit(0, (1, 1, "a")) is None
+    assert cluster.commit(0, (2, 2, "a"), (3, 3, "a")) is None
+    for db in cluster.nodes:
+        assert len(db.certification.entries) == 2
+        assert not any(map(gc.is_tracked, db.certification.entries))
 
 
 def test_a_snapshot_from_the_future_is_void(cluster: Cluster) -> None:
