@@ -60,13 +60,17 @@ class Alarm:
 
     Attributes:
         held: more are to be added at once, and whoever does that rings afterwards.
+        waking: some have been woken, and the last of them does not run yet. What they do next is most often to commit again.
+        awaited: the end of that is to be told.
+        tell: tells it.
     """
 
-    __slots__ = ("_sleepers", "held")
+    __slots__ = ("_sleepers", "awaited", "held", "tell", "waking")
 
     def __init__(self) -> None:
         self._sleepers: deque[Submission] = deque()
-        self.held = False
+        self.tell: Callable[[], object] = lambda: None
+        self.held = self.waking = self.awaited = False
 
     def add(self, sleeper: "Submission") -> None:
         """This one is to be woken."""
@@ -81,9 +85,14 @@ class Alarm:
                 sleeper = self._sleepers.popleft()
             except IndexError:  # another thread was quicker
                 return
+            self.waking = True
             sleeper.wake()
             if not sleeper.awake:
                 return
+        self.waking = False  # before `awaited` is read: whoever sets that looks here afterwards
+        if self.awaited:
+            self.awaited = False
+            self.tell()
 
 
 class Submission(Call):

@@ -9,10 +9,11 @@ Left out: TLS, and systems without epoll. There asyncio reads, and only the list
 
 import contextlib
 import select
+import socket
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-from exdbsql.cluster.socket_calls import receiver
+from exdbsql.cluster.socket_calls import Receive, receiver, send
 
 Events = Sequence[tuple[int, int]]
 
@@ -39,12 +40,38 @@ class Crew(Protocol):
         ...
 
 
+class Bell:
+    """A line of a process to itself: whoever waits for the lines hears it."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._here, self._there = socket.socketpair()
+
+    def ring(self) -> None:
+        """Wake whoever waits; from any thread, without giving up the interpreter's lock."""
+        send(self._there.fileno(), b"!")
+
+    def fileno(self) -> int:
+        """What is waited for."""
+        return self._here.fileno()
+
+    def hear(self) -> None:
+        """It has rung: that is all."""
+        self._receive(self.fileno(), 64)
+
+    def close(self) -> None:
+        """The listener ends."""
+        self._here.close()
+        self._there.close()
+
+
 class Lines:
     """See the module.
 
     Attributes:
         crew: who is to work on what arrives; None while there is nobody.
         receive: reads from a line, without waiting; at the helm.
+        bell: a line of this process to itself.
     """
 
     available: Final = hasattr(select, "epoll")
@@ -57,6 +84,8 @@ class Lines:
         if self.available:
             self._alone: Any = select.epoll()
             self._together: Any = select.epoll()
+            self.bell = Bell(self.receive)
+            self.add(self.bell.fileno(), self.bell)
 
     def watch(self, selector: int) -> None:
         """The descriptor of asyncio's selector."""
@@ -103,3 +132,4 @@ class Lines:
         if self.available:
             self._alone.close()
             self._together.close()
+            self.bell.close()

@@ -8,6 +8,11 @@ All of it happens at the helm (``helm.py``), in whatever thread has that:
    events. Everything that happened in one turn travels together.
 3. An outcome wakes the application thread that waits for it, if that is not the one that steers.
 
+Which commands leave together decides what a commit costs, for a round of messages costs the same for one as for a hundred. So there
+is one round of this node's at a time (:data:`ROUNDS`). And when it ends, and its threads are woken one after another (``Alarm``), those
+that come again first do not leave by themselves: the next round begins when the last of them is awake, and has told so by the bell
+of the lines. For others than that nobody waits, and for these :data:`GATHER_S` at most.
+
 Events, and answers to what is no command, are the owner's, in the listener's thread.
 """
 
@@ -36,8 +41,11 @@ log = logging.getLogger("exdbsql.cluster")
 TICK_S: Final = 0.02
 """How often the replica hears what time it is, in s."""
 
-ROUNDS: Final = 2
+ROUNDS: Final = 1
 """Groups of submissions that are on their way before the next ones wait for an answer: then they leave together."""
+
+GATHER_S: Final = 0.001
+"""For how long submissions wait, at most, for those of threads that are being woken, in s."""
 
 STEER_S: Final = 0.002
 """For how long a committing thread waits for an answer before it looks around, in s."""
@@ -94,6 +102,7 @@ class Pump:
         self._may_be_steered = may_be_steered
         self._at_work = self._pump_due = False
         self._news_behind, self._news_at = 0, 0.0
+        self._gather_until: float | None = None
 
     def _later(self, action: Callable[[float], None], argument: float) -> None:
         """`Helm.later`, of the helm that the node's life is given."""
@@ -123,7 +132,7 @@ class Pump:
                 submission.awake = True
                 self.work(())
                 while not (submission.done or helm.wanted or self.ended):
-                    events = lines.wait(STEER_S)
+                    events = lines.wait(STEER_S if self._gather_until is None else GATHER_S)
                     if not events and self.replica.owes_news():
                         self.replica.tell()  # those who should have answered do not: others may
                     self.work(events)
@@ -139,12 +148,31 @@ class Pump:
             helm.end_voyage()
 
     def _open_commands(self) -> None:
-        """Take the commands that may leave now: all, or none while answers are due."""
+        """Take the commands that may leave now: all, or none while answers are due, or others are about to come."""
         mailbox = self.mailbox
-        if (self.window.bounds.length or self.proposals.rounds < ROUNDS) and not mailbox.is_empty:
+        if self.window.bounds.length:
+            wait = False
+        else:
+            wait = self.proposals.rounds >= ROUNDS or (not mailbox.is_empty and self._gathers())
+        if not wait and not mailbox.is_empty:
             self.window.add(mailbox.take_commands())
             self.pump()
-        mailbox.expecting = not self.window.bounds.length and self.proposals.rounds >= ROUNDS
+            wait = not self.window.bounds.length and self.proposals.rounds >= ROUNDS
+        mailbox.expecting = wait
+
+    def _gathers(self) -> bool:
+        """Whether threads are being woken, which is worth waiting for: those in a loop of commits come again at once."""
+        alarm = self.alarm
+        alarm.awaited = True  # before `waking` is read: whoever resets that looks here afterwards
+        if alarm.waking and self.lines.available:
+            now = time.monotonic()
+            if self._gather_until is None:
+                self._gather_until = now + GATHER_S
+            if now < self._gather_until:
+                return True
+        alarm.awaited = False
+        self._gather_until = None
+        return False
 
     def work(self, events: Events) -> None:
         """At the helm: hear what the lines bring, open the letters with commands, and do what follows."""
@@ -225,6 +253,14 @@ class Pump:
         Returns:
             For how long it may wait, in s, or None: for ever.
         """
+        if self._gather_until is not None:
+            if time.monotonic() < self._gather_until:
+                return GATHER_S
+            self.work(())
+        return self._tell_in_time()
+
+    def _tell_in_time(self) -> float | None:
+        """For how long followers may still be left without news, in s; tells them, where that is over."""
         replica = self.replica
         if not replica.owes_news():
             return None

@@ -5,8 +5,8 @@ A :class:`Replica` is sans-IO: it owns no socket, clock, thread or random source
 1. calls `peer_connected`, `step`, `tick`, `submit` and the like, as things happen, any number of them,
 2. then takes one `ready()` and carries it out in the order of its fields,
 
-and again. Everything that happened between two `ready()` calls travels together: that is the group commit. All
-calls come from one thread.
+and again, as long as `has_ready()`: what is to be sent comes in one turn, what is committed is applied in the next one. Everything
+that happened between two `ready()` calls travels together: that is the group commit. All calls come from one thread.
 
 What lies between core and state machine: proposals are sent to whoever leads, again when leaders change, and
 recognised by (origin, incarnation, number), so that each is applied once (R4); committed entries are applied in
@@ -170,7 +170,8 @@ class Replica:
         self.core.disconnected(node_id)
 
     def ready(self) -> Ready:
-        """Everything that is to be done, once; see :class:`Ready` for the order. Applies committed entries.
+        """What is to be done, once; see :class:`Ready` for the order. Applies committed entries, in a turn of their own where
+        there is something to send first.
 
         Raises:
             InternalError: something that must hold does not, where the configuration says `debug`.
@@ -179,11 +180,14 @@ class Replica:
         self._dirty = False
         self._route_proposals()
         core.flush()
-        self._apply_committed()
-        if self._end_together():
-            core.flush()
+        if core.out and core.applied < core.commit:
+            self._dirty = True  # others go on meanwhile: what they are told does not wait for what is applied here
+        else:
             self._apply_committed()
-        core.compact()
+            if self._end_together():
+                core.flush()
+                self._apply_committed()
+            core.compact()
         if self.config.debug:
             check_invariants(core)
         core.events += self._passed

@@ -75,6 +75,9 @@ HANDOVER_S = 0.2
 """For how long a leader that goes stays to hand over, in s."""
 
 
+MANY_REASONS, MANY_LINES = 20, 100
+"""So many reasons of other nodes are kept, and so many lines of each."""
+
 STATUS_TICKS = 5
 """The status that others read is renewed at events, and every so many ticks."""
 
@@ -178,6 +181,8 @@ class Runtime:
         pool = max(1, MAX_BULK * params.conn_pool_factor // 100)
         pump = self.pump
         pump.mailbox, pump.alarm, pump.helm, pump.lines = mailbox, alarm, helm, lines
+        if lines.available:
+            alarm.tell = lines.bell.ring
         self._transport = TcpTransport(
             self.node_id, self.addr, params.tcp, self, params.clusterSendBuf, params.clusterRecvBuf, pool, (helm, lines)
         )
@@ -461,8 +466,15 @@ class Runtime:
         """Whether a peer is let in."""
         refusal = judge(hello, self.own_hello(CONTROL), self._digests, self._machine.dictionary_difference)
         if refusal is not None:
-            self.reasons[hello.node_id] = "\n".join((refusal.message, *refusal.lines))
+            self._note_reason(hello.node_id, refusal)
         return refusal
+
+    def _note_reason(self, node_id: int, refusal: Refusal) -> None:
+        """What speaks against another node, or another node against this one. Only so much is kept, for strangers have a say too."""
+        self.reasons.pop(node_id, None)
+        while len(self.reasons) >= MANY_REASONS:
+            del self.reasons[next(iter(self.reasons))]
+        self.reasons[node_id] = "\n".join((refusal.message, *refusal.lines[:MANY_LINES]))
 
     def admitted(self, hello: Hello) -> None:
         """A peer is let in: its dictionary is one that this cluster started from."""
@@ -518,7 +530,7 @@ class Runtime:
         if refusal.fatal and (refusal.reason == "duplicate" or not self._is_running):
             self.finish(refusal.to_error())
         elif refusal.reason != "self":
-            self.reasons[refusal.refused_by] = "\n".join((refusal.message, *refusal.lines))
+            self._note_reason(refusal.refused_by, refusal)
             self._on_change()
 
     def members_frame(self) -> Frame:

@@ -1,4 +1,4 @@
-"""What a replica hands to its host: one :class:`Ready` value per turn.
+"""What a replica hands to its host: one :class:`Ready` value per turn, until it has no more.
 
 The host carries a Ready out in the order of its fields: write the marker, save, send, report. The order matters: a
 node may not answer before what it promises is where its promises live (the disk of a durable node, the marker of

@@ -77,6 +77,26 @@ def test_a_thread_wakes_up_though_the_one_that_was_to_wake_it_was_interrupted(mo
         assert not thread.is_alive()
 
 
+def test_who_awaits_it_is_told_when_all_are_awake() -> None:
+    told: list[None] = []
+    alarm = Alarm()
+    alarm.tell = lambda: told.append(None)
+    first, second = Submission(b"", alarm), Submission(b"", alarm)
+    alarm.held = True
+    first.settle("done")
+    second.settle("done")
+    alarm.held = False
+    alarm.ring()
+    alarm.awaited = True
+    assert alarm.waking and not first._lock.locked() and second._lock.locked()
+    first.leave()
+    assert alarm.waking and not second._lock.locked() and not told
+    second.leave()
+    assert not alarm.waking and not alarm.awaited and len(told) == 1
+    alarm.ring()
+    assert len(told) == 1
+
+
 def test_a_submission_that_nobody_waits_for_is_settled_at_once() -> None:
     submission = Submission(b"", Alarm())
     submission.settle(1)

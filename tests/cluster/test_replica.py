@@ -1,11 +1,24 @@
 """What a replica promises its host, on a perfect network."""
 
+import gc
+
 import msgpack
 import pytest
 from replicas import Cluster, cluster_of, members
 
 from exdbsql.cluster.core.invariants import check
-from exdbsql.cluster.core.messages import CONFIG, ENTRY_KINDS, MEETING, VERDICT, Append, Entry, Proposal, Propose
+from exdbsql.cluster.core.messages import (
+    COMMAND,
+    CONFIG,
+    ENTRY_KINDS,
+    MEETING,
+    VERDICT,
+    Append,
+    AppendReply,
+    Entry,
+    Proposal,
+    Propose,
+)
 from exdbsql.cluster.core.quorum import Configuration, Member
 from exdbsql.cluster.core.ready import Left, QuorumChanged, Refused, Stopped, VerdictReached
 from exdbsql.cluster.state_machine import Origin
@@ -24,6 +37,33 @@ def test_commands_reach_every_node_in_one_order() -> None:
         assert str(settled(cluster, node_id, number)).startswith("line ")
     cluster.run(lambda: len({tuple(ledger.lines) for ledger in cluster.ledgers.values()}) == 1)
     assert len(cluster.ledgers[0].lines) == 15
+
+
+def test_a_node_answers_before_it_applies() -> None:
+    cluster = cluster_of(1, 1, 1)
+    settled(cluster, 0, cluster.nodes[0].submit(b"first"))
+    cluster.run(lambda: len({tuple(ledger.lines) for ledger in cluster.ledgers.values()}) == 1)
+    leads = cluster.leader()
+    follower = next(i for i in cluster.nodes if i != leads)
+    node, core = cluster.nodes[follower], cluster.nodes[follower].core
+    log = core.log
+    entry = Entry(core.term, COMMAND, leads, cluster.nodes[leads].config.incarnation, 1000, 0, b"second")
+    begun = core.begun.get(log.last_term, 0)
+    message = Append(core.cluster, core.term, log.last_index, log.last_term, (entry,), log.last_index + 1, begun)
+    lines = cluster.ledgers[follower].lines
+    node.step(leads, message)
+    (answer,) = (m for to, m in node.ready().messages if to == leads)
+    assert isinstance(answer, AppendReply) and answer.success and answer.match == log.last_index
+    assert lines == [b"first"] and node.has_ready()
+    node.ready()
+    assert lines == [b"first", b"second"]
+
+
+def test_the_log_is_out_of_the_collectors_sight() -> None:
+    cluster = cluster_of(1)
+    settled(cluster, 0, cluster.nodes[0].submit(b"first"))
+    log = cluster.nodes[0].core.log
+    assert not any(gc.is_tracked(log.entry(i)) for i in range(1, log.last_index + 1))
 
 
 def test_the_worked_example_of_the_reference() -> None:

@@ -102,11 +102,14 @@ class Stage:
 
     def collect(self, node_id: int) -> None:
         """Keep what the node has to send."""
-        ready = self.nodes[node_id].ready()
-        if ready.save is not None and node_id in self.disks:
-            self.disks[node_id].write(ready.save)
-            self.nodes[node_id].saved(ready.save)
-        self.sent += [(node_id, to, message) for to, message in ready.messages]
+        node, more = self.nodes[node_id], True
+        while more:
+            ready = node.ready()
+            if ready.save is not None and node_id in self.disks:
+                self.disks[node_id].write(ready.save)
+                node.saved(ready.save)
+            self.sent += [(node_id, to, message) for to, message in ready.messages]
+            more = node.has_ready()
 
     # ---- what must hold ----
 

@@ -1,0 +1,66 @@
+"""Which commands leave together: those of threads that are being woken are waited for, a moment."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgpack
+import pytest
+
+from exdbsql.cluster.handoff import Submission
+from exdbsql.cluster.lines import Lines
+from exdbsql.cluster.pump import Pump
+from exdbsql.schema.errors import Error
+
+from .host_clusters import HostedNode, cluster
+from .host_ports import DEADLINE_S
+
+pytestmark = pytest.mark.skipif(
+    not Lines.available, reason="nobody is waited for where nothing tells that they have come"
+)
+
+
+@contextmanager
+def _at_the_helm(hosted: HostedNode) -> Iterator[Pump]:
+    """As a committing thread has it."""
+    helm = hosted.node._listener._helm
+    helm.lock.acquire()
+    helm.begin_voyage()
+    try:
+        yield hosted.node._runtime.pump
+    finally:
+        helm.end_voyage()
+
+
+def test_commands_wait_for_threads_that_are_being_woken(tmp_path: Path) -> None:
+    with cluster(tmp_path, ranks=(1,)) as made, _at_the_helm(made.nodes[0]) as pump:
+        first, second = Submission(msgpack.packb(["a", 1])), Submission(msgpack.packb(["b", 1]))
+        pump.alarm.waking = True
+        pump.mailbox.leave(first)
+        pump.work(())
+        assert not first.done and pump.mailbox.expecting
+        pump.mailbox.leave(second)
+        pump.alarm.ring()  # the last one is awake
+        events = pump.lines.wait(DEADLINE_S)
+        assert events
+        pump.work(events)
+        assert first.done and second.done and second.number == first.number + 1
+        assert not pump.mailbox.expecting and not pump.lines.wait(0)
+
+
+def test_commands_do_not_wait_for_long_for_threads_that_are_being_woken(tmp_path: Path) -> None:
+    with cluster(tmp_path, ranks=(1,)) as made:
+        hosted = made.nodes[0]
+        hosted.node._listener.alarm.waking = True  # and never awake
+        for how in (hosted.node.submit, hosted.node.ask):  # by its own thread, and by the listener's
+            outcomes: list[object] = []
+
+            def commit(how: Callable[[bytes], object] = how, outcomes: list[object] = outcomes) -> None:
+                outcomes.append(how(msgpack.packb([how.__name__, 1])))
+
+            thread = threading.Thread(target=commit)
+            thread.start()
+            thread.join(2 * DEADLINE_S)
+            assert outcomes and not isinstance(outcomes[0], Error)
+            hosted.node._listener.alarm.waking = True
