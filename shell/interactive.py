@@ -24,13 +24,14 @@ from exdbsql.shell.executor import is_blank
 from exdbsql.shell.history import ShellHistory
 from exdbsql.shell.lexer import ShellLexer
 from exdbsql.shell.prompt import continuation_text, prompt_text
+from exdbsql.shell.words import command_place
 
 _STYLE = Style.from_dict({"prompt": "bold", "prompt.continuation": "ansibrightblack", "command": "ansicyan"})
 
 
 def is_finished(text: str) -> bool:
-    """Whether Enter should run `text`: a command, nothing at all, or SQL that the tokenizer finds complete."""
-    if is_blank(text) or registry.parse(text) is not None:
+    """Whether Enter should run `text`: a command, also behind SQL, nothing at all, or SQL that the tokenizer finds complete."""
+    if is_blank(text) or registry.parse(text) is not None or command_place(text) is not None:
         return True
     try:
         complete: bool = is_complete(text)

@@ -1,9 +1,9 @@
 """Running text that nobody types: ``-c``, ``-f``, standard input, ``\\i``.
 
 Lines are read one by one, so that a pipe is served while it is still open. A line that begins with a backslash, where
-no statement is under way, is a command; other lines gather until the tokenizer finds the statement complete. Only a
-line with a semicolon can complete one, so only there it is asked: a script of one long INSERT costs one look, not one
-per line. What is left at the end of the text runs even without its semicolon.
+no statement is under way, is a command; other lines gather until the tokenizer finds the statement complete, or a command
+stands behind it. Only a line with a semicolon or backslash can complete one, so only there it is asked: a script of one long
+INSERT costs one look, not one per line. What is left at the end of the text runs even without its semicolon.
 """
 
 import os
@@ -14,6 +14,7 @@ from exdbsql.schema.statements import is_complete
 from exdbsql.shell.commands import registry
 from exdbsql.shell.context import CommandError, Context, Outcome
 from exdbsql.shell.executor import is_blank
+from exdbsql.shell.words import command_place
 
 _DEEPEST_INCLUDE = 16
 
@@ -63,12 +64,20 @@ def inputs(lines: Iterable[str]) -> Iterator[ScriptInput]:
                 continue
             started = number
         gathered.append(line)
-        if ";" in line and is_complete("".join(gathered)):
+        if _may_end(line) and _ends("".join(gathered)):
             yield ScriptInput("".join(gathered), started)
             gathered.clear()
     rest = "".join(gathered)
     if not is_blank(rest):
         yield ScriptInput(rest, started)
+
+
+def _may_end(line: str) -> bool:
+    return ";" in line or command_place(line) is not None
+
+
+def _ends(text: str) -> bool:
+    return command_place(text) is not None or is_complete(text)
 
 
 def run_lines(

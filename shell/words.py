@@ -52,6 +52,14 @@ def words(text: str) -> Iterator[Word]:
             yield Word(kind, match.group(), match.start(), match.end())
 
 
+def command_place(text: str) -> int | None:
+    """Where the first backslash command begins that stands in or behind SQL, outside strings, names and comments; or None."""
+    if "\\" not in text:
+        return None
+    backslashes = (word.start for word in words(text) if word.text == "\\")
+    return next((place for place in backslashes if text[place + 1 : place + 2].isalpha()), None)
+
+
 def inside_literal(text: str) -> bool:
     """Whether the end of `text` lies inside an unfinished string or comment, where completion must keep quiet."""
     last = None

@@ -81,6 +81,20 @@ def again(context: Context, argument: str) -> Outcome:
     return executor.run_statement(context, _last(context))
 
 
+def again_expanded(context: Context, argument: str) -> Outcome:
+    """``\\gx``"""
+    settings, before = context.settings, context.settings.expanded
+    settings.expanded = "on"
+    try:
+        return again(context, argument)
+    finally:
+        settings.expanded = before
+
+
+def drop(context: Context, argument: str) -> None:
+    """``\\r``: what stands before it is not run."""
+
+
 def watch(context: Context, argument: str) -> Outcome:
     """``\\watch [SECONDS [TIMES]]``: until Ctrl-C, the first failure, or so many times."""
     seconds, times = _watch_numbers(argument)
@@ -114,11 +128,15 @@ def _last(context: Context) -> str:
 
 COMMANDS = (
     Command("h", "[STATEMENT]", "syntax of SQL statements", _GROUP, explain_sql, ("sqlhelp",), "statement"),
-    Command("q", "", "leave the shell; an open transaction is rolled back", _GROUP, leave, ("quit", "exit")),
+    Command(
+        "q", "", "leave the shell; an open transaction is rolled back", _GROUP, leave, ("quit", "exit"), behind="drops"
+    ),
     Command("c", "[TARGET]", "connect to host:port or exdb://..., or again to the same", _GROUP, connect, ("connect",)),
     Command("conninfo", "", "where this shell is connected, and the transaction's state", _GROUP, connection_info),
     Command("l", "", "the database of this connection", _GROUP, databases, ("databases",)),
     Command("errverbose", "", "the last error with everything known of it", _GROUP, verbose_error),
-    Command("g", "", "run the last statement again", _GROUP, again),
-    Command("watch", "[SECONDS [TIMES]]", "run the last statement again and again", _GROUP, watch),
+    Command("g", "", "run the statement before it, or the last one again", _GROUP, again, behind="runs"),
+    Command("gx", "", "the same, with one line per column", _GROUP, again_expanded, behind="runs"),
+    Command("watch", "[SECONDS [TIMES]]", "the same, again and again", _GROUP, watch, behind="runs"),
+    Command("r", "", "drop the statement before it", _GROUP, drop, ("reset",), behind="drops"),
 )

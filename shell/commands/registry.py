@@ -29,6 +29,8 @@ class Command:
         run: does it; gets the argument text, stripped. Raises CommandError. None is as good as DONE.
         aliases: other names.
         completes: what kind of word its argument is, for completion.
+        behind: what it does with a statement that it stands behind, on the same line or a later one: it "runs" it, "drops" it, or
+            may not stand there.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Command:
     run: Callable[[Context, str], Outcome | None]
     aliases: tuple[str, ...] = ()
     completes: Completes = ""
+    behind: Literal["", "runs", "drops"] = ""
 
     @property
     def usage(self) -> str:

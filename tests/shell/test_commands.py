@@ -199,6 +199,32 @@ def test_the_last_error_and_the_last_statement(bench):
     assert bench.written().count("(1 row)") == 3
 
 
+def test_commands_behind_a_statement(bench):
+    bench.run("SELECT 1 \\g")
+    assert "(1 row)" in bench.written()
+    bench.run("SELECT 1\n\\gx")
+    assert "RECORD 1" in bench.written()
+    assert bench.context.settings.expanded == "off"
+    bench.run("SELECT 1; SELECT 1 \\watch 0 2")
+    assert bench.written().count("(1 row)") == 3
+    ran = len(bench.server.ran)
+    bench.run("SELECT 1 \\r")
+    with pytest.raises(QuitRequest):
+        bench.run("SELECT 1\n\\q")
+    assert bench.run("SELECT 1 \\dt") is Outcome.FAILED
+    assert "end that with a semicolon" in bench.complaints()
+    assert bench.run("SELECT 1 \\nonsense") is Outcome.FAILED
+    assert len(bench.server.ran) == ran
+    bench.run("-- tables\n\\dt")
+    assert "notes" in bench.written()
+
+
+def test_backslashes_of_sql_are_no_commands(bench):
+    for sql in ("SELECT '\\g'", "SELECT E'it\\'s \\g'", 'SELECT "\\g"', "SELECT $$\\g$$", "SELECT 1 -- \\g"):
+        bench.run(sql)
+        assert bench.server.ran[-1][0] == sql.removesuffix(" -- \\g")
+
+
 def test_connect_keeps_the_old_connection_until_the_new_one_stands(bench):
     bench.run("\\conninfo")
     assert bench.written().startswith("Not connected")

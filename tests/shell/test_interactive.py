@@ -172,6 +172,14 @@ def test_describe_timing_and_completion(shell: Terminal) -> None:
     shell.expect("Timing is off.")
 
 
+def test_a_command_on_a_line_of_its_own_ends_what_is_typed(shell: Terminal) -> None:
+    shell.type("SELECT 1\r\\g\r")
+    shell.expect("(1 row)")
+    shell.expect(PROMPT)
+    shell.type("SELECT 9\r\\q\r")
+    assert shell.exit_code() == 0
+
+
 def test_a_dead_node_is_one_message_and_exit_code_2(start: Callable[..., Terminal]) -> None:
     shell = start("--dead")
     assert shell.exit_code() == 2

@@ -27,6 +27,14 @@ def test_a_semicolon_or_backslash_inside_a_string_does_not_cut():
     assert cut("SELECT $$;\n\\q;$$;") == [(1, "SELECT $$;\n\\q;$$;")]
 
 
+def test_a_command_behind_a_statement_ends_it():
+    assert cut("SELECT 1 \\g\nSELECT\n2 \\watch 0 2\n\\d\n") == [
+        (1, "SELECT 1 \\g\n"),
+        (2, "SELECT\n2 \\watch 0 2\n"),
+        (4, "\\d\n"),
+    ]
+
+
 def test_nothing_but_comments_is_no_input():
     assert cut("-- only\n/* words */\n") == []
     assert cut("") == []
