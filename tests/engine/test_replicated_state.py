@@ -134,6 +134,8 @@ def test_a_transaction_from_before_cannot_commit(source: Database, make_database
         lambda chunks: [chunks[0], pack(["rows", 99, None, []]), *chunks[1:]],
         lambda chunks: [chunks[0], pack(["rows", 1, None, [[1]]]), *chunks[1:]],
         lambda chunks: [chunks[0], pack(["what"]), *chunks[1:]],
+        lambda chunks: [*chunks[:-1], pack(["memory", [[9, 7, 99, [1]]]]), chunks[-1]],
+        lambda chunks: [*chunks[:-1], pack(["memory", [["nine", 7, 1, [1]]]]), chunks[-1]],
         lambda chunks: [pack(["head", 999, 1, {}]), *chunks[1:]],
         lambda chunks: [],
     ],
