@@ -29,6 +29,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from exdbsql.cluster.frames import BULK_CHANNELS, CONTROL, HELLO, REFUSED, WELCOME
+from exdbsql.cluster.parameters import MAX_NODE_ID
 from exdbsql.schema.errors import (
     ClusterError,
     DuplicateNodeIdError,
@@ -151,7 +152,7 @@ def read_hello(frame: list[Any]) -> Hello:
             :13
         ]
         hello = Hello(
-            _int(node_id),
+            _node_id(node_id),
             _int(incarnation),
             _str(addr),
             _int(rank),
@@ -239,6 +240,13 @@ def _mode_lines(hello: Hello, own: Hello) -> list[str]:
         for name in sorted(theirs.keys() | ours.keys())
         if theirs.get(name) != ours.get(name)
     ]
+
+
+def _node_id(value: object) -> int:
+    number = _int(value)
+    if not 0 <= number <= MAX_NODE_ID:
+        raise ValueError(f"{number} is no node id: they are from 0 to {MAX_NODE_ID}")
+    return number
 
 
 def _int(value: object) -> int:

@@ -56,6 +56,9 @@ MANY_WAITING = 100
 MAX_STRANGERS = 128
 """Connections of others whose handshake is not over; each may hold up to a handshake's bytes for `connectTimeout`."""
 
+MANY_REFUSALS = 1000
+"""So many different ones are remembered: what a stranger says is in them."""
+
 POLL_S = 0.02
 """How often an open question about a taken node id is looked at, in s."""
 
@@ -282,8 +285,7 @@ class TcpTransport:
 
     def _note_failure(self, peer: Peer, error: Exception) -> None:
         """Nobody there is the rule while a cluster starts; a certificate that is refused is worth a line."""
-        if isinstance(error, ssl.SSLError) and str(error) not in self._refusals:
-            self._refusals.add(str(error))
+        if isinstance(error, ssl.SSLError) and self._is_new(str(error)):
             log.warning("no TLS with node %d at %s: %s", peer.node_id, peer.addr, error)
 
     def _dialled_link(self) -> Link:
@@ -402,10 +404,17 @@ class TcpTransport:
             self._welcome(link, hello)
 
     def _refuse(self, link: Link, refusal: Refusal) -> None:
-        again = refusal.message in self._refusals
-        self._refusals.add(refusal.message)
-        log.log(logging.DEBUG if again else logging.WARNING, "refused %s: %s", link.peer_name, refusal.message)
+        level = logging.WARNING if self._is_new(refusal.message) else logging.DEBUG
+        log.log(level, "refused %s: %s", link.peer_name, refusal.message)
         link.send_last(refusal.to_frame())
+
+    def _is_new(self, refusal: str) -> bool:
+        """Whether this was not said lately: a refused node keeps trying."""
+        new = refusal not in self._refusals
+        if new and len(self._refusals) >= MANY_REFUSALS:
+            self._refusals.clear()
+        self._refusals.add(refusal)
+        return new
 
     async def _settle_taken_id(self, link: Link, hello: Hello, peer: Peer) -> None:
         """Wait until the process that has the id answers (the new one is refused) or is gone (it is let in)."""

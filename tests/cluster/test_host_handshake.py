@@ -19,6 +19,7 @@ from exdbsql.cluster.handshake import (
     refuse_version,
     version_of,
 )
+from exdbsql.cluster.parameters import MAX_NODE_ID
 from exdbsql.schema.errors import (
     ClusterError,
     DuplicateNodeIdError,
@@ -104,6 +105,14 @@ def test_a_malformed_hello_is_a_protocol_error(position: int, value: Any) -> Non
         frame[position] = value = ["not", "even", "close"]
         frame[9] = "no channel"
     with pytest.raises(ProtocolError):
+        read_hello(frame)
+
+
+@pytest.mark.parametrize("node_id", [-1, MAX_NODE_ID + 1])
+def test_a_node_id_that_cannot_be_is_a_protocol_error(node_id: int) -> None:
+    frame = OWN.to_frame()
+    frame[3] = node_id
+    with pytest.raises(ProtocolError, match="no node id"):
         read_hello(frame)
 
 

@@ -16,6 +16,7 @@ import pytest
 import exdbsql as exdb
 from exdbsql.cluster.frames import CONTROL, DISCOVER, EXCHANGE, HELLO, REFUSED
 from exdbsql.cluster.handshake import MAGIC, PROTOCOL_VERSION
+from exdbsql.cluster.runtime import MANY_LINES, MANY_REASONS
 from exdbsql.cluster.transport_tcp import MAX_STRANGERS
 from exdbsql.cluster.wire import HANDSHAKE_LIMIT
 
@@ -151,6 +152,27 @@ def test_another_protocol_version_and_another_cluster_are_told_so(tmp_path: Path
         with dial(made, 0) as sock:
             reply = answer(sock, framed(hello(dictionary="CREATE TABLE other (id integer);")))
             assert msgpack.unpackb(reply[4:])[2] == "dictionary"
+        works(made, 0, 1)
+
+
+def test_many_refused_strangers_are_not_remembered_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exdbsql.cluster.transport_tcp.MANY_REFUSALS", 5)
+    with nodes(tmp_path, start=False) as made:
+        made.start(0)
+        runtime = made.databases[0].replication.node._runtime  # type: ignore[union-attr]
+        eventually(lambda: runtime._transport is not None and runtime._transport._server is not None)
+        other = "CREATE TABLE other (" + ", ".join(f"c{number} integer" for number in range(MANY_LINES + 50)) + ");"
+        for number in range(MANY_REASONS + 5):
+            with dial(made, 0) as sock:
+                assert (
+                    msgpack.unpackb(answer(sock, framed(hello(node_id=10 + number, dictionary=other)))[4:])[0]
+                    == REFUSED
+                )
+        assert list(runtime.reasons) == [10 + number for number in range(5, MANY_REASONS + 5)]
+        assert max(reason.count("\n") for reason in runtime.reasons.values()) <= MANY_LINES
+        assert len(runtime._transport._refusals) <= 5
+        made.start(1)
+        made.ready()
         works(made, 0, 1)
 
 
