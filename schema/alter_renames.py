@@ -12,7 +12,7 @@ from exdbsql.schema.expressions import with_renamed_column
 from exdbsql.schema.identifiers import check_name
 from exdbsql.schema.table import CommentKey, ForeignKey, IndexDef, Table, UniqueKey
 from exdbsql.schema.table_rules import require_new_constraint, require_new_relation
-from exdbsql.schema.type_rules import require_new_type
+from exdbsql.schema.type_rules import require_no_such_type
 
 if TYPE_CHECKING:
     from exdbsql.schema.dictionary import Dictionary
@@ -23,7 +23,7 @@ def rename_table(dictionary: "Dictionary", table: Table, action: RenameTable) ->
     old, new = table.name, action.name
     check_name(new)
     require_new_relation(new, dictionary.relation_names())
-    require_new_type(new, dictionary.types)
+    require_no_such_type(new, dictionary.types)
     refuse_while_viewed(dictionary, table, None, "rename")
     renamed = replace(table, name=new)
     tables = {(new if name == old else name): (renamed if name == old else t) for name, t in dictionary.tables.items()}

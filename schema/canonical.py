@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from exdbsql.schema.identifiers import RESERVED_WORDS, quote_name
+from exdbsql.schema.name_places import name_places, words_of
 from exdbsql.schema.tokens import Token, TokenKind, tokenize
 
 _OPERATOR_CHARACTERS: Final = frozenset("+-*/<>=~!@#%^&|`?")
@@ -223,15 +224,19 @@ def called_name(text: str) -> str | None:
     return tokens[0].value
 
 
-def shadow(text: str) -> str:
+def shadow(text: str, *, expression: bool = False) -> str:
     """A text of the same length that a simpler parser reads: names and literals are where they are in `text`.
 
     Operators that it would not know, or would take for a parameter, become ``||``; a slice ``[a:b]`` becomes ``[a,b]``; the name of a type before a
-    string goes.
+    string goes. Unquoted names begin with a letter that no word of any language has (`without_disguise` gives it back).
     """
     out = list(text)
     depth = 0
     tokens = list(_with_operators(text, tokenize(text)))
+    for i in name_places(words_of(tokens), expression=expression):
+        start = tokens[i].start
+        if text[start].isascii():
+            out[start] = chr(_DISGUISE + ord(text[start]))
     for i, token in enumerate(tokens):
         depth += token.is_symbol("[") - token.is_symbol("]")
         if _is_operator(token) and token.value not in _COMMON_OPERATORS:
@@ -241,6 +246,16 @@ def shadow(text: str) -> str:
         elif _is_type_before_string(tokens, i):
             out[token.start : token.end] = " " * (token.end - token.start)
     return "".join(out)
+
+
+_DISGUISE: Final = 0xE000
+"""Where the private-use characters begin."""
+
+
+def without_disguise(name: str) -> str:
+    """A name of the text that a `shadow` was made of."""
+    first = ord(name[0]) - _DISGUISE if name else -1
+    return chr(first) + name[1:] if 0 <= first < 128 else name
 
 
 _COMMON_OPERATORS: Final = frozenset(

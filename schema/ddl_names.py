@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from exdbsql.schema.identifiers import did_you_mean
 from exdbsql.schema.token_reader import TokenReader
-from exdbsql.schema.tokens import Token
+from exdbsql.schema.tokens import Token, TokenKind
 
 TEMPORARY_SCHEMA: Final = "pg_temp"
 
@@ -39,7 +40,7 @@ def read_column_names(reader: TokenReader) -> list[tuple[str, Token | None]]:
 
 def read_if_exists(reader: TokenReader) -> bool:
     """Consumes IF EXISTS, if it comes next."""
-    if not reader.accept("if"):
+    if not _accept_if(reader, "exists"):
         return False
     reader.expect("exists")
     return True
@@ -47,7 +48,15 @@ def read_if_exists(reader: TokenReader) -> bool:
 
 def read_if_not_exists(reader: TokenReader) -> bool:
     """Consumes IF NOT EXISTS, if it comes next."""
-    if not reader.accept("if"):
+    if not _accept_if(reader, "not", "exists"):
         return False
     reader.expect("not", "exists")
     return True
+
+
+def _accept_if(reader: TokenReader, *expected: str) -> bool:
+    """Consumes IF before one of these words, or before one that is probably meant to be: ``if`` is a name elsewhere."""
+    following = reader.peek(1)
+    if following is None or following.kind is not TokenKind.WORD:
+        return False
+    return did_you_mean(following.value, expected) is not None and reader.accept("if")

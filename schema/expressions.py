@@ -16,7 +16,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from exdbsql.schema import sqlstate
-from exdbsql.schema.canonical import called_name, canonical_text, shadow, types_before_strings
+from exdbsql.schema.canonical import called_name, canonical_text, shadow, types_before_strings, without_disguise
 from exdbsql.schema.errors import NotSupportedError, ProgrammingError
 from exdbsql.schema.identifiers import did_you_mean, fold, quote_name, quote_text
 from exdbsql.schema.tokens import TokenKind, tokenize
@@ -153,7 +153,7 @@ def _parse(text: str) -> exp.Expr:
     if not text.strip():
         raise ProgrammingError("an expression is missing", sqlstate=sqlstate.SYNTAX_ERROR, position=0, statement=text)
     try:
-        first, *others = sqlglot.parse(shadow(text), read="postgres")
+        first, *others = sqlglot.parse(shadow(text, expression=True), read="postgres")
     except ParseError as problem:
         raise parse_error(problem, text) from problem
     except (SqlglotError, RecursionError) as problem:
@@ -185,7 +185,7 @@ def parse_error(problem: ParseError, text: str) -> ProgrammingError:
     message, position = "syntax error in this expression", 0
     if problem.errors and problem.errors[0].get("line"):
         first = problem.errors[0]
-        near = first.get("highlight") or ""
+        near = without_disguise(first.get("highlight") or "")
         line_start = sum(len(line) for line in text.splitlines(keepends=True)[: first["line"] - 1])
         position = min(max(line_start + first["col"] - len(near), 0), len(text))
         message = f'syntax error at or near "{near}"' if near else message
@@ -222,7 +222,7 @@ def identifier_name(identifier: Any) -> str:
     """What a name in the tree means: folded unless quoted."""
     if not isinstance(identifier, exp.Identifier):
         return str(identifier)
-    return identifier.this if identifier.args.get("quoted") else fold(identifier.this)
+    return identifier.this if identifier.args.get("quoted") else fold(without_disguise(identifier.this))
 
 
 def _position(node: Any) -> int | None:

@@ -49,9 +49,7 @@ def fold(word: str) -> str:
 
 def quote_name(name: str) -> str:
     """`name` as SQL text that reads back as `name`: quoted only where it must be."""
-    if (
-        _PLAIN.fullmatch(name) and name not in RESERVED_WORDS and name != "if"
-    ):  # CREATE TABLE if (…) reads as IF NOT EXISTS
+    if _PLAIN.fullmatch(name) and name not in RESERVED_WORDS:
         return name
     return '"' + name.replace('"', '""') + '"'
 

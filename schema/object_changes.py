@@ -24,7 +24,7 @@ from exdbsql.schema.sequences import altered_sequence, made_sequence
 from exdbsql.schema.table import CommentKey, Sequence
 from exdbsql.schema.table_changes import require_sequences_unused, views_reading
 from exdbsql.schema.table_rules import require_new_relation
-from exdbsql.schema.type_rules import require_new_type, require_unused, type_missing
+from exdbsql.schema.type_rules import require_new_type, require_no_such_type, require_unused, type_missing
 
 if TYPE_CHECKING:
     from exdbsql.schema.dictionary import Dictionary
@@ -122,7 +122,7 @@ def create_view(dictionary: "Dictionary", stmt: CreateView) -> "Dictionary":
         raise _missing(dictionary, name, "view", ())
     if not (stmt.or_replace and name in dictionary.views):
         require_new_relation(name, dictionary.relation_names())
-        require_new_type(name, dictionary.types)
+        require_no_such_type(name, dictionary.types)
     for relation in sorted(read_relations(stmt.view.query)):
         if relation not in dictionary.tables and (relation not in dictionary.views or relation == name):
             message = f'relation "{relation}" does not exist'

@@ -13,7 +13,7 @@ from exdbsql.schema.identifiers import check_name, did_you_mean
 from exdbsql.schema.table import CommentKey, Table
 from exdbsql.schema.table_changes import views_reading
 from exdbsql.schema.table_rules import require_new_relation
-from exdbsql.schema.type_rules import require_new_type
+from exdbsql.schema.type_rules import require_no_such_type
 
 if TYPE_CHECKING:
     from exdbsql.schema.dictionary import Dictionary
@@ -72,7 +72,7 @@ def _renamed(dictionary: "Dictionary", stmt: Any, kind: str) -> "Dictionary":
         raise ProgrammingError(f'relation "{stmt.name}" does not exist', sqlstate=sqlstate.UNDEFINED_TABLE, hint=hint)
     check_name(stmt.new_name)
     require_new_relation(stmt.new_name, dictionary.relation_names())
-    require_new_type(stmt.new_name, dictionary.types)
+    require_no_such_type(stmt.new_name, dictionary.types)
     moved = {(stmt.new_name if name == stmt.name else name): one for name, one in holders.items()}
     moved[stmt.new_name] = replace(moved[stmt.new_name], name=stmt.new_name)
     key, new_key = CommentKey(kind, stmt.name), CommentKey(kind, stmt.new_name)

@@ -14,7 +14,7 @@ from exdbsql.schema.queries import read_relations
 from exdbsql.schema.sequences import SequenceOptions, made_sequence
 from exdbsql.schema.table import Sequence, Table
 from exdbsql.schema.table_rules import complete_table, require_new_relation
-from exdbsql.schema.type_rules import require_new_type, require_types
+from exdbsql.schema.type_rules import require_no_such_type, require_types
 
 if TYPE_CHECKING:
     from exdbsql.schema.dictionary import Dictionary
@@ -26,7 +26,7 @@ def create_table(dictionary: "Dictionary", stmt: CreateTable) -> "Dictionary":
     if stmt.if_not_exists and stmt.table.name in taken:
         return dictionary
     require_new_relation(stmt.table.name, taken)
-    require_new_type(stmt.table.name, dictionary.types)
+    require_no_such_type(stmt.table.name, dictionary.types)
     require_types(stmt.table, dictionary.types)
     table = stmt.table
     sequences: list[Sequence] = []

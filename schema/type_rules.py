@@ -18,10 +18,21 @@ if TYPE_CHECKING:
 
 
 def require_new_type(name: str, taken: Container[str] = ()) -> None:
-    """A type is not called like another one, nor like a table (42710)."""
+    """A type that is to be made is not called like another one, a built-in one included, nor like a table (42710)."""
     check_name(name)
-    if name in taken or is_built_in(name):
-        raise ProgrammingError(f'type "{name}" already exists', sqlstate=sqlstate.DUPLICATE_OBJECT)
+    if is_built_in(name):
+        raise _taken(name)
+    require_no_such_type(name, taken)
+
+
+def require_no_such_type(name: str, types: Container[str]) -> None:
+    """A relation is not called like a type that CREATE TYPE made (42710); built-in types are in a schema of their own."""
+    if name in types:
+        raise _taken(name)
+
+
+def _taken(name: str) -> ProgrammingError:
+    return ProgrammingError(f'type "{name}" already exists', sqlstate=sqlstate.DUPLICATE_OBJECT)
 
 
 def require_types(table: Table, types: Mapping[str, SqlType]) -> None:

@@ -393,7 +393,7 @@ class ExpressionBinder:
 
     def collate(self, node: exp.Collate) -> Expr:
         if name_of(node.expression) not in ("C", "POSIX", "ucs_basic", "default"):
-            raise self.context.unsupported(node, f"the collation {node.expression.sql('postgres')}")
+            raise self.context.unsupported(node, f"the collation {node.expression.sql('postgres').replace(MARK, '')}")
         return self.text(node.this, "COLLATE")
 
     def node_function(self, node: exp.Expr) -> Expr:

@@ -16,6 +16,7 @@ from exdbsql.engine.query.conversions import convert
 from exdbsql.engine.query.expressions import Call, Expr
 from exdbsql.engine.query.library.json_values import RawJson, Record, RowJson, json_text, to_jsonb
 from exdbsql.engine.query.scope import Source
+from exdbsql.engine.query.tokens import MARK
 from exdbsql.schema import sqlstate
 from exdbsql.schema.types import JSON, JSONB, TEXT
 
@@ -134,6 +135,6 @@ def table_columns(binder: ExpressionBinder, node: exp.Expr) -> tuple[tuple[str, 
         node = node.this
     if not isinstance(node, exp.Cast) or not isinstance(node.this, exp.Null):
         return None
-    name = node.args["to"].sql("postgres").strip('"').lower()
+    name = node.args["to"].sql("postgres").replace(MARK, "").strip('"').lower()
     table = binder.context.dictionary.tables.get(name)
     return None if table is None else (table.column_names, table.column_types)

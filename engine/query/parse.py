@@ -22,6 +22,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from exdbsql.engine.query.aggregates import AGGREGATE_NAMES, WINDOW_FUNCTIONS
 from exdbsql.engine.query.functions import CALLED_PLAINLY as _FUNCTIONS
 from exdbsql.engine.query.misspellings import keyword_hint
+from exdbsql.engine.query.names_in_tokens import with_marked_names
 from exdbsql.engine.query.nesting import require_depth
 from exdbsql.engine.query.tokens import SPECIAL_FORMS, rewritten, without_catalog_names, without_overriding
 from exdbsql.schema import sqlstate
@@ -149,7 +150,7 @@ def parse_statement(
     _require_verb(tokens[0], text)
     require_depth(tokens)
     tokens, overriding = without_overriding(without_catalog_names(tokens))
-    tokens = rewritten(tokens, text, functions, types)
+    tokens = rewritten(with_marked_names(tokens), text, functions, types)
     tokens, placeholders = _number_placeholders(tokens, text)
     try:
         with _quietly():

@@ -114,7 +114,7 @@ def _chosen(query: exp.Select, locks: list[exp.Lock], context: StatementContext)
     named = {name_of(table.this): table for lock in locks for table in lock.expressions}
     found: set[str] = set()
     for source, is_nullable in _sources(query):
-        alias = source.alias_or_name
+        alias = _called(source)
         if named and alias not in named:
             continue
         found.add(alias)
@@ -167,7 +167,7 @@ def _change(query: exp.Select, source: exp.Table, table: Table, number: int, cla
     names = [f"{_ROW} {number} {at}" for at in range(len(keys))]
     inner = query.copy()
     for key, name in zip(keys, names, strict=True):
-        inner.append("expressions", exp.alias_(_column(key, source.alias_or_name), name, quoted=True))
+        inner.append("expressions", exp.alias_(_column(key, _called(source)), name, quoted=True))
     if claims != _NOT_ASKED:
         inner = _claimed(inner, source, names, claims)
     elif inner.args.get("limit") is None and inner.args.get("offset") is None:
@@ -215,7 +215,7 @@ def _is_kept(source: exp.Table, table: Table, number: int) -> exp.Expr:
     names = [f"{_ROW} {number} {at}" for at in range(len(keys))]
     kept = exp.Select(expressions=[exp.column(_name(name)) for name in names])
     kept.set("from_", exp.From(this=exp.Table(this=_name(f"{_ROW} {number} kept"))))
-    return _in([_column(key, source.alias_or_name) for key in keys], kept)
+    return _in([_column(key, _called(source)) for key in keys], kept)
 
 
 def _in(left: list[exp.Column], rows: exp.Select) -> exp.Expr:
@@ -231,6 +231,12 @@ def _query(names: list[str], alias: str, query: exp.Select) -> exp.Select:
 
 def _name(name: str) -> exp.Identifier:
     return exp.to_identifier(name, quoted=True)
+
+
+def _called(source: exp.Expr) -> str:
+    """What a source of rows is called within its query."""
+    alias = source.args.get("alias")
+    return name_of(alias.this if alias is not None and alias.this is not None else source.this)
 
 
 def _column(name: str, table: str) -> exp.Column:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from exdbsql.schema.canonical import called_name, canonical_text, shadow
 from exdbsql.schema.expressions import check_expression, referenced_columns, with_renamed_column
+from exdbsql.schema.name_places import name_places, words_of
 from exdbsql.schema.tokens import tokenize
 
 OPERANDS = [
@@ -91,6 +92,12 @@ def test_a_shadow_has_names_where_the_text_has_them(text: str) -> None:
         assert shadow(text)[name.start() : name.end()] == name.group()
 
 
+@pytest.mark.parametrize("word", ["explain", "show", "begin", "set", "struct", "replace"])
+def test_a_word_of_any_language_is_a_column_in_an_expression(word: str) -> None:
+    made = check_expression(f"{word.upper()} IS NOT NULL AND ({word} < 1000 OR t.{word} IN ({word}, 1))", "t", None)
+    assert referenced_columns(made) == (word,)
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [
@@ -103,3 +110,31 @@ def test_a_shadow_has_names_where_the_text_has_them(text: str) -> None:
 )
 def test_called_name(text: str, name: str | None) -> None:
     assert called_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("sql", "names"),
+    [
+        (
+            "select a, show from set as b where x.date = 3 order by explain desc nulls first",
+            "a show set b x date explain",
+        ),
+        ("select date '2020-01-01', x::timestamp with time zone at time zone z, cast(x as text)", "x z x"),
+        ("select extract(year from day), trim(both x from y), x is not unknown", "day x y x"),
+        ("select sum(x) over (partition by y order by z rows between 1 preceding and current row) from t", "x y z t"),
+        ("select sum(x) over w from t window w as (rows unbounded preceding)", "x w t w"),
+        (
+            "insert into unnest (set) values (?) on conflict (set) do update set set = set.set",
+            "unnest set set set set set",
+        ),
+        ("with recursive a (show) as not materialized (delete from z) update set set set = 3", "a show z set set"),
+        ("merge into t using u on a = b when not matched and c then insert (d) values (1)", "t u a b c d"),
+        ("select x begin from t left join comment using (k) for update of t nowait", "x begin t comment k t"),
+        ("select 1 as select, a.x and, count(*) filter (where copy) from x a", "select a x and copy x a"),
+        ("select not between, a not between symmetric b and c, not a not in (b) from t", "between a b c a b t"),
+        ("select case when a then b else c end from generate_series(1, 2) with ordinality as rows (v)", "a b c rows v"),
+    ],
+)
+def test_the_words_that_can_only_be_names(sql: str, names: str) -> None:
+    words = words_of(tokenize(sql))
+    assert " ".join(words[i] for i in name_places(words)) == names
