@@ -215,6 +215,6 @@ def _find(name: str) -> _Setting:
         raise ProgrammingError(
             f'unrecognized configuration parameter "{name}"',
             sqlstate=states.UNDEFINED_OBJECT,
-            hint=f'did you mean "{close[0]}"?' if close else f"known are {', '.join(_SETTINGS)}",
+            hint=f'did you mean "{close[0]}"?' if close else f"settings are {', '.join(_SETTINGS)}",
         )
     return setting

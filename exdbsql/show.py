@@ -13,6 +13,7 @@ These are statements rather than calls so that a shell, or any client, sees the 
     SHOW ALL | name | TRANSACTION ISOLATION LEVEL
 """
 
+import difflib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -82,12 +83,32 @@ def _show(database: "Database", session: "Session", statement: Show) -> Answer:
         case ("transaction_read_only",):
             return _setting("transaction_read_only", "on" if session.block.modes.read_only else "off")
         case (name,):
-            return _setting(name, session.settings.get(name))
+            return _setting(name, _value_of(session, name))
     raise ProgrammingError(
-        f"nothing to show for {' '.join(statement.words)!r}",
-        sqlstate=states.SYNTAX_ERROR,
-        hint="SHOW TABLES, COLUMNS FROM t, INDEXES [FROM t], CREATE TABLE t, CLUSTER, NODES, QUORUM, ALL or a setting",
+        f"nothing to show for {' '.join(statement.words)!r}", sqlstate=states.SYNTAX_ERROR, hint=_FORMS
     )
+
+
+_FORMS: Final = (
+    "SHOW TABLES, COLUMNS FROM t, INDEXES [FROM t], CREATE TABLE t, CLUSTER, NODES, QUORUM, ALL or a setting"
+)
+
+
+def _value_of(session: "Session", name: str) -> str:
+    """A setting's value; where there is none, whoever asked may have meant another form of SHOW.
+
+    Raises:
+        ProgrammingError: 42704.
+    """
+    try:
+        return session.settings.get(name)
+    except ProgrammingError as error:
+        close = difflib.get_close_matches(name, ("tables", "indexes", "cluster", "nodes", "quorum"), n=1, cutoff=0.75)
+        if close:
+            error.hint = f"did you mean SHOW {close[0].upper()}?"
+        elif error.hint is None or not error.hint.startswith("did you mean"):
+            error.hint = f"{_FORMS}; {error.hint}"
+        raise
 
 
 def _setting(name: str, value: str) -> Answer:

@@ -32,7 +32,7 @@ class TransactionModes:
         """Say it for the current or next transaction.
 
         Raises:
-            NotSupportedError: a level that this version does not keep.
+            ProgrammingError: no isolation level (22023).
         """
         if modes.isolation is not None:
             check_isolation(modes.isolation)
@@ -46,7 +46,7 @@ class TransactionModes:
         """Say it for all later transactions of the session.
 
         Raises:
-            NotSupportedError: a level that this version does not keep.
+            ProgrammingError: no isolation level (22023).
         """
         if modes.isolation is not None:
             self._settings.set("default_transaction_isolation", modes.isolation)

@@ -1,6 +1,6 @@
 """Completion by context: what may come next, judged by the words before the cursor.
 
-After FROM, JOIN, INTO, UPDATE or TABLE come tables; after ``alias.`` the columns of that table; in SCATTER and GATHER,
+After FROM, JOIN, INTO, UPDATE or TABLE come tables; after ``alias.`` the columns of that table, also where FROM follows; in SCATTER and GATHER,
 tables and node ids; everywhere else the columns of the tables that the statement names, functions, and keywords. A
 command's row in the table says what its argument is. Matching is fuzzy: the letters typed must occur in their order;
 a name that begins with them comes first. Names come from memory (:mod:`exdbsql.shell.catalog`), never from a query
@@ -8,6 +8,7 @@ made while somebody types.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
@@ -38,7 +39,7 @@ class ShellCompleter(Completer):
         if text.startswith(("\\", ".")):
             yield from self._in_command(text, document, complete_event)
         elif text.strip() and not inside_literal(text):
-            yield from self._in_sql(text)
+            yield from self._in_sql(text, following_words(document.text_after_cursor))
 
     def _in_command(self, text: str, document: Document, event: CompleteEvent) -> Iterator[Completion]:
         name, space, argument = text[1:].partition(" ")
@@ -82,7 +83,7 @@ class ShellCompleter(Completer):
                 return self._settings.variables
         return ()
 
-    def _in_sql(self, text: str) -> Iterator[Completion]:
+    def _in_sql(self, text: str, behind: Sequence[Word]) -> Iterator[Completion]:
         statement = current_statement(list(words(text)))
         typed = ""
         if (
@@ -93,13 +94,13 @@ class ShellCompleter(Completer):
             typed = statement.pop().text
         catalog = self._catalog.current
         if statement and statement[-1].text == "." and len(statement) > 1:
-            tables = tables_named([*list(words(text)), Word("other", ";", 0, 0)], catalog)
+            tables = tables_named([*words(text), *behind, Word("other", ";", 0, 0)], catalog)
             table = tables.get(unquoted(statement[-2]), unquoted(statement[-2]))
             yield from _completions(typed, map(quoted_name, catalog.tables.get(table, ())), "column")
             return
         if not typed and not statement:
             return
-        for kind, candidates in candidates_after(statement, catalog, typed):
+        for kind, candidates in candidates_after(statement, catalog, typed, behind):
             yield from _completions(typed, candidates, kind)
 
 
@@ -109,6 +110,11 @@ def current_statement(tokens: list[Word]) -> list[Word]:
         if tokens[i].text == ";" and tokens[i].kind == "other":
             return tokens[i + 1 :]
     return tokens
+
+
+def following_words(text: str) -> list[Word]:
+    """The rest of the statement behind the cursor: the tables of a SELECT list are named there."""
+    return list(takewhile(lambda word: word.text != ";", words(text)))
 
 
 def tables_named(tokens: Sequence[Word], catalog: Catalog) -> dict[str, str]:
@@ -125,8 +131,10 @@ def tables_named(tokens: Sequence[Word], catalog: Catalog) -> dict[str, str]:
     return found
 
 
-def candidates_after(statement: Sequence[Word], catalog: Catalog, typed: str) -> Iterator[tuple[str, Iterable[str]]]:
-    """What may follow the words of `statement`, in groups, the likeliest first."""
+def candidates_after(
+    statement: Sequence[Word], catalog: Catalog, typed: str, behind: Sequence[Word]
+) -> Iterator[tuple[str, Iterable[str]]]:
+    """What may follow the words of `statement`, in groups, the likeliest first; `behind` are those after the cursor."""
     first = statement[0].upper if statement else ""
     before = statement[-1].upper if statement else ""
     table_names = [quoted_name(name) for name in catalog.tables]
@@ -141,7 +149,7 @@ def candidates_after(statement: Sequence[Word], catalog: Catalog, typed: str) ->
             yield "keyword", _cased(("IF", "EXISTS", "SELECT"), typed)
         return
     if statement:
-        named = dict.fromkeys(tables_named(statement, catalog).values())
+        named = dict.fromkeys(tables_named([*statement, *behind], catalog).values())
         tables = named or dict.fromkeys(catalog.tables)
         columns = dict.fromkeys(column for table in tables for column in catalog.tables[table])
         yield "column", map(quoted_name, columns)

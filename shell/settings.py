@@ -76,9 +76,7 @@ def _on_off(name: str, meaning: str) -> Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     _choice("format", "how results are written", *FORMATS),
-    _choice(
-        "expanded", "one line per column: on, off, or auto (when a row is wider than the terminal)", "on", "off", "auto"
-    ),
+    _choice("expanded", "one line per column; auto: where a row is too wide", "on", "off", "auto"),
     Setting("null", "what stands for NULL in tables", str),
     _on_off("timing", "show how long each statement took"),
     _on_off("pager", "page results that do not fit the terminal"),

@@ -2,6 +2,7 @@
 
 import pytest
 
+import exdbsql
 from exdbsql.control import (
     Begin,
     Commit,
@@ -94,3 +95,18 @@ def test_a_mistake_is_shown_where_it_is(text: str, position: int, hint: str) -> 
 def test_what_is_left_out_says_so(text: str) -> None:
     with pytest.raises(NotSupportedError):
         parse_control(text)
+
+
+@pytest.mark.parametrize(
+    ("statement", "hint"),
+    [
+        ("SHOW TABLE", "did you mean SHOW TABLES?"),
+        ("SHOW timezon", 'did you mean "timezone"?'),
+        ("SHOW COLUMNS", "COLUMNS FROM t"),
+        ("SHOW VIEWS", "settings are application_name"),
+    ],
+)
+def test_what_cannot_be_shown_says_what_can(statement: str, hint: str) -> None:
+    with exdbsql.connect() as con, pytest.raises(exdbsql.ProgrammingError) as caught:
+        con.execute(statement)
+    assert hint in str(caught.value.hint)

@@ -20,8 +20,9 @@ def offered():
     )
     completer = ShellCompleter(dispatcher_for().commands, keeper, Settings(variables={"limit_c": 5}))
 
-    def at_end_of(text):
-        return [c.text for c in completer.get_completions(Document(text), CompleteEvent(completion_requested=True))]
+    def at_end_of(text, after=""):
+        document = Document(text + after, len(text))
+        return [c.text for c in completer.get_completions(document, CompleteEvent(completion_requested=True))]
 
     return at_end_of
 
@@ -44,6 +45,13 @@ def test_columns_by_alias(offered):
     assert offered("SELECT * FROM sites s JOIN readings AS r ON s.") == ["id", "name"]
     assert offered("SELECT * FROM sites s JOIN readings AS r ON r.ce") == ["celsius"]
     assert offered('SELECT * FROM "Odd" WHERE "Odd".') == ['"a b"']
+
+
+def test_columns_of_the_tables_that_follow(offered):
+    assert offered("SELECT s.", " FROM sites s") == ["id", "name"]
+    assert offered("SELECT na", " FROM sites WHERE id = 1")[0] == "name"
+    assert "celsius" not in offered("SELECT c", " FROM sites")
+    assert "celsius" in offered("SELECT c", "; SELECT 1 FROM sites")
 
 
 def test_keywords_in_the_case_that_is_typed(offered):
