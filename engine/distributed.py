@@ -89,7 +89,7 @@ class _Incoming:
     writes: dict[Key, Row | None] = field(default_factory=dict)
     dots: dict[Key, Dot] = field(default_factory=dict)
     floor: dict[int, int] = field(default_factory=dict)
-    vanished: list[Key] = field(default_factory=list)
+    vanished: set[Key] = field(default_factory=set)
 
     def dots_for(self, origin: int) -> KeyDots:
         """All dots, with new ones of this node where it settled a conflict."""
@@ -291,8 +291,7 @@ class Exchange:
     def _take(incoming: _Incoming, key: Key, row: Row | None, dot: Dot) -> None:
         incoming.writes[key] = row
         incoming.dots[key] = dot
-        if key in incoming.vanished:
-            incoming.vanished.remove(key)
+        incoming.vanished.discard(key)
 
     @staticmethod
     def _vanish(incoming: _Incoming, dots: Dots, key: Key) -> None:
@@ -300,7 +299,7 @@ class Exchange:
         incoming.dots.pop(key, None)
         if key in dots.by_key:
             incoming.writes[key] = None
-            incoming.vanished.append(key)
+            incoming.vanished.add(key)
         else:
             incoming.writes.pop(key, None)
 
