@@ -277,6 +277,12 @@ class Replica:
         """ "committed", "void" (applied with an error), or "unknown" (not seen yet, or too long ago)."""
         return self._duplicates.status(origin)
 
+    def can_be_passed_over(self, origin: Origin) -> bool:
+        """Whether this is a proposal of this node that it has given up, and that its next entry in the log would settle."""
+        mine = (origin.node_id, origin.incarnation) == (self.core.id, self.core.incarnation)
+        given_up = origin.number < self._outbox.next_number and origin.number not in self._outbox.unsettled
+        return mine and given_up and not self._duplicates.settled(origin)
+
     # ---- membership ----
 
     def leave(self) -> None:

@@ -301,12 +301,11 @@ class Runtime:
     def transaction_status(self, origin: Origin) -> str:
         """What became of a transaction. Of one that this node has given up, and the log does not have, that shows with the
         node's next entry, which says what will not be proposed again; so one is made."""
-        status = self.replica.transaction_status(origin)
-        mine = (origin.node_id, origin.incarnation) == (self.node_id, self.incarnation)
-        if status == "unknown" and mine and not self._is_passing_over and self.replica.has_quorum():
+        replica = self.replica
+        if replica.can_be_passed_over(origin) and not self._is_passing_over and replica.has_quorum():
             self._is_passing_over = True
-            self.ask(self.replica.submit_read_mark, self._passed_over)
-        return status
+            self.ask(replica.submit_read_mark, self._passed_over)
+        return replica.transaction_status(origin)
 
     def _passed_over(self, result: object) -> None:
         del result

@@ -502,6 +502,11 @@ def test_what_was_given_up_and_never_came_is_known_to_be_void(tmp_path: Path, mo
         assert node.transaction_status(name) == "unknown"
         eventually(lambda: node.transaction_status(name) == "void", "the log has passed it over")
         eventually(lambda: all(n.node.transaction_status(name) == "void" for n in made.nodes.values()))
+        proposed = core.log.last_index
+        for other in (name, name.rpartition("-")[0] + "-999", "2-1-1"):
+            node.transaction_status(other)
+        node.read_mark(DEADLINE_S)
+        assert core.log.last_index == proposed + 1, "no entry is made where it would settle nothing"
         made.same_state()
         assert "k" not in made.nodes[0].machine.values
 
