@@ -6,6 +6,7 @@ A name may be written as a regclass would be: ``seq``, ``"Seq"``, ``public.seq``
 from typing import TYPE_CHECKING, Final
 
 from exdbsql.engine.sequences import SequenceValues, after_value
+from exdbsql.schema.ddl_names import TEMPORARY_SCHEMA
 from exdbsql.schema.errors import OperationalError, ProgrammingError
 from exdbsql.schema.identifiers import did_you_mean, fold
 from exdbsql.schema.sqlstate import (
@@ -124,6 +125,12 @@ class Sequences:
         catalog, temporary = self._transaction.catalog, self._transaction.temporary
         dictionary = self._database.dictionary if catalog is None else catalog.dictionary
         name = plain_name(text)
+        schema, _, own_name = text.strip().partition(".")
+        if fold(schema) == TEMPORARY_SCHEMA:
+            own = {} if temporary is None else temporary.dictionary.sequences
+            if plain_name(own_name) not in own:
+                raise ProgrammingError(f'relation "{text}" does not exist', sqlstate=UNDEFINED_TABLE)
+            return own[plain_name(own_name)]
         found = dictionary.sequences.get(name)
         if temporary is not None and name in temporary.dictionary.sequences:
             if found is not None:  # made by another session since: a default may mean either

@@ -24,19 +24,23 @@ from exdbsql.schema.ddl_statements import (
     AlterIndex,
     AlterSequence,
     AlterTable,
+    AlterView,
     CommentOn,
     CreateIndex,
+    CreateSequence,
     CreateTable,
     CreateView,
     DdlStatement,
     DropIndex,
     DropSequence,
     DropTable,
+    DropView,
 )
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import NotSupportedError, ProgrammingError
+from exdbsql.schema.object_changes import create_view
 from exdbsql.schema.queries import read_relations
-from exdbsql.schema.sqlstate import INVALID_TABLE_DEFINITION, UNDEFINED_TABLE
+from exdbsql.schema.sqlstate import DUPLICATE_TABLE, INVALID_TABLE_DEFINITION, UNDEFINED_TABLE
 from exdbsql.schema.table import IndexDef, OnCommit
 
 if TYPE_CHECKING:
@@ -108,18 +112,22 @@ class SessionCatalog:
 
 
 def _merged(below: Dictionary, temporary: Dictionary) -> Dictionary:
-    names = temporary.tables.keys()
-    hidden = frozenset(name for name in below.tables if name in names)
+    names = {*temporary.tables, *temporary.views}
+    hidden = frozenset(name for name in (*below.tables, *below.views) if name in names)
     sequences = {
         name: replace(made, owned_by=None) if made.owned_by is not None and made.owned_by[0] in hidden else made
         for name, made in below.sequences.items()
     }
     return replace(
         below,
-        tables=MappingProxyType({**below.tables, **temporary.tables}),
+        tables=MappingProxyType(
+            {**{name: table for name, table in below.tables.items() if name not in hidden}, **temporary.tables}
+        ),
         indexes=MappingProxyType({**_indexes_beside(below, names), **temporary.indexes}),
         sequences=MappingProxyType({**sequences, **temporary.sequences}),
-        views=MappingProxyType({name: view for name, view in below.views.items() if name not in names}),
+        views=MappingProxyType(
+            {**{name: view for name, view in below.views.items() if name not in names}, **temporary.views}
+        ),
         comments=MappingProxyType(
             {**{key: text for key, text in below.comments.items() if key.name not in names}, **temporary.comments}
         ),
@@ -147,7 +155,7 @@ def for_temporary(statement: DdlStatement, temporary: PrivateCatalog | None, bel
 
     Raises:
         ProgrammingError: 42P01, there is no such temporary table; 42P16, a foreign key between the two sorts.
-        NotSupportedError: a statement about both, or a view that reads a temporary table.
+        NotSupportedError: a statement about both.
     """
     known = _NO_DEFINITIONS if temporary is None else temporary.dictionary
     match statement:
@@ -157,8 +165,15 @@ def for_temporary(statement: DdlStatement, temporary: PrivateCatalog | None, bel
             return _dropped(statement, names, known.tables)
         case DropIndex(names):
             return _dropped(statement, names, known.indexes)
+        case CreateSequence(name):
+            is_ours = statement.is_temporary or name.startswith(_PREFIX)
+            return replace(statement, name=_plain(name), is_temporary=True) if is_ours else None
         case DropSequence(names):
             return _dropped(statement, names, known.sequences)
+        case DropView(names):
+            return _dropped(statement, names, known.views)
+        case AlterView(name):
+            return replace(statement, name=_plain(name)) if _is_known(name, known.views) else None
         case AlterTable(name):
             return replace(statement, name=_plain(name)) if _is_known(name, known.tables) else None
         case AlterSequence(name):
@@ -170,14 +185,15 @@ def for_temporary(statement: DdlStatement, temporary: PrivateCatalog | None, bel
                 return None
             return replace(statement, index=replace(index, name=_plain(index.name), table=_plain(index.table)))
         case CommentOn(key):
-            kinds = {"INDEX": known.indexes, "SEQUENCE": known.sequences, "VIEW": {}, "TYPE": {}}
+            kinds = {"INDEX": known.indexes, "SEQUENCE": known.sequences, "VIEW": known.views, "TYPE": {}}
             if not _is_known(key.name, kinds.get(key.kind, known.tables)):
                 return None
             return replace(statement, key=replace(key, name=_plain(key.name)))
         case CreateView(view):
-            read = read_relations(view.query) & known.tables.keys()
-            if read:
-                raise NotSupportedError(f'a view that reads the temporary table "{min(read)}" is not supported')
+            reads_ours = not read_relations(view.query).isdisjoint({*known.tables, *known.views})
+            if not (view.is_temporary or reads_ours or view.name.startswith(_PREFIX)):
+                return None
+            return replace(statement, view=replace(view, name=_plain(view.name), is_temporary=True))
     return None
 
 
@@ -194,7 +210,7 @@ def _is_known(name: str, known: Iterable[str]) -> bool:
 
 
 def _dropped(
-    statement: DropTable | DropIndex | DropSequence, names: tuple[str, ...], known: Mapping[str, object]
+    statement: DropTable | DropIndex | DropSequence | DropView, names: tuple[str, ...], known: Mapping[str, object]
 ) -> DdlStatement | None:
     found = [name for name in names if (_plain(name) in known if statement.if_exists else _is_known(name, known))]
     if not found:
@@ -234,6 +250,8 @@ def execute_temporary(
         IntegrityError: rows do not fit.
     """
     before = temporary or no_temporary_tables()
+    if isinstance(statement, CreateView):
+        return _with_view(before, statement, below)
     names = {*before.tables, *([statement.table.name] if isinstance(statement, CreateTable) else ())}
     others = {
         name: replace(made, owned_by=None)
@@ -263,6 +281,24 @@ def execute_temporary(
     return replace(after, base=own, dictionary=own, steps=())
 
 
+def _with_view(before: PrivateCatalog, statement: CreateView, below: Dictionary) -> PrivateCatalog:
+    """The temporary relations with one more view, which may read any relation that the session sees."""
+    known, name = before.dictionary, statement.view.name
+    seen = _merged(below, known)
+    if name in seen.views and name not in known.views:
+        raise ProgrammingError(
+            f'relation "{name}" already exists',
+            sqlstate=DUPLICATE_TABLE,
+            hint="a temporary view needs a name that no permanent relation has",
+        )
+    made = create_view(seen, statement)
+    from exdbsql.engine.query.view_checks import check_view  # binding needs the engine's catalogs
+
+    check_view(statement.view, made)
+    own = known.changed(views={**known.views, name: statement.view})
+    return replace(before, base=own, dictionary=own)
+
+
 def rows_to_forget(temporary: PrivateCatalog) -> list[TableStore]:
     """The tables that a commit empties.
 
@@ -278,6 +314,17 @@ def rows_to_forget(temporary: PrivateCatalog) -> list[TableStore]:
                     detail=f'Table "{reference.child.name}" references "{store.name}", but they do not have the same ON COMMIT setting.',
                 )
     return found
+
+
+def without_objects(temporary: PrivateCatalog) -> PrivateCatalog:
+    """The temporary tables, without views and sequences."""
+    own = temporary.dictionary.changed(views={}, sequences={})
+    return replace(temporary, base=own, dictionary=own)
+
+
+def is_empty(temporary: PrivateCatalog) -> bool:
+    """Whether there is nothing temporary."""
+    return not (temporary.tables or temporary.dictionary.views or temporary.dictionary.sequences)
 
 
 def names_to_drop(temporary: PrivateCatalog) -> tuple[str, ...]:

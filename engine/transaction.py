@@ -22,7 +22,7 @@ from exdbsql.engine.references import Links
 from exdbsql.engine.row_rules import row_rules
 from exdbsql.engine.session_sequences import NOTHING_GIVEN, GivenValues, Sequences
 from exdbsql.engine.table import TableStore
-from exdbsql.engine.temporary import CatalogWithLinks, SessionCatalog, execute_temporary, for_temporary
+from exdbsql.engine.temporary import CatalogWithLinks, SessionCatalog, execute_temporary, for_temporary, without_objects
 from exdbsql.engine.versions import Key, Row
 from exdbsql.schema.ddl_statements import DdlStatement, DropTable
 from exdbsql.schema.dictionary import Dictionary
@@ -409,9 +409,12 @@ class Transaction(Reads):
 
     def drop_temporary(self) -> None:
         """Drop all temporary tables."""
-        if self.temporary is not None and self.temporary.tables:
+        if self.temporary is None:
+            return
+        if self.temporary.tables:
             statement = DropTable(tuple(self.temporary.tables), cascade=True)
             self.temporary = execute_temporary(self, self.temporary, statement, self.below)
+        self.temporary = without_objects(self.temporary)
 
     # The end, and what it needs
 

@@ -184,7 +184,8 @@ class SessionDefinitions(SessionCommits):
 
     def drop_temporary_tables(self) -> None:
         """DISCARD TEMP."""
-        if any(store.definition.is_temporary for store in self.tables.values()):
+        transaction = self.block.transaction
+        if (self.block.temporary.catalog if transaction is None else transaction.temporary) is not None:
             self.change_as_one(lambda transaction: transaction.drop_temporary())
 
     def _choose_catalog(self) -> None:

@@ -11,7 +11,7 @@ from exdbsql.engine.private_catalog import PrivateCatalog
 from exdbsql.engine.reference_actions import check_all
 from exdbsql.engine.single_change import SingleChange
 from exdbsql.engine.table import TableStore
-from exdbsql.engine.temporary import execute_temporary, names_to_drop, rows_to_forget
+from exdbsql.engine.temporary import execute_temporary, is_empty, names_to_drop, rows_to_forget
 from exdbsql.engine.transaction import Transaction
 from exdbsql.schema.ddl_statements import DropTable
 
@@ -50,7 +50,7 @@ class TemporaryTables:
         before, after = self.catalog, transaction.temporary
         copied = _sizes(_beside(after, before))
         commit(transaction)
-        self.catalog = after if after is not None and after.tables else None
+        self.catalog = None if after is None or is_empty(after) else after
         self._release(_beside(before, after), copied)
 
     def forget(self) -> None:

@@ -73,6 +73,8 @@ _NO_TYPES: Final[Mapping[str, SqlType]] = MappingProxyType({})
 _THINGS: Final = ("table", "index", "view", "sequence", "type", "temporary")
 _DDL_WORDS = frozenset({"CREATE", "DROP", "ALTER", "TRUNCATE", "COMMENT", "RENAME"})
 # Words that may stand between CREATE or DROP and the kind of thing: skipped to name the thing in the refusal.
+_TEMPORARY: Final = tuple((*scope, word) for scope in ((), ("local",), ("global",)) for word in ("temp", "temporary"))
+"""LOCAL and GLOBAL mean nothing before them, as in PostgreSQL."""
 _MODIFIERS = ("or", "replace", "materialized", "recursive", "trusted", "procedural", "foreign", "event", "constraint")
 
 
@@ -135,16 +137,16 @@ def _not_ddl(reader: TokenReader) -> ProgrammingError:
 def _read_create(reader: TokenReader, start: Token) -> DdlStatement | None:
     if reader.next_is("index") or reader.next_is("unique", "index"):
         return read_create_index(reader)
-    or_replace = reader.next_is("or", "replace", "view")
-    if or_replace or reader.next_is("view"):
-        reader.accept("or", "replace")
-        reader.take()
-        return read_create_view(reader, or_replace=or_replace)
     if reader.accept("type"):
         return read_create_type(reader)
-    if reader.accept("sequence"):
-        name, if_not_exists = read_sequence_name(reader, new=True)
-        return CreateSequence(name, read_sequence_options(reader), if_not_exists)
+    for modifiers in (("or", "replace"), ()):
+        for scope in ((), *_TEMPORARY):
+            if reader.accept(*modifiers, *scope, "view"):
+                return read_create_view(reader, or_replace=bool(modifiers), is_temporary=bool(scope))
+    for scope in ((), *_TEMPORARY):
+        if reader.accept(*scope, "sequence"):
+            name, if_not_exists = read_sequence_name(reader, new=True)
+            return CreateSequence(name, read_sequence_options(reader), if_not_exists, is_temporary=bool(scope))
     return read_create_table(reader)
 
 

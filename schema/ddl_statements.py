@@ -115,6 +115,7 @@ class CreateSequence:
     name: str
     options: SequenceOptions
     if_not_exists: bool = False
+    is_temporary: bool = False
 
 
 @dataclass(frozen=True, slots=True)

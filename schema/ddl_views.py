@@ -2,7 +2,7 @@
 
 The query is kept as canonical text: what sqlglot prints for PostgreSQL, unquoted names in lower case. What its columns are,
 and that they exist, is found out by the layer that runs it; which relations it reads is known here
-(`read_relations`), so that none of them can be dropped from under it. Refused: temporary, recursive and materialized views,
+(`read_relations`), so that none of them can be dropped from under it. Refused: recursive and materialized views,
 WITH CHECK OPTION.
 """
 
@@ -15,8 +15,8 @@ from exdbsql.schema.table_rules import require_new_column
 from exdbsql.schema.token_reader import TokenReader
 
 
-def read_create_view(reader: TokenReader, *, or_replace: bool) -> CreateView:
-    """What follows CREATE [OR REPLACE] VIEW."""
+def read_create_view(reader: TokenReader, *, or_replace: bool, is_temporary: bool) -> CreateView:
+    """What follows CREATE [OR REPLACE] [TEMPORARY] VIEW."""
     name = read_relation_name(reader)
     columns: list[str] = []
     following = reader.peek()
@@ -41,4 +41,4 @@ def read_create_view(reader: TokenReader, *, or_replace: bool) -> CreateView:
         reader.take()
     with within(reader, start):
         query = canonical_query(reader.slice(start, reader.previous_end()))
-    return CreateView(View(name, query, tuple(columns)), or_replace)
+    return CreateView(View(name, query, tuple(columns), is_temporary), or_replace)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from exdbsql.schema import sqlstate
 from exdbsql.schema.ddl import located_ddl, parse_ddl
-from exdbsql.schema.ddl_statements import CreateTable
+from exdbsql.schema.ddl_statements import CreateSequence, CreateTable, CreateView, DdlStatement
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import Error, OperationalError, ProgrammingError
 
@@ -50,13 +50,24 @@ def _load_file(path: Path) -> Dictionary:
         raise
 
 
+def _is_temporary(stmt: DdlStatement) -> bool:
+    match stmt:
+        case CreateTable(table):
+            return table.is_temporary
+        case CreateView(view):
+            return view.is_temporary
+        case CreateSequence():
+            return stmt.is_temporary
+    return False
+
+
 def _load_text(text: str) -> Dictionary:
     dictionary = Dictionary()
     for stmt, offset in located_ddl(text):
         try:
-            if isinstance(stmt, CreateTable) and stmt.table.is_temporary:
+            if _is_temporary(stmt):
                 raise ProgrammingError(
-                    "a schema has no temporary tables: they belong to a session",
+                    "a schema has no temporary tables, views or sequences: they belong to a session",
                     sqlstate=sqlstate.INVALID_TABLE_DEFINITION,
                 )
             dictionary = dictionary.with_ddl(stmt)

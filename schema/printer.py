@@ -67,9 +67,10 @@ def index_columns_sql(index: IndexDef) -> str:
 
 
 def create_view_sql(view: View) -> str:
-    """``CREATE VIEW name (columns) AS query``, without a semicolon."""
+    """``CREATE [TEMPORARY] VIEW name (columns) AS query``, without a semicolon."""
     columns = f" ({quote_names(view.columns)})" if view.columns else ""
-    return f"CREATE VIEW {quote_name(view.name)}{columns} AS {view.query}"
+    kind = "TEMPORARY " if view.is_temporary else ""
+    return f"CREATE {kind}VIEW {quote_name(view.name)}{columns} AS {view.query}"
 
 
 def create_sequence_sql(sequence: Sequence) -> str:

@@ -266,11 +266,12 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view: `query` is canonical SQL text; `columns` the names that were given to its columns, or ()."""
+    """A view: `query` is canonical SQL text; `columns` the names that were given to its columns, or (). A temporary one is its session's."""
 
     name: str
     query: str
     columns: tuple[str, ...] = ()
+    is_temporary: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,9 +155,11 @@ class StatementContext:
     def view(self, node: exp.Table) -> View | None:
         """The view that a name means, or None."""
         schema = node.args.get("db")
-        if schema is not None and name_of(schema) != "public":
-            return None
         view = self.dictionary.views.get(name_of(node.this))
+        if schema is not None and view is not None:
+            own_schema = TEMPORARY_SCHEMA if view.is_temporary else "public"
+            if name_of(schema) != own_schema:
+                return None
         if view is not None and self.dictionary.hidden:
             hidden = read_relations(view.query) & self.dictionary.hidden
             if hidden:
@@ -179,7 +181,12 @@ class StatementContext:
             if name not in self.dictionary.hidden:
                 raise self.error(node.this, f'relation "public.{name}" does not exist', sqlstate.UNDEFINED_TABLE)
             raise self.unsupported(node.this, f'"public.{name}" while a temporary table hides it')
-        if table is None and name in self.dictionary.views:
+        view = None if table is not None else self.dictionary.views.get(name)
+        if named == "public" and view is not None and view.is_temporary:
+            if name not in self.dictionary.hidden:
+                raise self.error(node.this, f'relation "public.{name}" does not exist', sqlstate.UNDEFINED_TABLE)
+            raise self.unsupported(node.this, f'"public.{name}" while a temporary view hides it')
+        if view is not None:
             raise self.unsupported(node.this, f'changing the view "{name}"')
         if table is None:
             raise self.error(
@@ -226,7 +233,7 @@ def name_of(node: exp.Expr | str) -> str:
     if isinstance(node, exp.Expr):
         if not isinstance(node.this, (exp.Expr, str)):
             raise ProgrammingError(
-                f"a name is expected, not {node.sql('postgres')}",
+                f"a name is expected, not {node.sql('postgres').replace(MARK, '')}",
                 sqlstate=sqlstate.SYNTAX_ERROR,
                 position=position_of(node),
                 hint="a word of the language is a name between double quotes",

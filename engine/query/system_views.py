@@ -62,6 +62,10 @@ def _yes(value: bool) -> str:
     return "YES" if value else "NO"
 
 
+def _schema_of(is_temporary: bool) -> str:
+    return TEMPORARY_SCHEMA if is_temporary else SCHEMA
+
+
 def _sorted_tables(dictionary: Dictionary) -> list[Table]:
     return [table for _, table in sorted(dictionary.tables.items())]
 
@@ -72,8 +76,8 @@ def _tables(dictionary: Dictionary, views: ViewColumns) -> Rows:
             yield CATALOG, TEMPORARY_SCHEMA, table.name, "LOCAL TEMPORARY", "YES"
         else:
             yield CATALOG, SCHEMA, table.name, "BASE TABLE", "YES"
-    for name in sorted(dictionary.views):
-        yield CATALOG, SCHEMA, name, "VIEW", "NO"
+    for name, view in sorted(dictionary.views.items()):
+        yield CATALOG, _schema_of(view.is_temporary), name, "VIEW", "NO"
 
 
 def _column_rows(dictionary: Dictionary, views: ViewColumns) -> Rows:
@@ -154,7 +158,7 @@ def _check_constraints(dictionary: Dictionary, views: ViewColumns) -> Rows:
 
 def _views(dictionary: Dictionary, views: ViewColumns) -> Rows:
     for name, view in sorted(dictionary.views.items()):
-        yield CATALOG, SCHEMA, name, view.query, "NONE", "NO"
+        yield CATALOG, _schema_of(view.is_temporary), name, view.query, "NONE", "NO"
 
 
 def _sequences(dictionary: Dictionary, views: ViewColumns) -> Rows:
@@ -182,7 +186,7 @@ def _pg_tables(dictionary: Dictionary, views: ViewColumns) -> Rows:
 
 def _pg_views(dictionary: Dictionary, views: ViewColumns) -> Rows:
     for name, view in sorted(dictionary.views.items()):
-        yield SCHEMA, name, _OWNER, view.query
+        yield _schema_of(view.is_temporary), name, _OWNER, view.query
 
 
 def _pg_indexes(dictionary: Dictionary, views: ViewColumns) -> Rows:

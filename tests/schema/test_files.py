@@ -84,3 +84,12 @@ def test_ids_do_not_depend_on_the_order_of_the_statements() -> None:
     assert {t.name: t.id for t in one.tables.values()} == {t.name: t.id for t in other.tables.values()}
     assert dictionary_to_wire(one) == dictionary_to_wire(other)
     assert one.digest() == load_schema("\n".join(statements)).digest()
+
+
+@pytest.mark.parametrize(
+    "text", ["create temp table t (a int)", "create temp view v as select 1 as a", "create temporary sequence s"]
+)
+def test_what_belongs_to_a_session_has_no_place_in_a_schema(text: str) -> None:
+    with pytest.raises(ProgrammingError, match="no temporary tables, views or sequences") as caught:
+        load_schema(f"{text};\n")
+    assert caught.value.sqlstate == "42P16"

@@ -60,7 +60,11 @@ def _tables(dictionary: Dictionary) -> list[Table]:
 
 def namespace_of(table: Table) -> int:
     """The number of the schema of a table."""
-    return oids.NAMESPACES["pg_temp" if table.is_temporary else "public"]
+    return _namespace(table.is_temporary)
+
+
+def _namespace(is_temporary: bool) -> int:
+    return oids.NAMESPACES["pg_temp" if is_temporary else "public"]
 
 
 _CLASS: Final = (
@@ -99,9 +103,11 @@ def _class(dictionary: Dictionary, views: ViewColumns) -> Iterator[Row]:
         for index in indexes:
             yield row(index.name, "i", len(index.columns) + len(index.include))
     for name in sorted(dictionary.views):
-        yield _class_row(name, "v", len(views[name]))
-    for name in sorted(dictionary.sequences):
-        yield _class_row(name, "S", 3)
+        is_temporary = dictionary.views[name].is_temporary
+        yield _class_row(name, "v", len(views[name]), namespace=_namespace(is_temporary), temporary=is_temporary)
+    for name, sequence in sorted(dictionary.sequences.items()):
+        is_temporary = sequence.id < 0
+        yield _class_row(name, "S", 3, namespace=_namespace(is_temporary), temporary=is_temporary)
 
 
 _ATTRIBUTE: Final = (
