@@ -9,7 +9,7 @@ step         from    after the operation
 ASK_VECTORS  origin  tables
 VECTORS      target  {table: vector}
 WANT         origin  {table: vector}: ship me what these do not cover (gather)
-SHIPMENT     source  table, the source's vector, packed changes, whether more of this table follows
+SHIPMENT     source  table, the source's vector, packed changes, whether more of this table follows, the table's form there
 SHIPPED      source  everything was sent; to the target of a scatter it says "prepare", and which side to keep (or nil)
 PREPARED     target  {table: rows that it will take}
 FAILED       anyone  an error: the operation cannot be done here
@@ -67,7 +67,8 @@ def shipment_frames(operation: str, shipment: TableShipment) -> Iterator[Frame]:
     for start in range(0, max(1, len(changes)), ROWS_PER_FRAME):
         part = changes[start : start + ROWS_PER_FRAME]
         more = start + ROWS_PER_FRAME < len(changes)
-        yield frame(SHIPMENT, operation, shipment.table, vector_to_wire(shipment.vector), pack_rows(part), more)
+        vector = vector_to_wire(shipment.vector)
+        yield frame(SHIPMENT, operation, shipment.table, vector, pack_rows(part), more, shipment.form)
 
 
 def vector_to_wire(vector: Mapping[int, int]) -> list[list[int]]:
@@ -170,14 +171,16 @@ class ShipmentReader:
     def __init__(self) -> None:
         self._changes: dict[str, list[Change]] = {}
         self._vectors: dict[str, dict[int, int]] = {}
+        self._forms: dict[str, str] = {}
 
     def take(self, fields: Sequence[Any]) -> None:
         """One SHIPMENT frame's fields after the operation. Raises ProtocolError."""
-        if len(fields) != 4 or type(fields[2]) is not bytes:
+        if len(fields) != 5 or type(fields[2]) is not bytes:
             raise ProtocolError("a shipment is malformed")
         table, vector = text(fields[0]), vector_from_wire(fields[1])
         changes = self._changes.setdefault(table, [])
         self._vectors[table] = vector
+        self._forms[table] = text(fields[4])
         for row in unpack_rows(fields[2]):
             if len(row) != 4 or not (row[1] is None or type(row[1]) is tuple):
                 raise ProtocolError("a change is malformed")
@@ -187,7 +190,10 @@ class ShipmentReader:
 
     def shipments(self) -> list[TableShipment]:
         """Everything that was shipped, by table."""
-        return [TableShipment(table, self._vectors[table], changes) for table, changes in self._changes.items()]
+        return [
+            TableShipment(table, self._vectors[table], changes, self._forms[table])
+            for table, changes in self._changes.items()
+        ]
 
 
 def _list(value: object) -> list[Any]:

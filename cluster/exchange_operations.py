@@ -318,7 +318,7 @@ def _without(shipment: TableShipment, later: Sequence[TableShipment]) -> TableSh
                 for change in changes
                 if change[2] < 0 or change[0] not in theirs or other.vector.get(change[2], 0) < change[3]
             ]
-    return TableShipment(shipment.table, shipment.vector, changes)
+    return TableShipment(shipment.table, shipment.vector, changes, shipment.form)
 
 
 def _covers(vector: Vector, other: Vector) -> bool:

@@ -64,11 +64,15 @@ class StateMachine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TableShipment:
-    """What one table sends: the changes, and the sender's version vector at that moment."""
+    """What one table sends: the changes, and the sender's version vector at that moment.
+
+    `form` is the store's: equal on two nodes whose rows of the table mean the same.
+    """
 
     table: str
     vector: Vector
     changes: Sequence[Change]
+    form: str = ""
 
 
 class ExchangeStore(Protocol):
@@ -104,7 +108,8 @@ class ExchangeStore(Protocol):
             By source, how many rows each table will take.
 
         Raises:
-            ConflictError: a row was changed on both sides (not retryable), or is being changed; names table, key and node.
+            ConflictError: a row was changed on both sides (not retryable), or is being changed; names table, key and node. The
+                table has another form here.
             IntegrityError: a row would break a constraint here.
         """
         ...

@@ -104,6 +104,31 @@ def _first_value(default: str | None) -> str:
     return "NULL" if default is None else default
 
 
+def check_first_values(before: Dictionary, old: Table, made: Dictionary, new: Table) -> None:
+    """Find out whether the defaults of added columns can be computed and fit, although there may be no row that gets them.
+
+    Where each node has other rows, the verdict must not depend on whether it has any (R2).
+
+    Raises:
+        IntegrityError: 23502, 23514.
+        DataError: an expression fails.
+    """
+    from exdbsql.engine.query.row_functions import change_function, row_functions
+
+    if len(new.columns) <= len(old.columns):
+        return
+    added = tuple(column for column in new.columns if not old.has_column(column.name))
+    parts: list[tuple[str | int, SqlType]] = [(_first_value(column.default), column.type) for column in added]
+    values = change_function(old, Definitions(before, _NO_TABLES), parts, [column.name for column in added])
+    alone = replace(new, columns=added, primary_key=None, uniques=(), checks=(), foreign_keys=())
+    accepted = row_functions(alone, Definitions(made, _NO_TABLES)).accepted
+
+    def first_row(row: Row) -> Row:
+        return accepted(values(row))
+
+    with_known_errors(f"an expression of table {new.name}", first_row)((None,) * len(old.columns))
+
+
 def check_expressions(before: Dictionary, made: Dictionary) -> None:
     """Refuse expressions and views that cannot be bound, and a generated column or index whose values would be others each time.
 

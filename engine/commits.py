@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from exdbsql.engine import constraints
 from exdbsql.engine.read_set import ReadSet
+from exdbsql.engine.rebuilds import RowChange, changed_rows
 from exdbsql.engine.reference_checks import reference_violation, relied_on
 from exdbsql.engine.references import Links
 from exdbsql.engine.table import TableStore
@@ -62,6 +63,13 @@ class PreparedCommit:
     reserved_in: list[TableStore] = field(default_factory=list)
     definitions: "DefinitionChange | None" = None
     packed: bytes = b""
+
+    def move(self, old: TableStore, anew: TableStore, change: RowChange | None) -> None:
+        """A table of its local changes was altered, and `anew` takes its place; `change` makes its rows of the former ones."""
+        self.local_changes = [
+            (anew, changed_rows(writes, change)) if store is old else (store, writes)
+            for store, writes in self.local_changes
+        ]
 
     def to_bytes(self) -> bytes:
         """What to propose to the log."""

@@ -42,6 +42,12 @@ def _was(before: Table, column: Column) -> Column:
     return replace(column, not_null=False)
 
 
+def _adds_generated(before: Table, after: Table) -> bool:
+    """Whether a column is added that is computed from the others: that may fail for a row."""
+    added = [column for column in after.columns if not before.has_column(column.name)]
+    return len(after.columns) > len(before.columns) and any(column.generated is not None for column in added)
+
+
 def refuse_by_rows(
     before: Table, after: Table, indexes_before: Iterable[IndexDef], indexes_after: Iterable[IndexDef]
 ) -> None:
@@ -57,6 +63,8 @@ def refuse_by_rows(
         what = "NOT NULL"
     elif any(column.type != _was(before, column).type for column in after.columns):
         what = "another type"
+    elif _adds_generated(before, after):
+        what = "a generated column"
     if what is not None:
         raise DdlNotSupportedError(
             f"{what} on {after.kind.value} table {after.name} cannot be made in a cluster: "

@@ -9,16 +9,16 @@ A table stays the same object where its rows stay as they are and no row could b
 (:mod:`exdbsql.engine.rebuilds`).
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from exdbsql.engine.alterations import check_expressions, row_change, single_steps
+from exdbsql.engine.alterations import check_expressions, check_first_values, row_change, single_steps
 from exdbsql.engine.catalog import Definitions
 from exdbsql.engine.definition_changes import needs_rebuild, refuse_by_rows
 from exdbsql.engine.index import Index
 from exdbsql.engine.new_columns import refuse_at_commit, volatile_column
-from exdbsql.engine.rebuilds import build_index, rebuilt, same_key, unique_definitions
+from exdbsql.engine.rebuilds import RowChange, build_index, rebuilt, same_key, unique_definitions
 from exdbsql.engine.reference_checks import validate_rows
 from exdbsql.engine.references import Links, links_of
 from exdbsql.engine.sequences import SequenceValues, restarted_by
@@ -30,6 +30,13 @@ from exdbsql.schema.errors import DdlNotSupportedError
 from exdbsql.schema.table import IndexDef, Table, TableKind
 
 NOTHING_WRITTEN: Final[Mapping[int, Collection[Key]]] = {}
+
+
+class Holder(Protocol):
+    """Who has set rows aside until a verdict: a prepared commit or exchange."""
+
+    def move(self, old: TableStore, anew: TableStore, change: RowChange | None) -> None:
+        """Another table takes the place of one of its."""
 
 
 class Definable(Protocol):
@@ -57,12 +64,14 @@ class Adoption:
         stores: its tables by id.
         indexes: for tables that stay, the indexes that they will have.
         restarted: by the id of a sequence, where it goes on.
+        made_anew: tables whose place others take, with these and the change of their rows (None: they stay as they are).
     """
 
     made: Dictionary
     stores: dict[int, TableStore]
     indexes: dict[TableStore, dict[str, Index]] = field(default_factory=dict)
     restarted: dict[int, int] = field(default_factory=dict)
+    made_anew: dict[TableStore, tuple[TableStore, RowChange | None]] = field(default_factory=dict)
 
     @property
     def tables(self) -> dict[str, TableStore]:
@@ -79,12 +88,15 @@ class Adoption:
         return links_of(self.made, self.tables, self.indexes)
 
 
-def adopt(database: Definable, made: Dictionary, *, replacing: bool = False) -> None:
+def adopt(database: Definable, made: Dictionary, *, rows: Callable[[], None] | None = None) -> None:
     """Put the dictionary `made` into force as a whole; call it under the commit lock.
 
-    `replacing` says that `made` is another node's, with the replicated rows to follow. Then LOCAL and DISTRIBUTED tables keep
-    their rows where only their number differs, and replicated ones with other definitions or indexes begin empty.
+    `rows` says that `made` is another node's, and publishes its replicated rows as the next version. LOCAL and DISTRIBUTED tables keep
+    their rows where only their number differs, and replicated ones with other definitions or indexes begin empty. Nobody
+    sees them so: no statement is planned over the new definitions before their rows are there, nor does an older snapshot
+    read them.
     """
+    replacing = rows is not None
     if made is database.dictionary:
         return
     adoption = Adoption(made, {})
@@ -97,7 +109,7 @@ def adopt(database: Definable, made: Dictionary, *, replacing: bool = False) -> 
             store.rebuilt_at = store.changed_at if replacing else 0
         adoption.stores[table.id] = store
         adoption.indexes[store] = _indexes_for(store, table, made, {})
-    put_in_force(database, adoption)
+    put_in_force(database, adoption, rows)
 
 
 def work_out(
@@ -176,6 +188,7 @@ def _single_step(
         rows_differ = in_log and table.kind is not TableKind.REPLICATED and table.id in database.tables_by_id
         if rows_differ and not isinstance(statement, AlterType):
             refuse_by_rows(old, table, before.indexes_of(old.name), indexes)
+            check_first_values(before, old, made, table)
         if table.kind is not TableKind.REPLICATED and isinstance(statement, AlterType) and not same_key(old, table):
             raise DdlNotSupportedError(
                 f"another label for values in the key of {table.kind.value} table {table.name} is not supported"
@@ -188,7 +201,9 @@ def _single_step(
             rows = _not_written(store, written.get(table.id, ()), same_key(old, table))
             if (rows or rows_differ) and volatile_column(statement, made, table) is not None:
                 refuse_at_commit(table, rows_differ=rows_differ, has_rows=bool(rows))
-            stores[table.id] = rebuilt(store, table, made, rows, database.head[0] + 1, change, may_fail=not rows_differ)
+            anew = rebuilt(store, table, made, rows, database.head[0] + 1, change, may_fail=not rows_differ)
+            stores[table.id] = anew
+            adoption.made_anew[store] = anew, change
         else:
             known = adoption.indexes.get(store, store.indexes)
             adoption.indexes[store] = _indexes_for(store, table, made, known, may_fail=not rows_differ)
@@ -208,21 +223,25 @@ def _new_store(database: Definable, table: Table) -> TableStore:
     return TableStore(table, database.head[0] + 1, sized=database.memory_limit is not None)
 
 
-def put_in_force(database: Definable, adoption: Adoption) -> None:
-    """Make the definitions those of the database; call it under the commit lock."""
+def put_in_force(database: Definable, adoption: Adoption, rows: Callable[[], None] | None = None) -> None:
+    """Make the definitions those of the database; call it under the commit lock. `rows` publishes a version that belongs to them."""
     if adoption.made is database.dictionary:
         return
     database.in_force = None
     try:
-        _replace(database, adoption)
+        _replace(database, adoption, advances=rows is None)
+        if rows is not None:
+            rows()
     finally:
         database.in_force = Definitions(database.dictionary, database.tables)
 
 
-def _replace(database: Definable, adoption: Adoption) -> None:
+def _replace(database: Definable, adoption: Adoption, *, advances: bool) -> None:
     made = adoption.made
     version = database.head[0] + 1
     links = adoption.links
+    for old, (anew, change) in adoption.made_anew.items():
+        _move_what_is_set_aside(old, anew, change)
     for store in database.tables.values():
         if adoption.stores.get(store.definition.id) is not store:
             _drop(database, store)
@@ -240,11 +259,24 @@ def _replace(database: Definable, adoption: Adoption) -> None:
     database.tables_by_id = {store.definition.id: store for store in tables.values()}
     database.tables = tables
     database.links = links
-    database.head = (version, database.head[1])
+    if advances:
+        database.head = (version, database.head[1])
     database.sequences.follow(database.dictionary, made)
     database.dictionary = made
     for sequence_id, upcoming in adoption.restarted.items():
         database.sequences.set(sequence_id, upcoming)
+
+
+def _move_what_is_set_aside(old: TableStore, anew: TableStore, change: RowChange | None) -> None:
+    """What waits for its verdict is going to be written to the new table, in its new form.
+
+    That cannot fail: only LOCAL and DISTRIBUTED tables have such rows, and no ALTER of theirs is taken that rows may not fit
+    (`definition_changes.refuse_by_rows`).
+    """
+    if anew.reserved is old.reserved:
+        holders: dict[Holder, None] = dict.fromkeys(old.reserved.keys.values())  # type: ignore[arg-type]  # all are
+        for holder in holders:
+            holder.move(old, anew, change)
 
 
 def _redefine(store: TableStore, table: Table) -> None:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from exdbsql.engine import constraints
 from exdbsql.engine.commits import Changes, check_references, release, set_aside
 from exdbsql.engine.dots import Dot, Dots, KeyDots, covers, covers_all, merged, node_of
+from exdbsql.engine.rebuilds import RowChange, changed_rows
 from exdbsql.engine.table import TableStore
 from exdbsql.engine.versions import Key, Row
 from exdbsql.engine.write_set import key_from_wire, row_from_wire
@@ -58,6 +59,10 @@ class Shipment(Protocol):
     def changes(self) -> Sequence[Change]:
         """Rows and tombstones."""
 
+    @property
+    def form(self) -> str:
+        """What the sender means by a row: `form_of` its table."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableShipment:
@@ -66,6 +71,12 @@ class TableShipment:
     table: str
     vector: Mapping[int, int]
     changes: Sequence[Change]
+    form: str
+
+
+def form_of(store: TableStore) -> str:
+    """Equal on two nodes where rows of the table mean the same: it is the same table, after the same ALTERs."""
+    return f"{store.definition.id} {store.shape}"
 
 
 KEEP_SOURCE: Final = "source"
@@ -113,6 +124,14 @@ class _Pending:
     incoming: dict[TableStore, _Incoming] = field(default_factory=dict)
     reserved_in: list[TableStore] = field(default_factory=list)
 
+    def move(self, old: TableStore, anew: TableStore, change: RowChange | None) -> None:
+        """A table was altered, and `anew` takes its place; `change` makes its rows of the former ones."""
+        incoming = self.incoming.pop(old, None)
+        if incoming is not None:
+            incoming.store = anew
+            incoming.writes = changed_rows(incoming.writes, change)
+            self.incoming[anew] = incoming
+
     def changes(self) -> Changes:
         return [(one.store, one.writes) for one in self.incoming.values() if not one.store.dropped]
 
@@ -153,7 +172,7 @@ class Exchange:
                 changes = [(None, [list(pair) for pair in sorted(dots.floor.items())], COMPLETE_ORIGIN, 0)]
                 wanted = dots.unknown_to({})
             changes += [(key, store.rows.get(key), origin, counter) for key, (origin, counter) in wanted]
-            return TableShipment(table, dict(dots.vector), changes)
+            return TableShipment(table, dict(dots.vector), changes, form_of(store))
 
     def prepare(
         self, operation: str, source: int, shipments: Sequence[Shipment], keep: str | None = None
@@ -175,7 +194,8 @@ class Exchange:
             By source, how many rows and tombstones each table will take.
 
         Raises:
-            ConflictError: a row was changed on both sides (not retryable), or is being changed; names table, key and node.
+            ConflictError: a row was changed on both sides (not retryable), or is being changed; names table, key and node. A table
+                has another form at its source.
             IntegrityError: a row would break a constraint here.
             ProgrammingError: as `vectors`.
         """
@@ -258,6 +278,8 @@ class Exchange:
     def _sift(self, incoming: _Incoming, shipment: Shipment, source: int, keep: str | None) -> int:
         """Take of a shipment what is to be taken, by the rules of the module; how many rows and tombstones."""
         store, dots = self._dots(shipment.table)
+        if shipment.form != form_of(store):
+            raise _other_form(store.name, source)
         known = merged(dots.vector, incoming.vector)
         complete = False
         count = 0
@@ -326,3 +348,12 @@ class Exchange:
             winner=source,
             retryable=False,
         )
+
+
+def _other_form(table: str, source: int) -> ConflictError:
+    return ConflictError(
+        f"table {table} is being altered: node {source} and this one do not have it in the same form yet",
+        hint="Run it again.",
+        table=table,
+        winner=source,
+    )

@@ -126,6 +126,11 @@ def rekeyed(old: TableStore, store: TableStore, rows: Mapping[Key, Row], change:
     return made
 
 
+def changed_rows(writes: Mapping[Key, Row | None], change: RowChange | None) -> dict[Key, Row | None]:
+    """What is to be written to a table, as it is to be written to the one that takes its place."""
+    return {key: row if row is None or change is None else change(row) for key, row in writes.items()}
+
+
 def _row_id_of_key(key: Key) -> Key:
     """The hidden row id of a row that had a primary key: a tuple, which no other row id is, and the same on every node."""
     return key if type(key) is tuple else (key,)

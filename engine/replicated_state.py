@@ -135,18 +135,21 @@ def import_replicated(database: "Database", chunks: Iterable[bytes]) -> None:
     """
     arrived = _receive(chunks)
     with database.commit_lock:
-        adopt(database, arrived.dictionary, replacing=True)
-        changes: Changes = []
-        for store in database.tables.values():
-            if store.kind is TableKind.REPLICATED:
-                writes = _difference(store.rows, arrived.rows.get(store.definition.id, {}))
-                if writes:
-                    changes.append((store, writes))
-        database.publish(changes, arrived.position)
+        adopt(database, arrived.dictionary, rows=lambda: _publish_rows(database, arrived))
         database.state_replaced_at = database.head[0]
         database.sequences.replace(arrived.sequences)
         _adopt_memory(database, arrived.memory)
     database.prune()
+
+
+def _publish_rows(database: "Database", arrived: _Arrived) -> None:
+    changes: Changes = []
+    for store in database.tables.values():
+        if store.kind is TableKind.REPLICATED:
+            writes = _difference(store.rows, arrived.rows.get(store.definition.id, {}))
+            if writes:
+                changes.append((store, writes))
+    database.publish(changes, arrived.position)
 
 
 def _receive(chunks: Iterable[bytes]) -> _Arrived:

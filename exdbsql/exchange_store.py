@@ -23,7 +23,7 @@ class ClusterExchangeStore:
     def changes_unknown_to(self, table: str, vector: Vector) -> TableShipment:
         """All rows and tombstones of `table` that `vector` does not cover."""
         shipment = self._exchange.changes_unknown_to(table, vector)
-        return TableShipment(shipment.table, shipment.vector, shipment.changes)
+        return TableShipment(shipment.table, shipment.vector, shipment.changes, shipment.form)
 
     def prepare(
         self, operation: str, shipped: Sequence[tuple[int, Sequence[TableShipment]]], keep: str | None

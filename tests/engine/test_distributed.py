@@ -253,3 +253,111 @@ def test_any_order_of_exchanges_converges(seed: int) -> None:
                 ship(["x"], source, target)
     assert rows(cluster[0], "x") == rows(cluster[1], "x") == rows(cluster[2], "x")
     assert ship(["x"], cluster[0], cluster[1]) == []
+
+
+# ---- tables that are altered meanwhile ----
+
+
+def alter(db: Database, text: str) -> None:
+    """As the log applies it."""
+    verdict = db.apply_ddl(db.applied_position + 1, list(parse_ddl(text, db.dictionary.types)))
+    assert verdict is None, verdict
+
+
+ALTERED = [
+    ("ALTER TABLE x ADD COLUMN w integer NOT NULL DEFAULT 7", (1, "one", 7)),
+    ("ALTER TABLE x DROP COLUMN v", (1,)),
+    ("ALTER TABLE x ADD COLUMN w integer DEFAULT 7, DROP COLUMN v", (1, 7)),
+    ("ALTER TABLE x RENAME COLUMN v TO text", (1, "one")),
+    ("ALTER TABLE x RENAME TO z", (1, "one")),
+]
+
+
+@pytest.mark.parametrize(("text", "row"), ALTERED)
+def test_rows_of_another_form_are_refused_until_both_sides_have_the_same(text: str, row: tuple[Any, ...]) -> None:
+    """Also where the forms have the same number of columns, so that the rows would fit."""
+    a, b = nodes(2)
+    put(a, "x", (1, "one"))
+    shipment = a.exchange.changes_unknown_to("x", {})
+    alter(b, text)
+    (name,) = [table.name for table in b.dictionary.tables.values() if table.id == a.dictionary.tables["x"].id]
+    if name == "x":
+        with pytest.raises(ConflictError, match="being altered: node 0") as caught:
+            b.exchange.prepare("op", 0, [shipment])
+        assert caught.value.retryable
+    alter(a, text)
+    ship([name], a, b)
+    assert rows(a, name) == rows(b, name) == [row]
+
+
+def test_another_table_of_the_same_name_does_not_get_the_rows() -> None:
+    a, b = nodes(2)
+    put(a, "x", (1, "one"))
+    for text in ("DROP TABLE x", "CREATE DISTRIBUTED TABLE x (id integer primary key, v text)"):
+        alter(b, text)
+    with pytest.raises(ConflictError, match="being altered"):
+        ship(["x"], a, b)
+
+
+@pytest.mark.parametrize(("text", "row"), ALTERED)
+def test_what_was_prepared_is_taken_in_the_new_form(text: str, row: tuple[Any, ...]) -> None:
+    a, b = nodes(2)
+    put(a, "x", (1, "one"), (2, "two"))
+    ship(["x"], a, b)
+    put(a, "x", (1, "one"))
+    remove(a, "x", 2)
+    put(a, "y", (1, "one"))
+    shipments = [a.exchange.changes_unknown_to(table, b.exchange.vectors([table])[table]) for table in ("x", "y")]
+    b.exchange.prepare("op", 0, shipments)
+    alter(b, text)
+    (name,) = [table.name for table in b.dictionary.tables.values() if table.id == a.dictionary.tables["x"].id]
+    with pytest.raises(ConflictError, match="outcome is not known"):  # it is still set aside
+        remove(b, name, 1)
+    b.exchange.finish("op", True)
+    assert rows(b, name) == [row] and rows(b, "y") == [(1, "one")]
+    remove(b, name, 1)
+    alter(a, text)
+    assert a.exchange.vectors([name])[name].items() <= b.exchange.vectors([name])[name].items()
+    ship([name], b, a)
+    assert rows(a, name) == rows(b, name) == []
+
+
+@pytest.mark.parametrize(("text", "row"), ALTERED)
+def test_the_local_part_of_a_commit_is_there_although_its_table_is_altered_before_the_verdict(
+    text: str, row: tuple[Any, ...]
+) -> None:
+    (a,) = nodes(1)
+    txn = a.begin()
+    txn.insert(a.tables["x"], (1, "one"))
+    txn.insert(a.tables["r"], (1,))
+    txn.end_statement()
+    prepared = a.prepare_commit(txn)
+    alter(a, text)
+    assert a.apply_write_set(a.applied_position + 1, 0, prepared.write_set, prepared) is None
+    (name,) = [table.name for table in a.dictionary.tables.values() if table.name in ("x", "z")]
+    assert rows(a, name) == [row] and rows(a, "r") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ALTER TABLE n ADD COLUMN w integer DEFAULT 1 / 0",
+        "ALTER TABLE n ADD COLUMN w integer GENERATED ALWAYS AS (100 / v) STORED",
+        "ALTER TABLE n ADD COLUMN w integer NOT NULL DEFAULT nullif(1, 1)",
+        "ALTER TABLE n ADD COLUMN w integer DEFAULT 3, ADD CHECK (w < v)",
+        "ALTER TABLE n ALTER COLUMN v SET DATA TYPE smallint",
+        "CREATE INDEX by_quotient ON n ((100 / v))",
+    ],
+)
+def test_the_verdict_on_a_definition_does_not_depend_on_rows_that_other_nodes_lack(text: str) -> None:
+    """R2: one node has a row that does not fit, the other none at all."""
+    databases = nodes(2)
+    for db in databases:
+        db.in_cluster = True
+        alter(db, "CREATE DISTRIBUTED TABLE n (id integer primary key, v integer)")
+    put(databases[0], "n", (1, 0), (2, 100000))
+    verdicts = [
+        repr(db.apply_ddl(db.applied_position + 1, list(parse_ddl(text, db.dictionary.types)))) for db in databases
+    ]
+    assert verdicts[0] == verdicts[1]
+    assert databases[0].dictionary.digest() == databases[1].dictionary.digest()

@@ -161,3 +161,35 @@ def test_an_empty_database_travels_too(make_database: Make) -> None:
     target = make_database(DDL)
     target.import_replicated(Database(Dictionary()).export_replicated())
     assert target.tables == {}
+
+
+def test_nobody_sees_the_definitions_without_their_rows(
+    source: Database, make_database: Make, monkeypatch: Any
+) -> None:
+    """Between the two steps nothing is planned anew, and no snapshot sees the one without the other."""
+    target = make_database("create table t (id integer primary key, v text);")
+    entry(target, 1, {1: (1, "old")})
+    before = all_rows(target)
+    old = target.begin()
+    publish, seen = target.publish, []
+
+    def spied(changes: Any, position: int, dots: Any = None) -> None:
+        assert target.in_force is None
+        meanwhile = target.begin()
+        for name, store in target.tables.items():
+            try:
+                meanwhile.check_tables([name])
+                seen.append((name, sorted(meanwhile.rows(store))))
+            except ConflictError:
+                seen.append((name, "altered"))
+        publish(changes, position, dots)
+        for name in target.tables:
+            with pytest.raises(ConflictError, match="altered"):
+                meanwhile.check_tables([name])
+
+    monkeypatch.setattr(target, "publish", spied)
+    target.import_replicated(source.export_replicated())
+    assert {what for _, what in seen if isinstance(what, str)} == {"altered"} and len(seen) == len(target.tables), seen
+    with pytest.raises(ConflictError, match="altered"):
+        old.check_tables(["t"])
+    assert all_rows(target) == all_rows(source) != before

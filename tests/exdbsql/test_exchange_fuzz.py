@@ -11,6 +11,7 @@ from exdbsql.cluster import exchange_frames as frames
 from exdbsql.cluster.exchange import MANY, ExchangeDesk
 from exdbsql.cluster.wire import Frame
 from exdbsql.engine.database import Database
+from exdbsql.engine.distributed import form_of
 from exdbsql.engine.query.runtime.digests import table_digest
 from exdbsql.exchange_store import ClusterExchangeStore
 from exdbsql.schema.codec import pack_rows
@@ -70,7 +71,7 @@ def node() -> tuple[Database, ExchangeDesk, DeadEnd]:
     return engine, ExchangeDesk(0, 7, ClusterExchangeStore(engine.exchange), line), line
 
 
-def nonsense(rng: Random, names: list[str]) -> Frame:
+def nonsense(rng: Random, names: list[str], forms: list[str]) -> Frame:
     """A frame, nearly right or not at all."""
 
     def value() -> Any:
@@ -94,9 +95,12 @@ def nonsense(rng: Random, names: list[str]) -> Frame:
     def vector() -> Any:
         return rng.choice(([], [[3, 2]], [[3, -1]], [[value(), value()]], value()))
 
+    def form() -> Any:
+        return rng.choice((*forms, "", value()))
+
     step = rng.randrange(0, 11)
     fields = {
-        frames.SHIPMENT: [rng.choice(("x", "y", value())), vector(), rng.choice((rows(), value())), value()],
+        frames.SHIPMENT: [rng.choice(("x", "y", value())), vector(), rng.choice((rows(), value())), value(), form()],
         frames.SHIPPED: [rng.choice((None, "source", "target", value()))],
         frames.ASK_VECTORS: [rng.choice((["x"], ["z"], value()))],
         frames.WANT: [rng.choice(([["x", vector()]], value()))],
@@ -120,6 +124,7 @@ def _packable(value: Any) -> Any:
 def test_nonsense_is_refused_and_changes_nothing_by_half(seed: int) -> None:
     rng = Random(seed)
     engine, desk, line = node()
+    forms = [form_of(engine.tables[name]) for name in ("x", "y")]
     results: list[object] = []
     for _ in range(300):
         if rng.random() < 0.05:
@@ -128,7 +133,7 @@ def test_nonsense_is_refused_and_changes_nothing_by_half(seed: int) -> None:
             )
         names = ["1-9-1", "2-9-1", *desk._own]
         try:
-            desk.received(rng.choice((1, 2)), nonsense(rng, names))
+            desk.received(rng.choice((1, 2)), nonsense(rng, names, forms))
         except ProtocolError:
             desk.peer_lost(rng.choice((1, 2)))  # the connection is closed, as the host does it
         for _, commit, done in line.verdicts:
@@ -154,6 +159,6 @@ def test_a_node_that_begins_without_end_is_stopped() -> None:
     _, desk, _ = node()
     with pytest.raises(ProtocolError, match="too many"):
         for number in range(MANY + 1):
-            desk.received(1, [11, frames.SHIPMENT, f"1-9-{number}", "x", [], pack_rows([]), False])
+            desk.received(1, [11, frames.SHIPMENT, f"1-9-{number}", "x", [], pack_rows([]), False, ""])
     desk.peer_lost(1)
     assert not desk._incoming
