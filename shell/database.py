@@ -23,7 +23,8 @@ class ResultColumn(Protocol):
 class Result(Protocol):
     """What one statement gave.
 
-    ``columns`` is None for statements that return no rows; ``tag`` is the command tag (``INSERT 0 3``).
+    ``columns`` is None for statements that return no rows; ``tag`` is the command tag (``INSERT 0 3``); ``notices`` begin with
+    ``NOTICE:`` or ``WARNING:``.
     """
 
     @property

@@ -104,7 +104,7 @@ def _parameters(context: Context, sql: str) -> dict[str, Any] | None:
 def show(context: Context, result: Result) -> None:
     """Write a result: its notices, then its rows or its command tag."""
     for notice in result.notices:
-        context.output.complain(notice if notice.startswith("WARNING:") else f"NOTICE: {notice}")
+        context.output.complain(notice)
     if result.columns is not None:
         show_rows(context, result.columns, result.rows)
     elif result.tag and (context.settings.format in HUMAN_FORMATS or context.output.for_people):

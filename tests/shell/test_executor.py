@@ -37,7 +37,7 @@ def test_an_unfinished_string_is_an_error_with_a_place(bench):
 
 
 def test_notices_go_to_standard_error(bench):
-    bench.server.answers["X"] = FakeResult(tag="X", notices=("look out",))
+    bench.server.answers["X"] = FakeResult(tag="X", notices=("NOTICE: look out",))
     bench.run("X")
     assert bench.complaints() == "NOTICE: look out\n"
 

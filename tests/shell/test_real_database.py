@@ -29,6 +29,13 @@ def test_golden(script: str) -> None:
     assert done.returncode == 1
 
 
+def test_a_notice_is_marked_once() -> None:
+    done = run("shell", "-c", "CREATE TABLE t AS SELECT 1 AS a; CREATE TABLE IF NOT EXISTS t AS SELECT 2 AS a; COMMIT")
+    assert done.stderr == (
+        'NOTICE: relation "t" already exists, skipping\nWARNING: there is no transaction in progress\n'
+    )
+
+
 def test_readonly() -> None:
     assert run("shell", "--readonly", "-c", "SELECT 1 AS one").stdout == "one\n1\n"
     refused = run("shell", "--readonly", "-c", "CREATE TABLE t (a integer)")
