@@ -27,7 +27,7 @@ Left out: keeping prepared rows across a crash of a target. A target in memory l
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
@@ -145,10 +145,14 @@ class ExchangeDesk:
         others = [node for node in dict.fromkeys(nodes) if node != self.node_id]
         missing = [node for node in others if node not in connected]
         if missing:
-            names = ", ".join(str(node) for node in missing)
+            members = self._line.members()
+            unknown = bool(members) and not members.issuperset(missing)
             raise ClusterError(
-                f"node {names} cannot be reached, so nothing was shipped to or from any node",
-                hint="Only connected nodes take part; name these, or wait until all are there.",
+                f"node {_listed(missing)} cannot be reached, so nothing was shipped to or from any node",
+                hint=f"The members are {_listed(sorted(members))}."
+                if unknown
+                else "Only connected nodes take part; name these, or wait until all are there.",
+                retryable=not unknown,
             )
         return others
 
@@ -321,3 +325,7 @@ class ExchangeDesk:
 
 
 _TO_ORIGIN = frozenset({frames.VECTORS, frames.PREPARED, frames.FAILED, frames.FINISHED})
+
+
+def _listed(nodes: Iterable[int]) -> str:
+    return ", ".join(map(str, nodes))

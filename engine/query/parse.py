@@ -187,7 +187,8 @@ def _quietly() -> Iterator[None]:
 def _require_verb(token: Token, text: str) -> None:
     word = text[token.start : token.end + 1]
     if word.isalpha() and word.lower() not in _VERBS:
-        hint = did_you_mean(word.lower(), _VERBS) or "a statement begins with a verb"
+        described = "SHOW COLUMNS FROM t describes a table" if word.lower() in ("describe", "desc") else None
+        hint = described or did_you_mean(word.lower(), _VERBS) or "a statement begins with a verb"
         raise syntax_error(text, token.start, f'syntax error at or near "{word}"', hint)
 
 

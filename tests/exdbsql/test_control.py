@@ -103,6 +103,7 @@ def test_what_is_left_out_says_so(text: str) -> None:
         ("SHOW TABLE", "did you mean SHOW TABLES?"),
         ("SHOW timezon", 'did you mean "timezone"?'),
         ("SHOW COLUMNS", "COLUMNS FROM t"),
+        ("DESCRIBE t", "SHOW COLUMNS FROM t describes a table"),
         ("SHOW VIEWS", "settings are application_name"),
     ],
 )

@@ -68,8 +68,9 @@ def test_the_same_from_python_and_what_is_wrong_is_said(tmp_path: Path) -> None:
             a.gather(on_conflict="mine")
         with pytest.raises(exdb.ProgrammingError):
             a.execute("SCATTER x TO 1 ON CONFLICT KEEP MINE")
-        with pytest.raises(exdb.ClusterError, match="cannot be reached"):
+        with pytest.raises(exdb.ClusterError, match="cannot be reached") as caught:
             a.execute("SCATTER x TO 7")
+        assert (caught.value.retryable, caught.value.hint) == (False, "The members are 0, 1.")
 
 
 def test_all_means_the_nodes_that_are_connected(tmp_path: Path) -> None:
@@ -79,8 +80,9 @@ def test_all_means_the_nodes_that_are_connected(tmp_path: Path) -> None:
         a.execute("INSERT INTO x VALUES ('k', 1)")
         made.crash(2)
         eventually(lambda: [node.node_id for node in a.active_nodes()] == [0, 1])
-        with pytest.raises(exdb.ClusterError, match="node 2 cannot be reached, so nothing was shipped"):
+        with pytest.raises(exdb.ClusterError, match="node 2 cannot be reached, so nothing was shipped") as caught:
             a.execute("SCATTER x TO 1, 2")
+        assert caught.value.retryable
         assert rows(made.connect(1), "SELECT * FROM x") == []
         assert a.execute("SCATTER x TO ALL").fetchall() == [("x", 0, 1, 1)]
         made.start(2)
