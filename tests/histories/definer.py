@@ -41,6 +41,10 @@ class Definer(threading.Thread):
         while not self.end.is_set():
             try:
                 with exdbsql.connect(f"exdb://{self.random.choice(self.targets)}/") as connection:
+                    # another node may know what was acknowledged, and this one not yet
+                    connection.cursor().execute("SET read_consistency = linearizable")
+                    connection.cursor().execute("SELECT id FROM duty")
+                    connection.commit()
                     for _ in range(5):
                         self.one_statement(connection)
                         self.end.wait(PAUSE_S)
