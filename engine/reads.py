@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from exdbsql.engine.fixed_point import integers
 from exdbsql.engine.index import Index, merged_entries, within
 from exdbsql.engine.keys import same
 from exdbsql.engine.ordered import BLOCK_ENTRIES, Bound, cut
@@ -86,6 +87,14 @@ class Reads:
             return lists
         rows = list(self._merged(store).values())
         return [list(map(itemgetter(position), rows)) for position in positions]
+
+    def fixed_columns(self, store: TableStore, *lists: tuple[int, list[Any], int]) -> list[list[int]] | None:
+        """Columns that `columns` gave, as integers (:mod:`exdbsql.engine.fixed_point`), or None; `lists` are position, values and scale."""
+        database = self._database
+        room = None if database.memory_limit is None else database.room_for_scans()
+        found = [integers(store, position, values, scale, room) for position, values, scale in lists]
+        made = [numbers for numbers in found if numbers is not None]
+        return made if len(made) == len(found) else None
 
     def rows_and_column(self, store: TableStore, position: int) -> tuple[Sequence[Row], list[Any]]:
         """All rows, and the values of one column of theirs in the same order; both may be shared."""

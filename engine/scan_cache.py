@@ -25,6 +25,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from exdbsql.engine.collector import untrack
+from exdbsql.engine.fixed_point import BYTES
 from exdbsql.engine.scan_replay import Step, applied, replayed
 from exdbsql.engine.versions import Key, Row
 
@@ -52,22 +53,25 @@ class Scans:
         keys: of the rows, in the order of all lists; None where nobody can know later what changed.
         steps: what has happened to the rows since the oldest of the lists was made.
         lists: by position of the column: how many of the steps it has gone along with, and the list.
+        fixed: by position: a list of numerics, the same as integers, and whether that was tried (:mod:`exdbsql.engine.fixed_point`).
     """
 
-    __slots__ = ("keys", "lists", "steps", "version")
+    __slots__ = ("fixed", "keys", "lists", "steps", "version")
 
     def __init__(self, version: int, keys: list[Key] | None, steps: tuple[Step, ...] = ()) -> None:
         self.version = version
         self.keys = keys
         self.steps = steps
         self.lists: dict[int, tuple[int, list[Any]]] = {}
+        self.fixed: dict[int, tuple[list[Any], list[int] | None, bool]] = {}
 
     def size(self) -> int:
         """Rough bytes that the lists take."""
         lists = list(self.lists.values())
         numbers = sum(len(values) for _, values in lists if values and type(values[0]) in (int, float))
         kept = sum(len(values) for _, values in lists) + len(self.keys or ())
-        return kept * _POINTER + numbers * (_NUMBER - _POINTER)
+        fixed = sum(len(made) for _, made, _ in list(self.fixed.values()) if made is not None)
+        return kept * _POINTER + numbers * (_NUMBER - _POINTER) + fixed * BYTES
 
 
 # what commits call, under the commit lock and before they publish

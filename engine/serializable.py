@@ -147,6 +147,11 @@ class SerializableTransaction(Transaction):
         self._reads_of(store).read_all()
         return super().columns(store, *positions)
 
+    def fixed_columns(self, store: TableStore, *lists: tuple[int, list[Any], int]) -> list[list[int]] | None:
+        """Columns that `columns` gave, as integers."""
+        self._reads_of(store).read_all()
+        return super().fixed_columns(store, *lists)
+
     def items(self, store: TableStore) -> Sequence[tuple[Key, Row]]:
         """All (key, row), in no particular order."""
         self._reads_of(store).read_all()

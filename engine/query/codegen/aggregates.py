@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from exdbsql.engine.query.aggregates import find_aggregate
 from exdbsql.engine.query.codegen.column_scan import ColumnScan, column_lists, column_scan, enter
+from exdbsql.engine.query.codegen.fixed_point import FixedPoint
 from exdbsql.engine.query.codegen.module import MOST_LOOPS, Frame, Module, append_to_lists, nested_loops
 from exdbsql.engine.query.codegen.scans import key_of
 from exdbsql.engine.query.expressions import Column, Expr
@@ -31,6 +32,13 @@ class AggregateCompiler:
         if is_row_count(plan):
             count = f"txn.count({self.module.store(plan.child.table)})"  # type: ignore[attr-defined]  # a Scan
             return frame.assign("grouped", f"[({f'{count}, ' * len(plan.calls)})]")
+        fixed = FixedPoint.of(self, plan, frame)
+        if fixed is None:
+            return self._general(plan, frame, inner)
+        others = Frame(self.module, [], dict(frame.env))
+        return fixed.rows(others, self._general(plan, others, others))
+
+    def _general(self, plan: Aggregate, frame: Frame, inner: Frame) -> str:
         found = column_scan(plan.child, (plan.keys, plan.calls))
         if found is None:
             clauses = self.streams.stream(plan.child, inner)
