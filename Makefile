@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -W 'ignore:Editable installation' -m pip install --
 help:
 	@echo "make demo   a three-node cluster from a schema file: SQL, replication, scatter and gather, shown"
 	@echo "make test   lint, types, layers, unit tests, golden scripts, simulator, end-to-end tests"
-	@echo "make soak   simulator seeds until stopped (Ctrl-C)"
+	@echo "make soak   simulator, property tests, random SQL with new seeds until stopped (Ctrl-C)"
 	@echo "make bench  the embedded engine beside sqlite3, as ratios of one run; DuckDB and PostgreSQL where installed"
 	@echo "make bench-cluster   commits per second of three nodes, beside other replicated stores"
 	@echo "make clean  removes .venv and caches"
@@ -44,7 +44,7 @@ unit: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 soak: $(INSTALLED)
-	$(BIN)/python -m tests.simulation soak
+	$(BIN)/python -m tests.soak
 
 bench: $(INSTALLED)
 	@$(PIP_INSTALL) --editable '.[bench]' || echo "going on without the drivers of other databases"

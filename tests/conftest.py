@@ -1,6 +1,17 @@
-"""Tests that run long (`soak`) run only when asked for."""
+"""What all tests share: those that run long wait until asked for, and property tests draw the same values in every run."""
+
+import sys
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+# A run tells of the change that is tested, not of luck: what is drawn follows from the test alone. `make soak` draws at random.
+settings.register_profile("reproducible", derandomize=True, deadline=None)
+settings.register_profile("soak", derandomize=False, deadline=None, max_examples=1000, database=None, print_blob=True)
+settings.load_profile("reproducible")  # --hypothesis-profile on the command line comes later
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
