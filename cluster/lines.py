@@ -107,11 +107,11 @@ class Lines:
 
     def wait(self, seconds: float) -> Events:
         """What the lines bring; for a committing thread."""
-        return self._alone.poll(seconds)  # type: ignore[no-any-return]
+        return self._alone.poll(seconds)  # type: ignore[no-any-return]  # no type of it is known where there is no epoll
 
     def wait_for_all(self, seconds: float | None) -> Events:
         """What the lines, or asyncio, bring; for the listener's thread."""
-        return self._together.poll(seconds)  # type: ignore[no-any-return]
+        return self._together.poll(seconds)  # type: ignore[no-any-return]  # likewise
 
     def serve(self, events: Events) -> bool:
         """Have the crew work on what has arrived; whether asyncio has something to do."""
