@@ -327,8 +327,9 @@ def assigned(context: StatementContext, node: exp.Expr | None, arg: Expr, target
     """`arg` as INSERT or UPDATE puts it into a column."""
     if arg.type is None:
         if isinstance(arg, Param) and arg.slot >= len(context.literals):
+            slot = context.slots[arg.slot]
             arg = resolved(context, node, arg, target, ASSIGN)
-            if context.slots[arg.slot].mode == ASSIGN and arg.type == target:  # type: ignore[attr-defined]
+            if slot.mode == ASSIGN and arg.type == target:
                 return arg
         else:
             arg = _read(context, node, arg, target)

@@ -108,9 +108,9 @@ class PreparedStatement:
         `params` comes from ``Bound.bind``. An error undoes what the statement did, and nothing else of the transaction.
         """
         if not self.writes:
-            return self.call(txn, params)  # type: ignore[no-any-return]
+            return self.call(txn, params)  # type: ignore[no-any-return]  # generated code
         try:
-            return self.call(txn, params)  # type: ignore[no-any-return]
+            return self.call(txn, params)  # type: ignore[no-any-return]  # generated code
         except BaseException:
             txn.abort_statement()
             raise

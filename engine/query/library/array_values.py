@@ -44,9 +44,9 @@ def element_at(array: Array, *indexes: int | None) -> Any:
         return None
     found: Any = array
     for index in indexes:
-        if not 1 <= index <= len(found):  # type: ignore[operator]
+        if not 1 <= index <= len(found):  # type: ignore[operator]  # no index is None here
             return None
-        found = found[index - 1]  # type: ignore[operator]
+        found = found[index - 1]  # type: ignore[operator]  # no index is None here
     return found
 
 
@@ -56,7 +56,7 @@ def sliced(array: Array, *bounds: tuple[int | None, int | None] | None) -> Array
         return None
     if len(bounds) > len(array.dimensions):
         return Array()
-    return _sliced(array, list(bounds))  # type: ignore[arg-type]
+    return _sliced(array, list(bounds))  # type: ignore[arg-type]  # nor a bound
 
 
 def _sliced(array: Array, bounds: list[tuple[int | None, int | None]]) -> Array:

@@ -106,7 +106,7 @@ def _path(path: Sequence[str | None]) -> list[str]:
     for i, key in enumerate(path):
         if key is None:
             raise DataError(f"path element at position {i + 1} is null", sqlstate="22004")
-    return list(path)  # type: ignore[arg-type]
+    return list(path)  # type: ignore[arg-type]  # none is None
 
 
 class _Deletion:

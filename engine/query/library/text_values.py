@@ -77,7 +77,7 @@ def normalize(text: str, form: str = "NFC") -> str:
     """``normalize``."""
     if form.upper() not in ("NFC", "NFD", "NFKC", "NFKD"):
         raise DataError(f"invalid normalization form: {form}", sqlstate=_INVALID)
-    return unicodedata.normalize(form.upper(), text)  # type: ignore[arg-type]
+    return unicodedata.normalize(form.upper(), text)  # type: ignore[arg-type]  # one of the four
 
 
 def parse_ident(text: str) -> Array:

@@ -7,7 +7,7 @@ alike (``a{e<=1}`` is a fuzzy search there) and do not mean the same by ``\\w``,
 import re
 from collections.abc import Iterable
 from math import inf, log2
-from re import _parser  # type: ignore[attr-defined]
+from re import _parser  # type: ignore[attr-defined]  # it is not documented
 from typing import Any, Final
 
 from exdbsql.schema.errors import NotSupportedError
