@@ -61,16 +61,18 @@ class Alarm:
     Attributes:
         held: more are to be added at once, and whoever does that rings afterwards.
         waking: some have been woken, and the last of them does not run yet. What they do next is most often to commit again.
+        woken: how many have been, ever.
         awaited: the end of that is to be told.
         tell: tells it.
     """
 
-    __slots__ = ("_sleepers", "awaited", "held", "tell", "waking")
+    __slots__ = ("_sleepers", "awaited", "held", "tell", "waking", "woken")
 
     def __init__(self) -> None:
         self._sleepers: deque[Submission] = deque()
         self.tell: Callable[[], object] = lambda: None
         self.held = self.waking = self.awaited = False
+        self.woken = 0
 
     def add(self, sleeper: "Submission") -> None:
         """This one is to be woken."""
@@ -86,6 +88,7 @@ class Alarm:
             except IndexError:  # another thread was quicker
                 return
             self.waking = True
+            self.woken += 1
             sleeper.wake()
             if not sleeper.awake:
                 return

@@ -11,7 +11,7 @@ All of it happens at the helm (``helm.py``), in whatever thread has that:
 Which commands leave together decides what a commit costs, for a round of messages costs the same for one as for a hundred. So there
 is one round of this node's at a time (:data:`ROUNDS`). And when it ends, and its threads are woken one after another (``Alarm``), those
 that come again first do not leave by themselves: the next round begins when the last of them is awake, and has told so by the bell
-of the lines. For others than that nobody waits, and for these :data:`GATHER_S` at most.
+of the lines. For others than that nobody waits, and for the next of these :data:`GATHER_S` at most.
 
 Events, and answers to what is no command, are the owner's, in the listener's thread.
 """
@@ -45,7 +45,7 @@ ROUNDS: Final = 1
 """Groups of submissions that are on their way before the next ones wait for an answer: then they leave together."""
 
 GATHER_S: Final = 0.001
-"""For how long submissions wait, at most, for those of threads that are being woken, in s."""
+"""For how long submissions wait, at most, for the next one of the threads that are being woken to be awake, in s."""
 
 STEER_S: Final = 0.002
 """For how long a committing thread waits for an answer before it looks around, in s."""
@@ -103,6 +103,7 @@ class Pump:
         self._at_work = self._pump_due = False
         self._news_behind, self._news_at = 0, 0.0
         self._gather_until: float | None = None
+        self._gathered_at = 0
 
     def _later(self, action: Callable[[float], None], argument: float) -> None:
         """`Helm.later`, of the helm that the node's life is given."""
@@ -166,8 +167,8 @@ class Pump:
         alarm.awaited = True  # before `waking` is read: whoever resets that looks here afterwards
         if alarm.waking and self.lines.available:
             now = time.monotonic()
-            if self._gather_until is None:
-                self._gather_until = now + GATHER_S
+            if self._gather_until is None or alarm.woken != self._gathered_at:
+                self._gather_until, self._gathered_at = now + GATHER_S, alarm.woken
             if now < self._gather_until:
                 return True
         alarm.awaited = False
