@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-sys.path.insert(0, str(Path(__file__).parent))
+import exdbsql  # noqa: F401 - before the folder of that name beside this file can be taken for it
+
+sys.path.append(str(Path(__file__).parent))  # behind the package: tests/exdbsql must not hide it
 
 # A run tells of the change that is tested, not of luck: what is drawn follows from the test alone. `make soak` draws at random.
 settings.register_profile("reproducible", derandomize=True, deadline=None)
