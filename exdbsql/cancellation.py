@@ -11,9 +11,10 @@ only the statement itself runs where it can be hit.
 
 import ctypes
 import threading
-from time import monotonic
+from time import monotonic, sleep
 from typing import ClassVar, Final
 
+from exdbsql import swallowed
 from exdbsql.schema.sqlstate import QUERY_CANCELED
 
 _send = ctypes.pythonapi["PyThreadState_SetAsyncExc"]
@@ -28,8 +29,11 @@ definite; the begin and the end of a transaction, so that no snapshot is left be
 
 
 _LOST_AFTER_S: Final = 0.1
-"""A request that has had no effect for so long was lost, and may be repeated: the interpreter swallows an exception that arrives in a
-destructor or in the callback of a weak reference."""
+"""A request that has had no effect for so long may be repeated."""
+
+_PAUSE_S: Final = 0.005
+"""How often it is looked whether the interpreter has swallowed a request: it does so with an exception that arrives in a destructor or in the
+callback of a weak reference."""
 
 
 class StatementCancelled(BaseException):
@@ -53,12 +57,14 @@ class Cancellation:
         requested: somebody asked; the runner has to `settle`.
     """
 
-    __slots__ = ("_lock", "_sent_at", "requested", "thread")
+    __slots__ = ("_followed", "_lock", "_lost", "_sent_at", "requested", "thread")
 
     def __init__(self) -> None:
         self.thread = 0
         self.requested = False
         self._sent_at = 0.0
+        self._lost: type[StatementCancelled] | None = None
+        self._followed = False
         self._lock = threading.Lock()
 
     def cancel(self, reason: type[StatementCancelled] = StatementCancelled, number: int | None = None) -> None:
@@ -74,10 +80,31 @@ class Cancellation:
                 return  # one is enough: a second would hit who deals with the first
             self.requested, self._sent_at = True, now
             thread = self.thread
-            if thread > 0 and (number is None or number is thread):
-                _send(thread, ctypes.py_object(reason))
-            else:
+            if thread <= 0 or (number is not None and number is not thread):
                 self.requested = False
+                return
+            self._lost = None
+            swallowed.watch(thread, StatementCancelled, self._note_lost)
+            if not self._followed:
+                self._followed = True
+                threading.Thread(target=self._follow, name="exdbsql cancel", daemon=True).start()
+            _send(thread, ctypes.py_object(reason))  # last: it may be this thread's own
+
+    def _note_lost(self, reason: type[StatementCancelled]) -> None:
+        self._lost = reason
+
+    def _follow(self) -> None:
+        """Send the request again whenever it was swallowed, until the runner has settled it."""
+        while True:
+            sleep(_PAUSE_S)
+            with self._lock:
+                if not self.requested:
+                    self._followed = False
+                    return
+                reason, thread = self._lost, self.thread
+                if reason is not None and thread > 0:
+                    self._lost, self._sent_at = None, monotonic()
+                    _send(thread, ctypes.py_object(reason))
 
     def shield(self) -> None:
         """For the runner, when the part that can be cancelled has gone well: nothing is delivered after this."""
@@ -99,4 +126,4 @@ class Cancellation:
                 while True:
                     pass
             except StatementCancelled:
-                pass
+                swallowed.unwatch(threading.get_ident())
