@@ -51,11 +51,7 @@ def row_committer(database: "Database", store: "TableStore", indexes: "tuple[Ind
     checked = checked_of(indexes)
 
     def commit(
-        key: Key,
-        before: Row | None,
-        after: Row | None,
-        holder: "Transaction | None" = None,
-        entry: int | None = None,
+        key: Key, before: Row | None, after: Row | None, holder: "Transaction | None" = None, entry: int | None = None
     ) -> int | None:
         if entry is None and (database.in_cluster or reserved.keys or database.pending_reads):
             return None

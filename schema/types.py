@@ -30,7 +30,7 @@ blanks of char(n) aside).
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -319,22 +319,3 @@ _TYPE_BY_CLASS: tuple[tuple[type | tuple[type, ...], SqlType], ...] = (
     ((Interval, timedelta), INTERVAL),
     ((Jsonb, dict), JSONB),
 )
-
-
-def rows_coercer(types: Sequence[SqlType]) -> Callable[[Iterable[Sequence[Any]]], list[tuple[Any, ...]]]:
-    """A compiled function that coerces many rows at once, each a sequence of `len(types)` values.
-
-    Values that need no conversion cost one inline test. Raises what `SqlType.coerce` raises, and ValueError for a row
-    of another length.
-    """
-    if not types:
-        return lambda rows: [() for _ in rows]
-    names = [f"v{i}" for i in range(len(types))]
-    scope: dict[str, Any] = {**GUARD_NAMES, **{f"coerce{i}": t.coerce for i, t in enumerate(types)}}
-    values = ", ".join(
-        f"{v} if {guard} else coerce{i}({v})" if (guard := t.guard(v)) else f"coerce{i}({v})"
-        for i, (v, t) in enumerate(zip(names, types, strict=True))
-    )
-    source = f"lambda rows: [({values},) for {', '.join(names)}, in rows]"
-    made: Callable[[Iterable[Sequence[Any]]], list[tuple[Any, ...]]] = eval(source, scope)
-    return made

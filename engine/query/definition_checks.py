@@ -14,6 +14,7 @@ from exdbsql.engine.query.expressions import Call, Clock, Expr
 from exdbsql.engine.query.index_functions import bound_condition, bound_expression, index_function
 from exdbsql.engine.query.plan import walk
 from exdbsql.engine.query.row_functions import bound_check, bound_default, bound_generated, own_expression
+from exdbsql.engine.query.volatility import VOLATILE
 from exdbsql.schema.dictionary import Dictionary
 from exdbsql.schema.errors import Error, ProgrammingError
 from exdbsql.schema.sqlstate import INVALID_OBJECT_DEFINITION
@@ -22,7 +23,7 @@ from exdbsql.schema.table import IndexDef, Table
 _ROW: Final = 1
 _VOLATILE: Final = frozenset(
     {
-        *("random", "setseed", "gen_random_uuid", "clock_timestamp", "timeofday"),
+        *VOLATILE,
         *("nextval", "currval", "setval", "lastval"),
         *("current_database", "current_schema", "version", "table_digest"),
     }

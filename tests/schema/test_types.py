@@ -197,26 +197,6 @@ def test_exact_and_guard_come_together() -> None:
         assert (sql_type.exact is None) == (sql_type.guard("v") is None) or sql_type.name == "character"
 
 
-@given(st.lists(st.tuples(st.integers(-100, 100), st.integers(0, 9), CANDIDATES), max_size=5))
-def test_compiled_coercion_of_rows_equals_coercion_of_values(rows: list[tuple[Any, ...]]) -> None:
-    types = [t.INTEGER, t.numeric(6, 2), t.TEXT]
-    coerce_rows = t.rows_coercer(types)
-    try:
-        expected = [tuple(c.coerce(v) for c, v in zip(types, row, strict=True)) for row in rows]
-    except Error as problem:
-        with pytest.raises(type(problem)):
-            coerce_rows(rows)
-    else:
-        assert coerce_rows(rows) == expected
-
-
-def test_compiled_coercion_takes_any_sequence_of_the_right_length() -> None:
-    assert t.rows_coercer([t.INTEGER])([["1"], (2,)]) == [(1,), (2,)]
-    assert t.rows_coercer([])([(), ()]) == [(), ()]
-    with pytest.raises(ValueError):
-        t.rows_coercer([t.INTEGER, t.TEXT])([(1,)])
-
-
 def test_type_of_a_python_value() -> None:
     values = [True, 1, 1 << 40, 1 << 70, 1.5, Decimal(1), "a", b"a", MOMENT.date(), MOMENT, MOMENT.replace(tzinfo=UTC)]
     found = [

@@ -160,16 +160,7 @@ def path_by(candidate: Candidate, scan: Scan, conditions: Conditions, statistics
     bounds = conditions.bounds(candidate.keys[len(prefix)])
     if not prefix and not bounds.used and not candidate.is_partial:
         return None
-    access = RangeAccess(
-        candidate.name,
-        bounds.low,
-        bounds.high,
-        bounds.low_inclusive,
-        bounds.high_inclusive,
-        prefix=tuple(value for _, value, _ in prefix),
-        lists=_flags(prefix),
-        pattern=bounds.pattern,
-    )
+    access = replace(bounds.access(candidate.name, [value for _, value, _ in prefix]), lists=_flags(prefix))
     used += bounds.used
     ensured = [*(condition for condition, _, _ in prefix), *bounds.ensured, *candidate.predicate]
     return _estimated(access, candidate, scan, prefix, used, ensured, statistics)

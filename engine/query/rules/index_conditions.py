@@ -7,7 +7,7 @@ a parameter, or something of a relation outside.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from exdbsql.engine.query.expressions import (
@@ -22,16 +22,16 @@ from exdbsql.engine.query.expressions import (
     IsNull,
     ParamRange,
 )
-from exdbsql.engine.query.plan import Scan, used_rels, walk
+from exdbsql.engine.query.plan import RangeAccess, Scan, used_rels
 from exdbsql.engine.query.rules.candidate_indexes import KeyPart
 from exdbsql.engine.query.rules.common import Statistics
 from exdbsql.engine.query.rules.estimates import estimate
 from exdbsql.engine.query.runtime.patterns import literal_start
+from exdbsql.engine.query.volatility import is_volatile
 from exdbsql.schema.array import Array
 
 FLIPPED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "=="}
 _BOUNDS: Final = frozenset(("<", "<=", ">", ">="))
-_NOT_REPEATABLE: Final = frozenset({"random", "nextval", "gen_random_uuid", "clock_timestamp", "timeofday"})
 _SOME_VALUES: Final = 10.0
 
 
@@ -67,6 +67,18 @@ class Bounds:
     pattern: Expr | None = None
     used: list[Expr] = field(default_factory=list)
     ensured: list[Expr] = field(default_factory=list)
+
+    def access(self, index: str | None, prefix: Iterable[Expr]) -> RangeAccess:
+        """The range of an index whose leading parts have the values in `prefix`, and the next one lies within these."""
+        return RangeAccess(
+            index,
+            self.low,
+            self.high,
+            self.low_inclusive,
+            self.high_inclusive,
+            prefix=tuple(prefix),
+            pattern=self.pattern,
+        )
 
 
 @dataclass(slots=True)
@@ -123,10 +135,7 @@ class Conditions:
         return used_rels(expr) == {self.rel}
 
     def _is_value(self, value: Expr | tuple[Expr, ...]) -> bool:
-        calls = [item for item in walk(value) if isinstance(item, Call)]
-        return self.rel not in used_rels(value) and not any(
-            call.name in _NOT_REPEATABLE or "txn." in call.template for call in calls
-        )
+        return self.rel not in used_rels(value) and not is_volatile(value)
 
     def by_column(self) -> dict[int, tuple[Expr, Expr]]:
         """For a column that must equal something: the condition, and the something."""
@@ -176,9 +185,3 @@ class Conditions:
 def is_null_value(value: Expr) -> bool:
     """Whether a value stands for IS NULL: a NULL that is looked for, where one that is compared with finds nothing."""
     return isinstance(value, Const) and value.value is None and not value.nullable
-
-
-def without(scan: Scan, conditions: Iterable[Expr]) -> Scan:
-    """The scan without some of its filters."""
-    dropped = set(conditions)
-    return replace(scan, filters=tuple(f for f in scan.filters if f not in dropped))

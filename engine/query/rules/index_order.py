@@ -181,16 +181,7 @@ def _access(
     reverse = _direction(candidate, fixed_parts, order, not_null=bool(not_null or bounds.ensured or demanded))
     if reverse is None or not rest:
         return None
-    access = RangeAccess(
-        candidate.name,
-        bounds.low,
-        bounds.high,
-        bounds.low_inclusive,
-        bounds.high_inclusive,
-        reverse=reverse,
-        prefix=tuple(value for _, value in fixed),
-        nulls=not demanded,
-    )
+    access = replace(bounds.access(candidate.name, [value for _, value in fixed]), reverse=reverse, nulls=not demanded)
     return access, frozenset([*ensured, *demanded])
 
 
