@@ -152,7 +152,7 @@ class KeyOrder:
 
     def _as_tuple(self, bound: Any) -> tuple[Any, ...] | None:
         if bound is None or self.width > 1:
-            return bound  # type: ignore[no-any-return]
+            return bound  # type: ignore[no-any-return]  # None, or a tuple where the index has several parts
         return (bound,)
 
     def _probe(self, prefix: tuple[Any, ...], after: bool) -> Any:

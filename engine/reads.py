@@ -52,7 +52,7 @@ class Reads:
             if overlay is not None:
                 own = overlay.writes.get(key, ABSENT)
                 if own is not ABSENT:
-                    return own  # type: ignore[return-value]
+                    return own  # type: ignore[return-value]  # a row or None, as it is not ABSENT
         row = store.rows.get(key)
         if store.changed_at > self.snapshot:
             return store.row_at(key, row, self.snapshot)

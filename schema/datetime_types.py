@@ -66,7 +66,7 @@ def _parse_moment(name: str, text: str, hint: str) -> datetime:
         raise _bad_format(name, text, hint)
     fields = found.groups()
     try:
-        day = datetime(*(int(part) for part in (fields[:3] if fields[0] else fields[3:6])))  # type: ignore[arg-type]
+        day = datetime(*(int(part) for part in (fields[:3] if fields[0] else fields[3:6])))  # type: ignore[arg-type]  # three numbers
         if fields[6] is None:
             return day
         return (day + _clock(*fields[6:10])).replace(tzinfo=_zone(fields[10:15]))

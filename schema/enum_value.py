@@ -41,7 +41,7 @@ class EnumValue:
         return self.position < other.position if isinstance(other, EnumValue) else NotImplemented
 
     def __hash__(self) -> int:
-        return self._hash  # type: ignore[attr-defined,no-any-return]
+        return self._hash  # type: ignore[attr-defined,no-any-return]  # set in __new__
 
     def __str__(self) -> str:
         return self.label

@@ -178,7 +178,7 @@ class _IsoReader:
         value = float(found[0])
         if abs(value) >= 1 << 63:
             raise FieldOverflow
-        return int(value), value - int(value), len(re.match(r"-?(\d*)", found[0])[1])  # type: ignore[index]
+        return int(value), value - int(value), len(re.match(r"-?(\d*)", found[0])[1])  # type: ignore[index]  # it always matches
 
     def designator(self) -> str:
         """The next character, consumed; "" at the end."""

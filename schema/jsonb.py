@@ -75,7 +75,7 @@ class Jsonb:
     def __getitem__(self, key: str | int) -> Any:
         """Member or element: a scalar as it is, an object or array as a Jsonb. Raises KeyError, IndexError, TypeError."""
         if isinstance(self._root, (dict, list)):
-            return _handed_out(self._root[key])  # type: ignore[index]
+            return _handed_out(self._root[key])  # type: ignore[index]  # a key of the wrong kind raises TypeError
         raise TypeError(f"a JSON {_kind(self._root)} has no members")
 
     def __iter__(self) -> Iterator[Any]:

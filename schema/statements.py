@@ -46,7 +46,7 @@ def split_tokens(tokens: list[Token]) -> list[list[Token]]:
 def is_complete(text: str) -> bool:
     """Whether `text` can be executed as it stands: it is blank, or ends with a semicolon outside strings and comments."""
     last = None
-    for last in scan(text):  # noqa: B007
+    for last in scan(text):  # noqa: B007  # the last one is what is wanted
         pass
     return last is None or last.is_symbol(";")
 

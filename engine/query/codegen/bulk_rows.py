@@ -145,7 +145,7 @@ class _Writer:
         tests = []
         for i, expr in enumerate(self.exprs):
             variable = f"p{expr.slot}"  # type: ignore[attr-defined]  # a Param, all of them
-            guard = guard_of(self.slots[expr.slot], variable)  # type: ignore[attr-defined]
+            guard = guard_of(self.slots[expr.slot], variable)  # type: ignore[attr-defined]  # as above
             if guard is None:
                 return None
             if guard:
@@ -172,7 +172,7 @@ class _Writer:
                     return None
                 codes.append(compiler.value(expr))
                 continue
-            variable = f"p{expr.slot}"  # type: ignore[attr-defined]
+            variable = f"p{expr.slot}"  # type: ignore[attr-defined]  # a Param
             convert = converter(slot)
             if slot.mode != ASSIGN or convert is None:
                 return None

@@ -260,9 +260,9 @@ class Windowed:
         """An aggregate over each frame; `of` is what an `Aggregation` is made of."""
         aggregation = Aggregation(*of)
         if aggregation.kind in ("min_value", "max_value") and has_nan([v for v in values if v is not SKIPPED]):
-            marked = [v if v is None or v is SKIPPED else (1, 0) if v != v else (0, v) for v in values]  # noqa: PLR0124
+            marked = [v if v is None or v is SKIPPED else (1, 0) if v != v else (0, v) for v in values]  # noqa: PLR0124  NaN alone
             found = self._aggregated(marked, frame, aggregation)
-            nan = next((v for v in values if v != v), None)  # noqa: PLR0124
+            nan = next((v for v in values if v != v), None)  # noqa: PLR0124  NaN alone
             return [v if v is None else nan if v[0] else v[1] for v in found]
         return self._aggregated(values, frame, aggregation)
 
