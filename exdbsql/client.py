@@ -4,22 +4,23 @@ One request is under way at a time; `cancel` alone may come from another thread 
 is comes with every reply, so asking for it costs no round trip. A result that did not come whole is fetched page by
 page, and one that nobody wants any more is closed at the server along with the next request.
 
-When the connection is lost, the server rolls back what was open. Only where the request could have committed something
-is the outcome unknown, and the error says so (08007): look before you repeat it.
+When the connection is lost, the server rolls back what was open. Only where the request could have committed something, and was sent whole,
+is the outcome unknown, and the error says so (08007). It names the transaction where there is a cluster, so that another node can be asked
+(:mod:`exdbsql.commit_names`). `resume` goes on as a new session with another host of the target.
 """
 
 import itertools
 import threading
 import warnings
-from collections.abc import Sequence
-from importlib.metadata import version
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from exdbsql import protocol
-from exdbsql.address import Address, Target, parse_target
-from exdbsql.client_options import ClientOptions, read_options
-from exdbsql.engine.query.parameters import no_sequence
+from exdbsql.address import parse_target
+from exdbsql.client_options import read_options
+from exdbsql.commit_names import SESSION_BYTES, name_of, text_of
 from exdbsql.forking import close_in_children, hint_after_fork
+from exdbsql.hosts import Greeting, Hosts
 from exdbsql.interface import DISCONNECTED, IDLE
 from exdbsql.protocol import PAGE_ROWS, Reply
 from exdbsql.remote_calls import RemoteCalls
@@ -28,16 +29,16 @@ from exdbsql.result import Answer, Parameters, Result, Row, result_of
 from exdbsql.schema import codec, errors
 from exdbsql.schema import sqlstate as states
 from exdbsql.schema.errors import (
+    CommitOutcomeUnknownError,
     Error,
     InterfaceError,
     InternalError,
     OperationalError,
-    ProgrammingError,
     ProtocolError,
 )
-from exdbsql.wire_socket import WireSocket, no_answer, open_socket
-
-_MAY_COMMIT: Final = frozenset({"commit", "execute", "executemany", "executenamed", "copydone"})
+from exdbsql.schema.identifiers import quote_text
+from exdbsql.sendable import check_text, may_commit, no_sql_value, packed, sendable
+from exdbsql.wire_socket import WireSocket
 
 
 def connect_remote(target: str) -> "RemoteSession":
@@ -48,46 +49,12 @@ def connect_remote(target: str) -> "RemoteSession":
         NotSupportedError, OperationalError: the server refuses, or nobody answers (08001).
     """
     parsed = parse_target(target)
-    options = read_options(parsed)
+    hosts = Hosts(parsed, read_options(parsed))
     if parsed.password is not None:
         warnings.warn(
             "this version has no authentication: the password is neither sent nor checked", errors.Warning, stacklevel=3
         )
-    refusals: list[Error] = []
-    for address in parsed.addresses:
-        try:
-            return _greet(address, parsed, options)
-        except OperationalError as error:
-            refusals.append(error)
-    if len(refusals) == 1:
-        raise refusals[0]
-    raise OperationalError(
-        "; ".join(error.message for error in refusals),
-        sqlstate=states.CANNOT_CONNECT,
-        hint=refusals[0].hint,
-        retryable=True,
-    )
-
-
-def _greet(address: Address, target: Target, options: ClientOptions) -> "RemoteSession":
-    wire = WireSocket(open_socket((address,), options.connect_timeout))
-    try:
-        wire.send(protocol.hello(f"exdbsql-python {version('exdbsql')}", target.database, target.user))
-        welcome = protocol.check_welcome(wire.receive())
-    except ProtocolError as error:
-        wire.close()
-        raise OperationalError(f"{address}: {error.message}", sqlstate=states.CANNOT_CONNECT) from error
-    except OperationalError as error:
-        wire.close()
-        if error.sqlstate != states.CONNECTION_FAILURE:
-            raise
-        raise no_answer(f"{address}: it takes connections, but does not greet") from error
-    except BaseException:
-        wire.close()
-        raise
-    wire.watch(options.heartbeat, options.heartbeat_timeout)
-    wire.set_limit(welcome["limit"])
-    return RemoteSession(wire, welcome)
+    return RemoteSession(hosts)
 
 
 class RemoteSession:
@@ -97,22 +64,54 @@ class RemoteSession:
         copying: the COPY FROM that is under way.
     """
 
-    def __init__(self, wire: WireSocket, welcome: dict[str, Any]) -> None:
-        self._wire = wire
-        self._database = str(welcome.get("database"))
-        node_id = welcome.get("node_id")
-        self._node_id = node_id if isinstance(node_id, int) else None
+    def __init__(self, hosts: Hosts) -> None:
+        self._hosts = hosts
         self._autocommit = False
-        self._state = IDLE
         self._notices: list[str] = []
         self._request_ids = itertools.count(1)
-        self._under_way = 0
         self._busy = threading.Lock()
+        self._cluster = RemoteCalls(lambda name, arguments: self._ask("call", name, arguments))
+        self._begin(hosts.first())
+        close_in_children(self)
+
+    def _begin(self, greeting: Greeting) -> None:
+        """Be a new session of the node that has greeted."""
+        welcome = greeting.welcome
+        node_id, names = welcome.get("node_id"), welcome.get("names")
+        self._wire = greeting.wire
+        self._address = greeting.address
+        self._database = str(welcome.get("database"))
+        self._node_id = node_id if isinstance(node_id, int) else None
+        self._names = names if isinstance(names, bytes) and len(names) == SESSION_BYTES else None
+        self._own: Mapping[str, str] | None = {}
+        self._under_way = 0
         self._unwanted: list[int] = []
         self.copying: RemoteCopyIn | None = None
-        self._cluster = RemoteCalls(lambda name, arguments: self._ask("call", name, arguments))
+        self._state = IDLE
 
-        close_in_children(self)
+    def resume(self) -> bool:
+        """After a loss: go on as a new session with the next host that answers, with the same settings, and on a node that has
+        everything that was committed by then. False where there is no other host, or another session could not be like this one.
+
+        Raises:
+            OperationalError: nobody answers, or the node that does has no quorum; still disconnected.
+        """
+        autocommit, own = self._autocommit, self._own
+        if own is None or not self._hosts.are_several:
+            return False
+        self._begin(self._hosts.first_after(self._address))
+        try:
+            self.autocommit = True
+            for name, value in own.items():
+                self.run(f"SET {name} = {quote_text(value)}")
+            if self._node_id is not None:
+                self._cluster.catch_up()
+            self.autocommit = autocommit
+        except BaseException:
+            self._autocommit, self._own = autocommit, own
+            self._disconnect()
+            raise
+        return True
 
     def after_fork(self) -> None:
         """In a forked process: leave the connection to the parent."""
@@ -162,16 +161,16 @@ class RemoteSession:
 
     def run(self, sql: str, parameters: Parameters = None) -> Answer:
         """Run one statement; the result comes in pages."""
-        _check_text(sql)
-        return self._answer(self._ask("execute", sql, _sendable(parameters), PAGE_ROWS))
+        check_text(sql)
+        return self._answer(self._ask("execute", sql, sendable(parameters), PAGE_ROWS))
 
     def run_many(self, sql: str, rows: Sequence[Any]) -> Answer:
         """Run one statement for each row of parameters, as one statement: all or nothing."""
-        _check_text(sql)
-        rows = [_sendable(row) for row in rows]
+        check_text(sql)
+        rows = [sendable(row) for row in rows]
         if rows and isinstance(rows[0], dict):
             return self._answer(self._ask("executenamed", sql, rows))
-        return self._answer(self._ask("executemany", sql, _packed(rows)))
+        return self._answer(self._ask("executemany", sql, packed(rows)))
 
     def _answer(self, payload: Any) -> Answer:
         match payload:
@@ -179,7 +178,7 @@ class RemoteSession:
                 return protocol.shape_from_wire(shape), None, count, None
             case [shape, int(count), bytes(page), int(result_id)]:
                 rows = codec.unpack_rows(page)
-                more = _Pages(self, result_id).next_page if result_id else None
+                more = _Pages(self, self._wire, result_id).next_page if result_id else None
                 return protocol.shape_from_wire(shape), rows, count, more
         raise ProtocolError("the answer cannot be read")
 
@@ -199,16 +198,25 @@ class RemoteSession:
             self.copying = None
         return self._ask(operation, *arguments)
 
-    def next_page(self, result_id: int) -> tuple[list[Row], bool]:
-        """The next rows of a result, and whether they are the last."""
+    def next_page(self, wire: WireSocket, result_id: int) -> tuple[list[Row], bool]:
+        """The next rows of a result, and whether they are the last.
+
+        Raises:
+            InterfaceError: the connection that it came by is lost.
+        """
+        if wire is not self._wire:
+            raise InterfaceError(
+                "the connection that this result came by was lost", sqlstate=states.CONNECTION_DOES_NOT_EXIST
+            )
         match self._ask("next", result_id, PAGE_ROWS):
             case [bytes(page), bool(is_last)]:
                 return codec.unpack_rows(page), is_last
         raise ProtocolError("the page cannot be read")
 
-    def not_wanted(self, result_id: int) -> None:
+    def not_wanted(self, wire: WireSocket, result_id: int) -> None:
         """Close a result at the server, along with the next request. May come from any thread, at any time."""
-        self._unwanted.append(result_id)
+        if wire is self._wire:
+            self._unwanted.append(result_id)
 
     def commit(self) -> None:
         """Commit the open transaction, if there is one; returns only if it is committed."""
@@ -265,12 +273,17 @@ class RemoteSession:
 
     def _exchange(self, operation: str, arguments: list[Any]) -> Reply:
         request_id = next(self._request_ids)
+        commits = may_commit(operation, arguments, alone=self._autocommit and self._state == IDLE)
+        was_sent = False
         try:
+            if commits:
+                self._wire.check_open()
             self._wire.send([request_id, operation, *arguments])
+            was_sent = True
             self._under_way = request_id
             reply = self._wait_for_reply(request_id)
         except InternalError as error:  # from the codec, before anything was sent
-            raise _no_sql_value(error) from error
+            raise no_sql_value(error) from error
         except ProtocolError:
             self._disconnect()
             raise
@@ -278,9 +291,15 @@ class RemoteSession:
             if error.sqlstate != states.CONNECTION_FAILURE:
                 raise
             self._disconnect()
-            raise self._what_became_of(operation, error) from error
+            if commits and was_sent:  # what is not whole is never carried out
+                raise self._unknown(operation, request_id, error) from error
+            raise
         self._state = reply.state
         self._notices += reply.notices
+        if reply.own:
+            (self._own,) = reply.own
+        if reply.is_farewell:
+            self._disconnect()
         return reply
 
     def _wait_for_reply(self, request_id: int) -> Reply:
@@ -304,15 +323,18 @@ class RemoteSession:
             protocol.check_welcome(message)
         return protocol.check_reply(message, request_id)
 
-    def _what_became_of(self, operation: str, error: Error) -> Error:
-        if operation == "commit" or (operation in _MAY_COMMIT and self._autocommit):
+    def _unknown(self, operation: str, request_id: int, error: Error) -> Error:
+        what = "transaction" if operation == "commit" else "statement"
+        message = f"{error.message}; whether the {what} took effect is not known"
+        if self._names is None:
             return OperationalError(
-                f"{error.message}; whether the {'transaction' if operation == 'commit' else 'statement'} took effect is"
-                " not known",
-                sqlstate=states.TRANSACTION_RESOLUTION_UNKNOWN,
-                hint="look before you repeat it",
+                message, sqlstate=states.TRANSACTION_RESOLUTION_UNKNOWN, hint="look before you repeat it"
             )
-        return error
+        return CommitOutcomeUnknownError(
+            message,
+            transaction_id=text_of(name_of(self._names, request_id)),
+            hint="ask transaction_status(transaction_id) at another node before you repeat it",
+        )
 
     def _disconnect(self) -> None:
         self._state = DISCONNECTED
@@ -322,45 +344,19 @@ class RemoteSession:
 class _Pages:
     """The rest of one result. When it is dropped unread, the server is told to drop its side."""
 
-    def __init__(self, session: RemoteSession, result_id: int) -> None:
+    def __init__(self, session: RemoteSession, wire: WireSocket, result_id: int) -> None:
         self._session = session
+        self._wire = wire
         self._result_id = result_id
 
     def next_page(self) -> list[Row] | None:
         if not self._result_id:
             return None
-        rows, is_last = self._session.next_page(self._result_id)
+        rows, is_last = self._session.next_page(self._wire, self._result_id)
         if is_last:
             self._result_id = 0
         return rows
 
     def __del__(self) -> None:
         if self._result_id:
-            self._session.not_wanted(self._result_id)
-
-
-def _check_text(sql: object) -> None:
-    if not isinstance(sql, str):
-        raise InterfaceError(f"a statement is a str, not {type(sql).__name__}")
-
-
-def _sendable(parameters: Any) -> Any:
-    """Parameters as the codec takes them: a list, a dict or None."""
-    if parameters is None or isinstance(parameters, (list, tuple, dict)):
-        return parameters
-    if isinstance(parameters, (str, bytes, set, frozenset)) or not hasattr(parameters, "__len__"):
-        raise no_sequence(parameters)
-    return dict(parameters) if hasattr(parameters, "keys") else list(parameters)
-
-
-def _packed(rows: Sequence[Any]) -> bytes:
-    try:
-        return codec.pack_rows(rows)
-    except InternalError as error:
-        raise _no_sql_value(error) from error
-
-
-def _no_sql_value(error: InternalError) -> ProgrammingError:
-    return ProgrammingError(
-        f"a parameter is no SQL value: {error.message.rpartition(': ')[2]}", sqlstate=states.DATATYPE_MISMATCH
-    )
+            self._session.not_wanted(self._wire, self._result_id)

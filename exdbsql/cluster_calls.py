@@ -151,6 +151,10 @@ class NodeCalls:
         """ "committed", "void" or "unknown"."""
         return self.replication.transaction_status(transaction_id)
 
+    def catch_up(self) -> None:
+        """Wait until this node has everything that was committed anywhere by now."""
+        self.replication.read_mark()
+
 
 def _kept_side(on_conflict: str) -> str | None:
     if on_conflict not in ("error", "source", "target"):

@@ -182,7 +182,8 @@ class Connection:
         first_pause_s: float = 0.002,
         longest_pause_s: float = 1.0,
     ) -> T:
-        """Run a function as one transaction, and commit it; again from its start where another try may succeed.
+        """Run a function as one transaction, and commit it; again from its start where another try may succeed, at the next host of the
+        target where the connection is lost.
 
         Args:
             work: called with this connection. It must not commit, and what it does besides the database may happen more
@@ -203,7 +204,8 @@ class Connection:
         self._check_open()
         check_arguments(work, retries, isolation, first_pause_s, longest_pause_s)
         waits = pauses(retries, first_pause_s, longest_pause_s)
-        return run_transaction(self, lambda: work(self), isolation, waits)
+        resume = getattr(self._session, "resume", lambda: False)  # a session in this process has nowhere to go
+        return run_transaction(self, lambda: work(self), isolation, waits, resume)
 
     @property
     def autocommit(self) -> bool:

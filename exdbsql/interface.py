@@ -85,6 +85,10 @@ class ClusterCalls(Protocol):
         """What became of a transaction: "committed", "void" or "unknown"."""
         ...
 
+    def catch_up(self) -> None:
+        """Wait until the node has everything that was committed anywhere by now; NoQuorumError where that cannot be known."""
+        ...
+
 
 class SessionInterface(Protocol):
     """One session: its transaction, its settings, its statements. One thread at a time, except `cancel`."""

@@ -6,7 +6,8 @@ A frame is a length (four bytes, most significant first) and a msgpack list of t
    ``["welcome", {...}]`` with the version it chose, or ``["refused", error]`` and closes.
 2. After that the client sends ``[request id, operation, argument...]``; each gets one
    ``[request id, status, payload, state, notices]``, in the order of the requests. Status 0 is an answer, 1 an error;
-   state is the transaction's ("idle", "open", "failed") after the request.
+   state is the transaction's ("idle", "open", "failed") after the request. Where the session's own state has changed, it follows as a
+   sixth: the settings that are not at their defaults, or nil where another session could not be made like this one.
 3. Two things are taken out of turn. ``cancel`` stops the request that it names, which is answered with an error (57014),
    and gets no answer itself. ``["ping"]`` is answered with ``["alive"]`` at once, whatever runs; either may come at any time.
 4. A length above the limit ends the connection before anything of that size is allocated. Before the handshake is over
@@ -19,12 +20,13 @@ Statements are prepared by their text: a text that the node has seen costs it a 
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from exdbsql.result import ColumnInfo, Shape
 from exdbsql.schema import codec, errors
+from exdbsql.schema import sqlstate as states
 from exdbsql.schema.errors import Error, OperationalError, ProtocolError
 
 MAGIC: Final = "exdbsql"
@@ -78,6 +80,7 @@ CALLS: Final = frozenset(
         "scatter",
         "gather",
         "transaction_status",
+        "catch_up",
     }
 )
 """Methods of a connection that can be asked for over the network. `listen` is not: it belongs to the node's process."""
@@ -165,7 +168,7 @@ def check_hello(message: list[Any]) -> dict[str, Any]:
 
 
 def welcome(values: dict[str, Any]) -> list[Any]:
-    """The server's answer to a hello; `values` has node_id, database, session_id, server, limit."""
+    """The server's answer to a hello; `values` has node_id, database, server, limit, and names."""
     return ["welcome", {"version": VERSION, **values}]
 
 
@@ -208,12 +211,21 @@ def check_request(message: list[Any]) -> tuple[int, str, list[Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What rule 2's reply says."""
+    """What rule 2's reply says; `own` has the sixth, where there is one."""
 
     status: int
     payload: Any
     state: str
     notices: list[str]
+    own: list[Mapping[str, str] | None]
+
+    @property
+    def is_farewell(self) -> bool:
+        """Whether the node shuts down, and closes the connection behind this."""
+        match self.status, self.payload:
+            case int(status), [str(), str(), {"sqlstate": states.ADMIN_SHUTDOWN}]:
+                return status == FAILED
+        return False
 
     def value(self) -> Any:
         """The payload.
@@ -233,8 +245,9 @@ def check_reply(message: list[Any], request_id: int) -> Reply:
         ProtocolError: not that.
     """
     match message:
-        case [int(replied), int(status), payload, str(state), [*notices]] if replied == request_id:
-            return Reply(status, payload, state, notices)
+        case [int(replied), int(status), payload, str(state), [*notices], *own] if replied == request_id:
+            if len(own) <= 1 and all(one is None or isinstance(one, dict) for one in own):
+                return Reply(status, payload, state, notices, own)
     raise ProtocolError(f"not the reply to request {request_id}")
 
 

@@ -48,6 +48,8 @@ def serve_call(calls: ClusterCalls, name: str, arguments: list[Any]) -> Any:
             return _report_to_wire(exchange(tables, nodes, on_conflict))
         case "transaction_status", [str(transaction_id)]:
             return calls.transaction_status(transaction_id)
+        case "catch_up", []:
+            return calls.catch_up()
     raise ProtocolError(f"no call {name!r} with these arguments")
 
 
@@ -157,6 +159,10 @@ class RemoteCalls:
     def transaction_status(self, transaction_id: str) -> str:
         """ "committed", "void" or "unknown"."""
         return str(self._call("transaction_status", [transaction_id]))
+
+    def catch_up(self) -> None:
+        """Have the node get what was committed anywhere by now."""
+        self._call("catch_up", [])
 
 
 _T = TypeVar("_T")

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final, Protocol
 
-from exdbsql import early_data
+from exdbsql import commit_names, early_data
 from exdbsql.cluster.attachment import refuse_another_cluster
 from exdbsql.cluster.parameters import ClusterParams
 from exdbsql.cluster.state_machine import Origin
@@ -116,7 +116,8 @@ class Replication:
         self._prepared: dict[bytes, PreparedCommit] = {}
         self._unknown: dict[str, bytes] = {}
         self._tokens = itertools.count()
-        self._process = secrets.token_bytes(8)
+        self._process = commit_names.new_process()
+        self._named = commit_names.NamedCommits()
         self._detachment: Detachment | None = None
         self._save_folder: pathlib.Path | None = None
         self._kept = KeptTables(engine)
@@ -254,7 +255,7 @@ class Replication:
         if transaction.catalog is None and TableKind.REPLICATED not in transaction.written_kinds:
             transaction.commit()
             return
-        token = self._process + next(self._tokens).to_bytes(8, "big")
+        token = commit_names.current.get() or self._process + next(self._tokens).to_bytes(8, "big")
         ahead = None if self.early is None else self.early.take(transaction)
         try:
             self.require_quorum()
@@ -339,6 +340,9 @@ class Replication:
 
     def transaction_status(self, transaction_id: str) -> str:
         """ "committed", "void" or "unknown"; once it is known, the keys that were set aside are free again."""
+        name = commit_names.read_name(transaction_id)
+        if name is not None:
+            return self._named.status(name)
         status: str = self.node.transaction_status(transaction_id)
         if status != "unknown":
             token = self._unknown.pop(transaction_id, None)
@@ -383,15 +387,22 @@ class Replication:
             self._kept.bring_back()
         try:
             if command[:1] == _TRANSACTION:  # nearly always
-                prepared = self._prepared.pop(command[1:_HEAD_BYTES], None)
+                token = command[1:_HEAD_BYTES]
+                prepared = self._prepared.pop(token, None)
                 if prepared is not None and prepared.is_in(command, _HEAD_BYTES):
                     write_set = prepared.write_set
                 else:
                     write_set = WriteSet.from_bytes(memoryview(command)[_HEAD_BYTES:])
-                return self._engine.apply_write_set(index, origin.node_id, write_set, prepared)
+                return self._noted(token, self._engine.apply_write_set(index, origin.node_id, write_set, prepared))
             return self._apply_other(index, origin, codec.unpack(command))
         except ProtocolError as error:
             return error  # what cannot be read can be read nowhere: it is void, and no reason for a node to end
+
+    def _noted(self, token: bytes, outcome: Error | None) -> Error | None:
+        """Keep the name of what was committed, for clients that ask."""
+        if outcome is None:
+            self._named.add(token)
+        return outcome
 
     def _apply_other(self, index: int, origin: Origin, command: object) -> object:
         """An entry that is no plain transaction. Raises ProtocolError where it is nothing that can be read."""
@@ -409,7 +420,7 @@ class Replication:
                 if isinstance(whole, Error):
                     return whole
                 prepared = self._prepared.pop(token, None)
-                return self._engine.apply_write_set(index, origin.node_id, whole, prepared)
+                return self._noted(token, self._engine.apply_write_set(index, origin.node_id, whole, prepared))
             case [str(kind), int(sequence_id), int(number)] if kind == _TAKE:
                 return self._engine.apply_sequence_take(index, sequence_id, number)
             case [str(kind), int(sequence_id), int(upcoming)] if kind == _SET:
@@ -420,7 +431,7 @@ class Replication:
                 rows = WriteSet.from_bytes(data)
                 prepared = self._prepared.pop(token, None)
                 statements = self._read_ddl(text)
-                return with_room(
+                outcome = with_room(
                     partial(
                         self._engine.apply_ddl_and_rows,
                         index,
@@ -432,6 +443,7 @@ class Replication:
                         prepared,
                     )
                 )
+                return self._noted(token, outcome)
         raise ProtocolError("an entry of the log is neither a transaction nor DDL")
 
     def _apply_ddl(self, index: int, text: str) -> Error | None:

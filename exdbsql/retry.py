@@ -6,6 +6,9 @@ two that hinder each other do not meet again ("Exponential Backoff And Jitter", 
 
 A commit whose outcome is unknown is not simply run again, because that could apply it twice: the cluster is asked what became of it,
 for as long as the pauses last.
+
+Where the connection is lost, and its target has several hosts, it goes on at the next one: what was not committed is rolled back there where
+it was, and runs again from its start; what may have been committed is asked after first.
 """
 
 import random
@@ -79,8 +82,17 @@ def check_arguments(
             raise InterfaceError(f"run_transaction: {name} is a number of seconds, got {value!r}")
 
 
-def run_transaction(con: Transactional, work: Callable[[], T], isolation: str | None, waits: Iterator[float]) -> T:
+def run_transaction(
+    con: Transactional, work: Callable[[], T], isolation: str | None, waits: Iterator[float], resume: Callable[[], bool]
+) -> T:
     """Run `work` in a transaction and commit it, again after each of `waits` where an error is retryable.
+
+    Args:
+        con: the connection.
+        work: the transaction.
+        isolation: its level, or None.
+        waits: seconds to wait before each further try.
+        resume: after a loss, goes on at another node; False where there is none to go to.
 
     Raises:
         ProgrammingError: a transaction is open already (25001).
@@ -94,16 +106,32 @@ def run_transaction(con: Transactional, work: Callable[[], T], isolation: str | 
         )
     while True:
         try:
-            return _once(con, work, isolation, waits)
+            return _once(con, work, isolation, waits, resume)
         except Error as error:
-            lost = con.transaction_state == DISCONNECTED  # another try would only say that it is closed
-            wait = next(waits, None) if error.retryable and not lost else None
-            if wait is None:
+            if not error.retryable or not _go_on(con, waits, resume):
                 raise
+
+
+def _go_on(con: Transactional, waits: Iterator[float], resume: Callable[[], bool]) -> bool:
+    """Wait for the next try, at another node where this one is lost. False where there is none, or no time is left."""
+    for wait in waits:
         time.sleep(wait)
+        if con.transaction_state != DISCONNECTED:
+            return True
+        try:
+            return resume()  # where it cannot be done, another try would only say that the connection is closed
+        except OperationalError:  # nobody answers yet, or nobody with a quorum
+            continue
+    return False
 
 
-def _once(con: Transactional, work: Callable[[], T], isolation: str | None, waits: Iterator[float]) -> T:
+def _once(
+    con: Transactional,
+    work: Callable[[], T],
+    isolation: str | None,
+    waits: Iterator[float],
+    resume: Callable[[], bool],
+) -> T:
     try:
         if isolation is not None:
             con.execute(f"BEGIN ISOLATION LEVEL {isolation}")
@@ -112,7 +140,7 @@ def _once(con: Transactional, work: Callable[[], T], isolation: str | None, wait
         result = work()
         con.commit()
     except CommitOutcomeUnknownError as error:
-        _require_committed(con, error, waits)
+        _require_committed(con, error, waits, resume)
     except BaseException:
         if con.transaction_state in ("open", "failed"):
             con.rollback()
@@ -120,21 +148,30 @@ def _once(con: Transactional, work: Callable[[], T], isolation: str | None, wait
     return result
 
 
-def _require_committed(con: Transactional, unknown: CommitOutcomeUnknownError, waits: Iterator[float]) -> None:
+def _require_committed(
+    con: Transactional, unknown: CommitOutcomeUnknownError, waits: Iterator[float], resume: Callable[[], bool]
+) -> None:
     """Ask what became of a commit, for as long as the waits last.
 
     Raises:
         CommitOutcomeUnknownError: `unknown`, where it is so still.
         OperationalError: it is void (retryable).
     """
-    status = con.transaction_status(unknown.transaction_id)
+    if con.transaction_state == DISCONNECTED and not _go_on(con, waits, resume):
+        raise unknown
+    status = _status(con, unknown.transaction_id)
     while status == "unknown":
-        wait = next(waits, None)
-        if wait is None:
+        if not _go_on(con, waits, resume):
             raise unknown
-        time.sleep(wait)
-        status = con.transaction_status(unknown.transaction_id)
+        status = _status(con, unknown.transaction_id)
     if status != "committed":
         raise OperationalError(
             f"transaction {unknown.transaction_id} is void", sqlstate=SERIALIZATION_FAILURE, retryable=True
         ) from unknown
+
+
+def _status(con: Transactional, transaction_id: str) -> str:
+    try:
+        return con.transaction_status(transaction_id)
+    except OperationalError:  # this node is lost too, or leaves: what is not known stays so, and the next one is asked
+        return "unknown"

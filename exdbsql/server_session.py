@@ -5,9 +5,10 @@ threads of the service's pool, one at a time.
 """
 
 import itertools
+from collections.abc import Mapping
 from typing import Any, Final
 
-from exdbsql import protocol
+from exdbsql import commit_names, protocol
 from exdbsql.copy.copy_in import CopyIn
 from exdbsql.copy.copy_out import CopyOut
 from exdbsql.protocol import FAILED, OK
@@ -28,10 +29,17 @@ class ServerSession:
     Args:
         session: the session in the database.
         frame_limit: bytes that one frame may have.
+        names: what the names of its commits begin with; None: there is no cluster to ask for them.
+
+    Attributes:
+        ending: why the service stops what runs; None while it does not.
     """
 
-    def __init__(self, session: Session, frame_limit: int) -> None:
+    def __init__(self, session: Session, frame_limit: int, names: bytes | None = None) -> None:
         self.session = session
+        self.ending: Error | None = None
+        self._names = names
+        self._told: Mapping[str, str] | None = {}
         self._frame_limit = frame_limit
         self._results: dict[int, tuple[list[Row], int]] = {}
         self._result_ids = itertools.count(1)
@@ -40,9 +48,12 @@ class ServerSession:
 
     def reply(self, request_id: int, operation: str, arguments: list[Any]) -> bytes:
         """Carry out one request; never raises, an error is a reply too."""
+        commit_names.current.set(self._names and commit_names.name_of(self._names, request_id))
         try:
             return self._frame(request_id, OK, self._carry_out(operation, arguments))
         except Error as error:
+            if self.ending is not None and error.sqlstate == states.QUERY_CANCELED:
+                error = self.ending
             return self._frame(request_id, FAILED, protocol.error_to_wire(error))
         except Exception as error:  # noqa: BLE001 - a bug in one request must not take the client's connection down
             bug = InternalError(f"a bug of exdbsql: {type(error).__name__}: {error}")
@@ -54,7 +65,23 @@ class ServerSession:
 
     def _frame(self, request_id: int, status: int, payload: Any) -> bytes:
         state, notices = self.session.transaction_state, self.session.take_notices()
-        return protocol.encode([request_id, status, payload, state, notices], self._frame_limit)
+        message = [request_id, status, payload, state, notices]
+        own = self._own_state()
+        if own != self._told:
+            message.append(own)
+        frame = protocol.encode(message, self._frame_limit)
+        self._told = own
+        return frame
+
+    def _own_state(self) -> Mapping[str, str] | None:
+        """What another session would need to be like this one: settings; None where they would not do."""
+        settings, block = self.session.settings, self.session.block
+        temporary, transaction = block.temporary, block.transaction
+        if settings.before is not None or temporary.catalog is not None:
+            return None
+        if transaction is not None and temporary.changed_by(transaction):
+            return None
+        return settings.values.session
 
     def _carry_out(self, operation: str, arguments: list[Any]) -> Any:
         session = self.session

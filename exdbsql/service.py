@@ -27,7 +27,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from exdbsql import protocol
+from exdbsql import commit_names, protocol
 from exdbsql.address import Address
 from exdbsql.database import Database
 from exdbsql.protocol import FrameReader
@@ -124,7 +124,14 @@ class SqlService:
         assert self._server is not None
         self._server.close()
         for link in list(self.links):
-            link.end(OperationalError("the node is shutting down", sqlstate=states.ADMIN_SHUTDOWN))
+            link.end(
+                OperationalError(
+                    "the node is shutting down",
+                    sqlstate=states.ADMIN_SHUTDOWN,
+                    retryable=True,
+                    hint="connect to another node, and run the transaction again",
+                )
+            )
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_TIMEOUT_S):
                 while self.links:
@@ -231,6 +238,7 @@ class ClientLink(asyncio.Protocol):
             return
         self._is_closing = True
         self._refuse_queue(error)
+        self._server_session.ending = error
         self._server_session.session.cancel()
         if not self._is_running and self._transport is not None:
             self._transport.close()
@@ -268,7 +276,8 @@ class ClientLink(asyncio.Protocol):
             )
         session = database.open_session()
         session.may_use_files = service.server_files
-        self._server_session = ServerSession(session, service.frame_limit)
+        names = None if database.replication is None else commit_names.new_session()
+        self._server_session = ServerSession(session, service.frame_limit, names)
         self._reader.limit = service.frame_limit
         if self._timer is not None:
             self._timer.cancel()
@@ -281,6 +290,7 @@ class ClientLink(asyncio.Protocol):
                         "database": database.name,
                         "node_id": database.node_id,
                         "limit": service.frame_limit,
+                        "names": names,
                     }
                 )
             )

@@ -8,6 +8,7 @@ is cut off. What counts is time spent waiting: a client that was itself paused b
 """
 
 import contextlib
+import select
 import socket
 import threading
 from collections import deque
@@ -88,6 +89,18 @@ class WireSocket:
         self._interval_s = interval_s
         self._socket.settimeout(interval_s or None)
 
+    def check_open(self) -> None:
+        """Refuse where the node has closed the connection already: what is sent now would be lost without a word.
+
+        Raises:
+            OperationalError: it has (08006).
+        """
+        try:
+            if _has_something(self._socket) and not self._socket.recv(1, socket.MSG_PEEK):
+                raise _lost(None)
+        except OSError as error:
+            raise _lost(error) from error
+
     def send(self, message: list[Any]) -> None:
         """Send one message; threads may call it at the same time.
 
@@ -150,6 +163,17 @@ class WireSocket:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+
+
+def _has_something(connected: socket.socket) -> bool:
+    """Whether there is something to read, or the end, at once."""
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(connected, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(
+        select.select([connected], [], [], 0)[0]
+    )  # not for high numbers of files, which systems without poll do not have
 
 
 def _silent(waited_s: float) -> Error:

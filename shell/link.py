@@ -188,12 +188,12 @@ class Link:
 def fate_of_transaction(state: str, sql: str, error: Exception) -> str:
     """What is known of the user's work when the connection broke under `sql`, in one sentence."""
     first = next((word.upper for word in words(sql)), "")
+    if state not in ("open", "failed") and only_reads(sql):
+        return "No transaction was open: nothing is lost."
     if isinstance(error, CommitOutcomeUnknownError):
         return f"Whether transaction {error.transaction_id} was committed is not known; look before you repeat it."
     if state in ("open", "failed"):
         if first in ("COMMIT", "END"):
             return "Whether the transaction was committed is not known; look before you repeat it."
         return "The open transaction was rolled back: nothing of it was kept."
-    if only_reads(sql):
-        return "No transaction was open: nothing is lost."
     return "Whether this statement took effect is not known; look before you repeat it."

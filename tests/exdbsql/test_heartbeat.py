@@ -100,6 +100,17 @@ def test_a_commit_that_is_not_answered_is_not_known() -> None:
         assert (caught.value.sqlstate, caught.value.retryable) == ("08007", False)
 
 
+def test_a_commit_that_is_answered_by_the_end_is_not_known() -> None:
+    def end(client: socket.socket, message: list[Any]) -> None:
+        client.shutdown(socket.SHUT_RDWR)
+
+    with node(end) as dying:
+        con = Connection(connect_remote(f"exdb://127.0.0.1:{dying.port}/"))
+        with pytest.raises(OperationalError) as caught:
+            con.commit()
+        assert (caught.value.sqlstate, caught.value.retryable) == ("08007", False)
+
+
 def test_a_node_that_does_not_read_is_given_up_while_something_is_sent() -> None:
     reading = threading.Event()
 

@@ -72,7 +72,10 @@ def test_fates():
     assert "rolled back" in fate_of_transaction("open", "INSERT INTO t VALUES (1)", error)
     assert "not known" in fate_of_transaction("open", "-- now\nCOMMIT", error)
     assert "not known" in fate_of_transaction("idle", "WITH a AS (DELETE FROM t RETURNING *) SELECT * FROM a", error)
-    assert "7-1-3" in fate_of_transaction("open", "COMMIT", CommitOutcomeUnknownError("?", transaction_id="7-1-3"))
+    unknown = CommitOutcomeUnknownError("?", transaction_id="7-1-3")
+    assert "7-1-3" in fate_of_transaction("open", "COMMIT", unknown)
+    assert "7-1-3" in fate_of_transaction("idle", "DELETE FROM t", unknown)
+    assert fate_of_transaction("idle", "SELECT 1", unknown) == "No transaction was open: nothing is lost."
 
 
 def interrupt_when(event: threading.Event) -> None:
