@@ -100,6 +100,18 @@ def _parts(statement: DdlStatement, old: Table, new: Table) -> list[tuple[str | 
     ]
 
 
+def change_by_names(before: Dictionary, old: Table, made: Dictionary, new: Table) -> RowChange:
+    """The function that makes rows of `new` of rows of `old`, which keep the values of the columns that both have; as `row_change`."""
+    from exdbsql.engine.query.row_functions import change_function, row_functions
+
+    parts = [
+        (old.column_index(c.name) if old.has_column(c.name) else _first_value(c.default), c.type) for c in new.columns
+    ]
+    change = change_function(old, Definitions(before, _NO_TABLES), parts, new.column_names)
+    accepted = row_functions(new, Definitions(made, _NO_TABLES)).accepted
+    return with_known_errors(f"an expression of table {new.name}", lambda row: accepted(change(row)))
+
+
 def _first_value(default: str | None) -> str:
     return "NULL" if default is None else default
 

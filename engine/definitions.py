@@ -10,7 +10,7 @@ A table stays the same object where its rows stay as they are and no row could b
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from exdbsql.engine.alterations import check_expressions, check_first_values, row_change, single_steps
@@ -18,6 +18,7 @@ from exdbsql.engine.catalog import Definitions
 from exdbsql.engine.definition_changes import needs_rebuild, refuse_by_rows
 from exdbsql.engine.index import Index
 from exdbsql.engine.new_columns import refuse_at_commit, volatile_column
+from exdbsql.engine.own_rows import followed, give_up
 from exdbsql.engine.rebuilds import RowChange, build_index, rebuilt, same_key, unique_definitions
 from exdbsql.engine.reference_checks import validate_rows
 from exdbsql.engine.references import Links, links_of
@@ -53,6 +54,7 @@ class Definable(Protocol):
     links: Links
     sequences: SequenceValues
     rebuilt_at: int
+    origin: int
 
 
 @dataclass(slots=True)
@@ -92,24 +94,48 @@ def adopt(database: Definable, made: Dictionary, *, rows: Callable[[], None] | N
     """Put the dictionary `made` into force as a whole; call it under the commit lock.
 
     `rows` says that `made` is another node's, and publishes its replicated rows as the next version. LOCAL and DISTRIBUTED tables keep
-    their rows where only their number differs, and replicated ones with other definitions or indexes begin empty. Nobody
+    their rows (:mod:`exdbsql.engine.own_rows`), and replicated ones with other definitions or indexes begin empty. Nobody
     sees them so: no statement is planned over the new definitions before their rows are there, nor does an older snapshot
     read them.
     """
-    replacing = rows is not None
     if made is database.dictionary:
         return
     adoption = Adoption(made, {})
     for table in made.tables.values():
         store = database.tables_by_id.get(table.id)
-        if replacing:
-            store = _reusable(database, store, table, made)
-        if store is None or store.definition != table:
+        if rows is not None:
+            store = _taken_over(database, adoption, table)
+        elif store is None or store.definition != table:
             store = _new_store(database, table)
-            store.rebuilt_at = store.changed_at if replacing else 0
         adoption.stores[table.id] = store
-        adoption.indexes[store] = _indexes_for(store, table, made, {})
+        may_fail = rows is None or table.kind is TableKind.REPLICATED
+        adoption.indexes[store] = _indexes_for(store, table, made, {}, may_fail=may_fail)
     put_in_force(database, adoption, rows)
+
+
+def _taken_over(database: Definable, adoption: Adoption, table: Table) -> TableStore:
+    """A table of another node's dictionary, with the rows that stay."""
+    made, version = adoption.made, database.head[0] + 1
+    store = database.tables_by_id.get(table.id)
+    if table.kind is TableKind.REPLICATED:
+        if (
+            store is not None
+            and store.definition == table
+            and database.dictionary.indexes_of(store.name) == made.indexes_of(table.name)
+        ):
+            return store
+    else:
+        former = store if store is not None and store.name == table.name else database.tables.get(table.name)
+        if former is not None and former.kind is table.kind:
+            found = followed(former, database.dictionary, table, made, version)
+            if found is not None:
+                if found[0] is not former:
+                    adoption.made_anew[former] = found
+                return found[0]
+            database.origin = give_up(former, database.origin)
+    anew = _new_store(database, table)
+    anew.rebuilt_at = version
+    return anew
 
 
 def work_out(
@@ -242,8 +268,9 @@ def _replace(database: Definable, adoption: Adoption, *, advances: bool) -> None
     links = adoption.links
     for old, (anew, change) in adoption.made_anew.items():
         _move_what_is_set_aside(old, anew, change)
+    kept = set(adoption.stores.values())
     for store in database.tables.values():
-        if adoption.stores.get(store.definition.id) is not store:
+        if store not in kept:
             _drop(database, store)
     there = set(database.tables.values())
     tables: dict[str, TableStore] = {}
@@ -295,18 +322,6 @@ def _adopt_indexes(database: Definable, store: TableStore, indexes: dict[str, In
         store.changed_at = version
         database.unpruned[store] = None
     store.adopt_indexes(indexes)
-
-
-def _reusable(database: Definable, store: TableStore | None, table: Table, made: Dictionary) -> TableStore | None:
-    """The store that keeps its rows when another node's dictionary is adopted, or None."""
-    if table.kind is TableKind.REPLICATED:
-        same_indexes = store is not None and database.dictionary.indexes_of(store.name) == made.indexes_of(table.name)
-        return store if same_indexes else None
-    named = database.tables.get(table.name)
-    if named is not None and replace(named.definition, id=table.id) == table:
-        named.definition = table
-        return named
-    return store
 
 
 def _indexes_for(

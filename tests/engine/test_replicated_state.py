@@ -193,3 +193,66 @@ def test_nobody_sees_the_definitions_without_their_rows(
     with pytest.raises(ConflictError, match="altered"):
         old.check_tables(["t"])
     assert all_rows(target) == all_rows(source) != before
+
+
+SPREAD = "create distributed table spread (id integer primary key, v text, w text);"
+
+
+def away_and_back(make_database: Make, alterations: str, position: int = 9) -> tuple[Database, int]:
+    """A node with rows of its own takes over a state in which their table was altered; the node, and its former origin."""
+    source, target = make_database(SPREAD), make_database(SPREAD)
+    for db, node_id in ((source, 1), (target, 2)):
+        db.enter_cluster(node_id, 7)
+    txn = target.begin()
+    txn.insert(target.tables["spread"], (1, "one", "ONE"))
+    txn.end_statement()
+    txn.commit()
+    for at, text in enumerate(filter(None, alterations.split(";"))):
+        assert source.apply_ddl(position + at, list(parse_ddl(text, source.dictionary.types))) is None
+    origin = target.origin
+    target.import_replicated(source.export_replicated())
+    return target, origin
+
+
+@pytest.mark.parametrize(
+    ("alterations", "row"),
+    [
+        ("alter table spread add column n integer default 5", (1, "one", "ONE", 5)),
+        ("alter table spread drop column v", (1, "ONE")),
+        ("alter table spread drop column v; alter table spread add column n integer default 5", (1, "ONE", 5)),
+        ("alter table spread alter column v set default 'x'", (1, "one", "ONE")),
+        ("create index spread_v on spread (v)", (1, "one", "ONE")),
+        ("create index spread_n on spread ((1 / (id - 1)))", (1, "one", "ONE")),
+    ],
+)
+def test_distributed_rows_follow_what_was_altered_meanwhile(
+    make_database: Make, alterations: str, row: tuple[Any, ...]
+) -> None:
+    target, origin = away_and_back(make_database, alterations)
+    store = target.tables["spread"]
+    assert list(store.rows.values()) == [row] and not store.dropped
+    assert store.distributed is not None and store.distributed.by_key == {1: (origin, 1)}
+    assert target.origin == origin
+    store.check()
+
+
+@pytest.mark.parametrize(
+    "alterations",
+    [
+        "alter table spread rename column v to x",
+        "alter table spread drop column v; alter table spread add column x text",
+    ],
+)
+def test_rows_whose_columns_may_have_been_renamed_are_given_up(make_database: Make, alterations: str) -> None:
+    """The node's next change must not have the number of one that others have seen."""
+    target, origin = away_and_back(make_database, alterations)
+    store = target.tables["spread"]
+    assert not store.rows
+    txn = target.begin()
+    txn.insert(store, (2, "two", "TWO"))
+    txn.end_statement()
+    txn.commit()
+    assert store.distributed is not None
+    ((made, counter),) = store.distributed.by_key.values()
+    assert made != origin and made & 0xFFFF == 2 and counter == 1
+    assert target.exchange.vectors(["spread"]) == {"spread": {made: 1}}
