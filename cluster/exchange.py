@@ -13,7 +13,8 @@ A scatter, step by step:
 4. If anything failed before 3, the origin has not asked for a commit and never will: CANCEL suffices.
 
 A target that has prepared and loses its origin proposes "abort" through the log. Whichever verdict is first there
-counts for everybody, so it does no harm if the origin lives and was only cut off (R11).
+counts for everybody, so it does no harm if the origin lives and was only cut off (R11). So does an origin that gave up
+waiting for its own proposal, which may never get there.
 
 A gather has one target, the node that asked, so its verdict is local: it asks the sources one after the other, each
 with what its own vectors and the earlier sources cover, so that nothing travels twice; then it prepares everything, and
@@ -36,7 +37,7 @@ from exdbsql.cluster.exchange_operations import Done, Gather, Operation, Scatter
 from exdbsql.cluster.information import ExchangeReport
 from exdbsql.cluster.state_machine import ExchangeStore
 from exdbsql.cluster.wire import Frame
-from exdbsql.schema.errors import ClusterError, Error, ProtocolError
+from exdbsql.schema.errors import ClusterError, CommitOutcomeUnknownError, Error, ProtocolError
 
 log = logging.getLogger("exdbsql.cluster")
 
@@ -85,7 +86,8 @@ class ExchangeDesk:
         self._prepared: dict[str, int] = {}  # operation -> its origin
         self._age: dict[str, int] = {}  # operation prepared here -> calls of settle_orphans that it has seen
         self._turns = 0
-        self._orphans: set[str] = set()  # prepared here, origin lost, no verdict proposed yet
+        self._orphans: set[str] = set()  # prepared here, origin lost, no verdict proposed yet; and what is in doubt
+        self._in_doubt: set[str] = set()  # own ones, of which nobody knows whether the proposed commit is in the log
 
     # ---- asked by the application ----
 
@@ -124,6 +126,9 @@ class ExchangeDesk:
 
         def ended(result: ExchangeReport | Exception) -> None:
             self._own.pop(name, None)
+            if isinstance(result, CommitOutcomeUnknownError):  # its targets wait, and see no reason to ask
+                self._in_doubt.add(name)
+                self._orphans.add(name)
             done(result)
 
         operation = kind(name, self.node_id, others, vectors, self._store, self._line, ended, keep)
@@ -211,13 +216,14 @@ class ExchangeDesk:
     def _orphan_settled(self, name: str, result: object) -> None:
         if isinstance(result, bool):
             self.verdict(name, result)
-        elif name in self._prepared:
+        elif name in self._prepared or name in self._in_doubt:
             self._orphans.add(name)
 
     def verdict(self, name: str, commit: bool) -> None:
         """The first verdict for an operation was applied in the log."""
         origin = self._prepared.pop(name, None)
         self._orphans.discard(name)
+        self._in_doubt.discard(name)
         self._age.pop(name, None)
         if origin is not None:
             self._store.finish(name, commit)

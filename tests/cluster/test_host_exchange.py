@@ -9,7 +9,14 @@ import pytest
 from exdbsql.cluster.exchange import ExchangeDesk
 from exdbsql.cluster.information import ExchangeReport
 from exdbsql.cluster.wire import Frame
-from exdbsql.schema.errors import ClusterError, ConflictError, IntegrityError, NoQuorumError, ProgrammingError
+from exdbsql.schema.errors import (
+    ClusterError,
+    CommitOutcomeUnknownError,
+    ConflictError,
+    IntegrityError,
+    NoQuorumError,
+    ProgrammingError,
+)
 
 from .host_models import ModelStore
 
@@ -227,6 +234,33 @@ def test_an_origin_that_was_cut_off_after_its_verdict_keeps_it() -> None:
     assert list(net.verdicts.values()) == [True]
     assert net.stores[B].values("x") == net.stores[C].values("x") == {"k": 1}
     assert isinstance(results[0], ExchangeReport)
+
+
+@pytest.mark.parametrize("is_in_the_log", [True, False])
+def test_an_origin_that_gave_up_waiting_has_the_operation_settled(is_in_the_log: bool) -> None:
+    """Its targets are connected with it all the time, so they would wait for a proposal that may never get into the log."""
+    net = Net()
+    net.stores[A].put("x", "k", 1)
+    results = net.begin("scatter", A, None, None)
+    net.deliver()
+    ((operation, _, done),) = net.proposals
+    net.proposals.clear()
+    done(CommitOutcomeUnknownError("no quorum, and the proposal was sent", transaction_id="1"))
+    assert isinstance(results[0], CommitOutcomeUnknownError) and net.stores[B].prepared
+    if is_in_the_log:
+        net.verdicts[operation] = True
+    net.quorum = False
+    net.desks[A].settle_orphans()
+    net.decide()
+    net.quorum = True
+    for _ in range(3):
+        net.desks[A].settle_orphans()
+        net.run()
+    assert net.verdicts == {operation: is_in_the_log}
+    for node in (B, C):
+        assert not net.stores[node].prepared and net.stores[node].values("x") == ({"k": 1} if is_in_the_log else {})
+    net.desks[A].settle_orphans()
+    assert not net.proposals
 
 
 def test_without_quorum_nothing_is_taken_and_orphans_wait_for_it() -> None:
