@@ -11,10 +11,12 @@ A process of its own, so that it can run inside a network namespace:
 It runs until its standard input is closed; the record is then in the file, as JSON.
 """
 
+import faulthandler
 import json
 import random
 import sys
 import threading
+import time
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,8 @@ SCHEMA = (
 PARENTS = 4
 PEOPLE = 2
 PAUSE_S = 0.05
+STUCK_S = 60
+"""After the end a client has so long to finish its transaction."""
 
 
 def set_up(target: str) -> None:
@@ -74,6 +78,7 @@ class Client(threading.Thread):
         self.end = end
         self.fresh = count(number, 1000)
         self.generation = 0
+        self.daemon = True  # one that is stuck is told of, and must not keep the record from being written
         self.history: list[dict[str, Any]] = []
         self.claims: list[tuple[int, str, str]] = []
         self.children: list[tuple[int, int, str]] = []
@@ -225,8 +230,11 @@ def main(order: dict[str, Any]) -> None:
         thread.start()
     sys.stdin.read()
     end.set()
+    deadline = time.monotonic() + STUCK_S
     for thread in [*clients, *definers]:
-        thread.join(60)
+        thread.join(max(0.0, deadline - time.monotonic()))
+    if any(thread.is_alive() for thread in [*clients, *definers]):
+        faulthandler.dump_traceback()
     record: dict[str, list[Any]] = {
         "history": [transaction for client in clients for transaction in client.history],
         "claims": [claim for client in clients for claim in client.claims],
