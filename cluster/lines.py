@@ -59,6 +59,10 @@ class Bell:
         """It has rung: that is all."""
         self._receive(self.fileno(), 64)
 
+    def descriptors(self) -> list[int]:
+        """Both ends."""
+        return [self._here.fileno(), self._there.fileno()]
+
     def close(self) -> None:
         """The listener ends."""
         self._here.close()
@@ -126,6 +130,12 @@ class Lines:
             line = lines.get(descriptor)
             if line is not None:
                 line.hear()
+
+    def descriptors(self) -> list[int]:
+        """Those of all lines, and of what waits for them."""
+        if not self.available or self._alone.closed:
+            return []
+        return [*self._lines, self._alone.fileno(), self._together.fileno(), *self.bell.descriptors()]
 
     def close(self) -> None:
         """The listener ends."""

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from exdbsql.cluster.descriptors import descriptors_of
 from exdbsql.cluster.handoff import Alarm, Mailbox, Request, Submission
 from exdbsql.cluster.helm import Helm, HelmLoop, HelmSelector
 from exdbsql.cluster.lines import Lines
@@ -68,6 +69,7 @@ class Listener:
         self._helm, self._lines = Helm(), Lines()
         self.alarm = Alarm()
         self._thread: int | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._over = threading.Event()
         self._changed = threading.Condition()
         self._go_on = asyncio.Event()
@@ -99,9 +101,14 @@ class Listener:
             self._helm.abandon()
             self._lines.close()
 
+    def descriptors(self) -> list[int]:
+        """Those that it has open; from any thread, also of a process that was forked meanwhile."""
+        return [*descriptors_of(self._loop), *self._lines.descriptors()]
+
     def _make_loop(self) -> asyncio.AbstractEventLoop:
         loop = HelmLoop(HelmSelector(self._helm, self._lines, self._mailbox))
         self._helm.board(loop)
+        self._loop = loop
         return loop
 
     def _end(self) -> None:

@@ -129,6 +129,10 @@ class ClusterNode:
         """Whether `listen()` runs."""
         return self._listener.is_listening
 
+    def descriptors(self) -> list[int]:
+        """What this node has open: sockets, and what it waits with."""
+        return self._listener.descriptors()
+
     @property
     def is_detached(self) -> bool:
         """Whether this node has left its cluster and may be written to locally."""

@@ -169,6 +169,8 @@ class Database:
         self._closed = True
         for session in self._sessions:
             session.after_fork()
+        if self.replication is not None:
+            self.replication.after_fork()
 
     def __enter__(self) -> Self:
         return self

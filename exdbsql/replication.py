@@ -34,6 +34,7 @@ from exdbsql.engine.database import Database as Engine
 from exdbsql.engine.query.nesting import with_room
 from exdbsql.engine.transaction import Transaction
 from exdbsql.engine.write_set import WriteSet
+from exdbsql.forking import let_go
 from exdbsql.schema import codec
 from exdbsql.schema.ddl import parse_ddl
 from exdbsql.schema.ddl_statements import DdlStatement
@@ -78,6 +79,10 @@ class Node(Protocol):
 
     def transaction_status(self, transaction_id: str) -> str:
         """What became of a transaction."""
+        ...
+
+    def descriptors(self) -> list[int]:
+        """What it has open."""
         ...
 
     def close(self) -> None:
@@ -349,6 +354,11 @@ class Replication:
             if token is not None:
                 self._settle(token, committed=status == "committed")
         return status
+
+    def after_fork(self) -> None:
+        """In a forked process: have nothing open, so that the others see the end of the parent."""
+        if self._node is not None:
+            let_go(self._node.descriptors())
 
     def close(self) -> None:
         """Leave; nothing that was prepared will be applied any more."""

@@ -29,7 +29,9 @@ from typing import Any, Final
 
 from exdbsql import commit_names, protocol
 from exdbsql.address import Address
+from exdbsql.cluster.descriptors import descriptors_of
 from exdbsql.database import Database
+from exdbsql.forking import close_in_children, let_go
 from exdbsql.protocol import FrameReader
 from exdbsql.schema import sqlstate as states
 from exdbsql.schema.errors import Error, OperationalError
@@ -91,6 +93,11 @@ class SqlService:
         port = self._server.sockets[0].getsockname()[1]
         self.address = Address(self.address.host, port)
         self._thread.start()
+        close_in_children(self)
+
+    def after_fork(self) -> None:
+        """In a forked process: have neither the port nor the clients."""
+        let_go(descriptors_of(self._loop))
 
     async def _listen(self) -> asyncio.Server:
         host, port = self.address.host, self.address.port

@@ -149,6 +149,9 @@ class ModelNode:
     def stop(self) -> None:
         self.stopped = True
 
+    def descriptors(self) -> list[int]:
+        return []
+
     def close(self) -> None:
         self.stopped = True
 

@@ -102,6 +102,9 @@ class ModelNode:
     def transaction_status(self, transaction_id: str) -> str:
         return "unknown"
 
+    def descriptors(self) -> list[int]:
+        return []
+
     def close(self) -> None:
         pass
 
