@@ -9,7 +9,7 @@ All of it happens at the helm (``helm.py``), in whatever thread has that:
 3. An outcome wakes the application thread that waits for it, if that is not the one that steers.
 
 Which commands leave together decides what a commit costs, for a round of messages costs the same for one as for a hundred. So there
-is one round of this node's at a time (:data:`ROUNDS`). And when it ends, and its threads are woken one after another (``Alarm``), those
+is one round of this node's at a time, two where rounds are slow (:data:`SLOW_S`). And when it ends, and its threads are woken one after another (``Alarm``), those
 that come again first do not leave by themselves: the next round begins when the last of them is awake, and has told so by the bell
 of the lines. For others than that nobody waits, and for the next of these :data:`GATHER_S` at most.
 
@@ -41,8 +41,11 @@ log = logging.getLogger("exdbsql.cluster")
 TICK_S: Final = 0.02
 """How often the replica hears what time it is, in s."""
 
-ROUNDS: Final = 1
-"""Groups of submissions that are on their way before the next ones wait for an answer: then they leave together."""
+ROUNDS: Final = 2
+"""Groups of submissions that are on their way, at most, before the next ones wait for an answer: then they leave together."""
+
+SLOW_S: Final = 0.02
+"""A group that is on its way for longer than this, in s, waits for a network or for a peer: another one may follow it."""
 
 GATHER_S: Final = 0.001
 """For how long submissions wait, at most, for the next one of the threads that are being woken to be awake, in s."""
@@ -104,6 +107,7 @@ class Pump:
         self._news_behind, self._news_at = 0, 0.0
         self._gather_until: float | None = None
         self._gathered_at = 0
+        self._cut_at = 0.0
 
     def _later(self, action: Callable[[float], None], argument: float) -> None:
         """`Helm.later`, of the helm that the node's life is given."""
@@ -154,12 +158,18 @@ class Pump:
         if self.window.bounds.length:
             wait = False
         else:
-            wait = self.proposals.rounds >= ROUNDS or (not mailbox.is_empty and self._gathers())
+            wait = self._expects_answers() or (not mailbox.is_empty and self._gathers())
         if not wait and not mailbox.is_empty:
+            self._cut_at = time.monotonic()
             self.window.add(mailbox.take_commands())
             self.pump()
-            wait = not self.window.bounds.length and self.proposals.rounds >= ROUNDS
+            wait = not self.window.bounds.length and self._expects_answers()
         mailbox.expecting = wait
+
+    def _expects_answers(self) -> bool:
+        """Whether groups are on their way, and another one should not follow them yet."""
+        rounds = self.proposals.rounds
+        return rounds >= ROUNDS or (rounds > 0 and time.monotonic() < self._cut_at + SLOW_S)
 
     def _gathers(self) -> bool:
         """Whether threads are being woken, which is worth waiting for: those in a loop of commits come again at once."""

@@ -1,6 +1,7 @@
 """Which commands leave together: those of threads that are being woken are waited for, a moment."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from exdbsql.cluster.handoff import Submission
 from exdbsql.cluster.lines import Lines
+from exdbsql.cluster.proposals import Proposals
 from exdbsql.cluster.pump import Pump
 from exdbsql.schema.errors import Error
 
@@ -64,3 +66,18 @@ def test_commands_do_not_wait_for_long_for_threads_that_are_being_woken(tmp_path
             thread.join(2 * DEADLINE_S)
             assert outcomes and not isinstance(outcomes[0], Error)
             hosted.node._listener.alarm.waking = True
+
+
+@pytest.mark.parametrize(("rounds", "age_s", "waits"), [(0, -60, False), (1, -60, True), (1, 60, False), (2, 60, True)])
+def test_another_group_follows_one_that_is_slow_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int, age_s: float, waits: bool
+) -> None:
+    with cluster(tmp_path, ranks=(1,)) as made:
+        with monkeypatch.context() as patch, _at_the_helm(made.nodes[0]) as pump:
+            command = Submission(msgpack.packb(["a", 1]))
+            patch.setattr(Proposals, "rounds", rounds)
+            pump._cut_at = time.monotonic() - age_s
+            pump.mailbox.leave(command)
+            pump.work(())
+            assert command.done is not waits
+        assert command.wait(DEADLINE_S) and not isinstance(command.result, Error)
