@@ -24,7 +24,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from exdbsql import commit_names, protocol
@@ -38,6 +37,7 @@ from exdbsql.schema.errors import Error, OperationalError
 from exdbsql.server_session import ServerSession
 from exdbsql.settings import SERVER_VERSION
 from exdbsql.wire_socket import notice_vanished
+from exdbsql.workers import Workers
 
 log = logging.getLogger("exdbsql.service")
 
@@ -75,8 +75,8 @@ class SqlService:
         self.max_connections = max_connections
         self.frame_limit = frame_limit
         self.server_files = server_files
-        self.statements = ThreadPoolExecutor(workers, "exdbsql-statement")
-        self.calls = ThreadPoolExecutor(CALL_THREADS, "exdbsql-call")
+        self.statements = Workers(workers, "exdbsql-statement")
+        self.calls = Workers(CALL_THREADS, "exdbsql-call")
         self.links: set[ClientLink] = set()
         self.is_stopping = False
         self._loop = asyncio.new_event_loop()
@@ -123,8 +123,8 @@ class SqlService:
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self.statements.shutdown(wait=True, cancel_futures=False)
-        self.calls.shutdown(wait=False, cancel_futures=True)
+        self.statements.end(wait=True)
+        self.calls.end(wait=False)
 
     async def _close(self) -> None:
         self.is_stopping = True
