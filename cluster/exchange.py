@@ -45,7 +45,8 @@ SWEEP_EVERY = 100
 """After so many calls of `settle_orphans` deleted rows are looked at."""
 
 PATIENCE = 600
-"""After so many calls of `settle_orphans` an operation that was prepared here is asked about."""
+"""After so many calls of `settle_orphans` an operation that was prepared here is asked about, and one of this node's own ends if nothing
+was heard of it."""
 
 
 MANY = 1000
@@ -175,6 +176,7 @@ class ExchangeDesk:
         if step in _TO_ORIGIN:
             operation = self._own.get(name)
             if operation is not None:
+                operation.silent_for = 0
                 self._guarded(operation, lambda: operation.received(sender, step, fields))
             return
         handler = self._TO_PARTICIPANT.get(step)
@@ -209,6 +211,10 @@ class ExchangeDesk:
             self._age[name] = self._age.get(name, 0) + 1
             if self._age[name] % PATIENCE == 0:
                 self._orphans.add(name)
+        for operation in list(self._own.values()):
+            operation.silent_for += 1
+            if operation.silent_for >= PATIENCE:
+                self._guarded(operation, operation.give_up)
         for name in list(self._orphans):
             self._orphans.discard(name)
             self._line.propose_verdict(name, False, partial(self._orphan_settled, name))
@@ -283,6 +289,7 @@ class ExchangeDesk:
     def _take_shipment(self, sender: int, name: str, fields: Sequence[Any]) -> None:
         operation = self._own.get(name)
         if operation is not None:
+            operation.silent_for = 0
             self._guarded(operation, lambda: operation.received(sender, frames.SHIPMENT, fields))
         elif not self._is_over(name):
             if len(self._incoming) >= MANY and (sender, name) not in self._incoming:
@@ -296,10 +303,12 @@ class ExchangeDesk:
     def _prepare(self, sender: int, name: str, fields: Sequence[Any]) -> None:
         operation = self._own.get(name)
         if operation is not None:
+            operation.silent_for = 0
             self._guarded(operation, lambda: operation.received(sender, frames.SHIPPED, fields))
             return
         reader = self._incoming.pop((sender, name), None)
-        if reader is None:
+        if reader is None:  # lost sight of the origin since, which may not know it
+            self._tell_failure(sender, name, ClusterError("what was shipped before is lost", retryable=True))
             return
         try:
             keep = frames.keep_from_wire(fields)

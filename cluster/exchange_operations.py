@@ -31,6 +31,7 @@ class Operation(ABC):
         name: names it on every node, for ever.
         nodes: the other nodes that take part.
         ended: the result was told.
+        silent_for: how many looks ago something was heard of it.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Operation(ABC):
         self.node_id = node_id
         self.nodes = list(nodes)
         self.ended = False
+        self.silent_for = 0
         self._vectors = vectors
         self._store = store
         self._line = line
@@ -66,6 +68,11 @@ class Operation(ABC):
     def lost(self, node_id: int) -> None:
         """A node that takes part is gone."""
         self.fail(ClusterError(f"node {node_id} was lost while rows were shipped, so nothing was taken anywhere"))
+
+    def give_up(self) -> None:
+        """Nothing was heard for very long, although no connection is known to be lost."""
+        nodes = ", ".join(map(str, self.nodes))
+        self.fail(ClusterError(f"not all of node {nodes} answered, so nothing was taken anywhere", retryable=True))
 
     def verdict(self, commit: bool) -> None:
         """The log's verdict on this operation, where it asks for one."""
@@ -171,6 +178,12 @@ class Scatter(Operation):
         else:
             self._committed = True
             self._go_on()
+
+    def give_up(self) -> None:
+        if not self._deciding:
+            super().give_up()
+        elif self._committed:  # the targets learn the verdict from the log
+            self.finish(self._report)
 
     def lost(self, node_id: int) -> None:
         if not self._deciding:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgpack
 import pytest
 
-from exdbsql.cluster.exchange import ExchangeDesk
+from exdbsql.cluster.exchange import PATIENCE, ExchangeDesk
 from exdbsql.cluster.information import ExchangeReport
 from exdbsql.cluster.wire import Frame
 from exdbsql.schema.errors import (
@@ -261,6 +261,39 @@ def test_an_origin_that_gave_up_waiting_has_the_operation_settled(is_in_the_log:
         assert not net.stores[node].prepared and net.stores[node].values("x") == ({"k": 1} if is_in_the_log else {})
     net.desks[A].settle_orphans()
     assert not net.proposals
+
+
+@pytest.mark.parametrize(("kind", "heard"), [*(("scatter", n) for n in range(5)), *(("gather", n) for n in range(3))])
+def test_an_operation_of_which_nothing_is_heard_any_more_ends(kind: str, heard: int) -> None:
+    """Frames vanish and no connection is known to be lost: its caller does not wait for ever, and no row stays set aside."""
+    net = Net()
+    net.stores[A].put("x", "a", 1)
+    net.stores[B].put("x", "b", 1)
+    results = net.begin(kind, A, ["x"], [B])
+    for _ in range(heard):
+        if net.frames:
+            sender, to, frame = net.frames.popleft()
+            net.desks[to].received(sender, frame)
+    net.frames.clear()
+    for _ in range(PATIENCE):
+        for node in (A, B):
+            net.desks[node].settle_orphans()
+        net.run()
+    (result,) = results
+    assert isinstance(result, ClusterError) and result.retryable and "answered" in str(result)
+    assert not net.stores[A].prepared and not net.stores[B].prepared
+
+
+def test_a_target_that_lost_sight_of_the_origin_for_a_moment_says_so() -> None:
+    net = Net()
+    net.stores[A].put("x", "a", 1)
+    results = net.begin("scatter", A, ["x"], [B])
+    while not net.desks[B]._incoming:
+        sender, to, frame = net.frames.popleft()
+        net.desks[to].received(sender, frame)
+    net.desks[B].peer_lost(A)
+    net.run()
+    assert isinstance(results[0], ClusterError) and "on node 1: what was shipped before is lost" in str(results[0])
 
 
 def test_without_quorum_nothing_is_taken_and_orphans_wait_for_it() -> None:

@@ -45,7 +45,7 @@ SCHEMA = (
 PARENTS = 4
 PEOPLE = 2
 PAUSE_S = 0.05
-STUCK_S = 60
+STUCK_S = 80
 """After the end a client has so long to finish its transaction."""
 
 

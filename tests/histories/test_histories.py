@@ -69,7 +69,7 @@ def clients_at_work(
     record: dict[str, Any] = {}
     try:
         yield record
-        process.communicate(timeout=90)
+        process.communicate(timeout=120)
         record.update(json.loads(output.read_text()))
     finally:
         process.kill()
