@@ -43,7 +43,13 @@ def test_half_a_quorum_is_found() -> None:
 
 def test_a_lenient_engine_is_found() -> None:
     """R2, where the verdict is the real engine's."""
-    assert first_failure(range(20), broken.node_0_certifies_nothing, EngineMachine) is not None
+    assert first_failure(range(20), broken.node_0_certifies_nothing, EngineMachine, says="verdicts differ") is not None
+
+
+def test_rows_for_the_former_shape_of_a_table_are_found() -> None:
+    """R1: a table is altered on one node while another, which has not heard of it, writes rows as they were."""
+    failure = first_failure(range(25, 125), broken.takes_rows_of_any_shape, DefinitionMachine, says="pliable has")
+    assert failure is not None
 
 
 def test_children_without_parents_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

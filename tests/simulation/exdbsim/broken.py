@@ -1,7 +1,6 @@
 """Rules broken on purpose, one at a time: what the simulator must find."""
 
 import copy
-import dataclasses
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -60,8 +59,31 @@ class _Lenient:
         return getattr(self._engine, name)
 
     def apply_write_set(self, index: int, origin: int, write_set: Any, prepared: Any) -> Any:
-        late = dataclasses.replace(write_set, snapshot_position=index - 1, guards=())
+        late = write_set._replace(snapshot_position=index - 1, guards=())
         return self._engine.apply_write_set(index, origin, late, prepared)
+
+
+def takes_rows_of_any_shape(replica: Replica) -> None:
+    """R1 and R2: a write set that names the former shape of a table is taken for one of the table as it is now."""
+    machine = replica._machine
+    machine.replication._engine = _Shapeless(machine.engine)  # type: ignore[attr-defined]
+
+
+class _Shapeless:
+    """An engine that overlooks which form of a table rows are for."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def apply_write_set(self, index: int, origin: int, write_set: Any, prepared: Any) -> Any:
+        there = self._engine.tables_by_id
+        tables = tuple(
+            one._replace(shape=there[one.table_id].shape) if one.table_id in there else one for one in write_set.tables
+        )
+        return self._engine.apply_write_set(index, origin, write_set._replace(tables=tables), prepared)
 
 
 def half_is_enough(replica: Replica) -> None:

@@ -8,6 +8,8 @@ both ends learn of it after a while. A node may die between any two frames. What
 3. No change is lost or doubled: rows of the table `own` are each changed by one life of one node only, and at the end every
    node has what the best informed node had.
 4. Rows of the table `shared`, which everybody changes, converge once somebody says which to keep.
+5. Both tables are altered meanwhile: rows are of the form that their table has, with the values of added columns, and an operation that is
+   taken is taken whole, also where a table was altered between its preparation and its verdict.
 """
 
 from __future__ import annotations
@@ -15,13 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from random import Random
 from typing import Any
 
 import msgpack
 
 from exdbsim.checks import Violation
-from exdbsim.engine_machine import SCHEMA, EngineMachine
+from exdbsim.exchange_machine import ExchangeMachine
 from exdbsim.node import SimNode
 from exdbsim.world import World
 from exdbsql.cluster.core.phases import ENDED, NORMAL
@@ -31,68 +32,13 @@ from exdbsql.cluster.information import ExchangeReport
 from exdbsql.cluster.proposals import Proposals
 from exdbsql.cluster.state_machine import TableShipment
 from exdbsql.cluster.wire import Frame
-from exdbsql.engine.query.runtime.digests import table_digest
 from exdbsql.exchange_store import ClusterExchangeStore
-from exdbsql.schema.errors import CommitOutcomeUnknownError, Error, NoQuorumError
+from exdbsql.schema.errors import CommitOutcomeUnknownError, NoQuorumError
 
-TABLES = ("own", "shared")
 DEADLY = 0.02
 """How likely a node dies at a frame of an exchange."""
 Desk = Callable[[int, int, Any, Any], ExchangeDesk]
 """Makes a node's desk: id, incarnation, store, line."""
-
-
-class ExchangeMachine(EngineMachine):
-    """An engine with DISTRIBUTED tables."""
-
-    schema = SCHEMA + (
-        "CREATE DISTRIBUTED TABLE own (id text PRIMARY KEY, version int NOT NULL);"
-        "CREATE DISTRIBUTED TABLE shared (id int PRIMARY KEY, writer text NOT NULL);"
-    )
-
-    def change(self, rng: Random, life: str) -> None:
-        """A transaction that changes rows of this life, or rows that everybody changes."""
-        transaction = self.engine.begin()
-        try:
-            for _ in range(rng.randrange(1, 4)):
-                self._run(transaction, self._statement(transaction, rng, life))
-            transaction.commit()
-        except Error:  # a key is set aside by an exchange
-            transaction.rollback()
-
-    def _statement(self, transaction: Any, rng: Random, life: str) -> str:
-        mine = [
-            key for key, *_ in self._rows(transaction, "SELECT id FROM own ORDER BY id") if str(key).startswith(life)
-        ]
-        kind = rng.random()
-        if kind < 0.3:
-            number = rng.randrange(6)
-            insert = f"INSERT INTO shared VALUES ({number}, '{life}')"
-            update = f"UPDATE shared SET writer = '{life}{rng.randrange(99)}' WHERE id = {number}"
-            there = [key for key, *_ in self._rows(transaction, "SELECT id FROM shared")]
-            delete = f"DELETE FROM shared WHERE id = {number}"
-            return insert if number not in there else delete if kind < 0.05 else update
-        if mine and kind < 0.6:
-            return f"UPDATE own SET version = version + 1 WHERE id = '{rng.choice(mine)}'"
-        if mine and kind < 0.7:
-            return f"DELETE FROM own WHERE id = '{rng.choice(mine)}'"
-        return f"INSERT INTO own VALUES ('{life}{rng.getrandbits(40)}', 1)"
-
-    def content(self) -> list[str]:
-        """Digests of the DISTRIBUTED tables."""
-        transaction = self.engine.begin(read_only=True)
-        try:
-            return [table_digest(transaction, name) for name in TABLES]
-        finally:
-            transaction.rollback()
-
-    def own_rows(self) -> dict[str, tuple[Any, ...]]:
-        """The rows of `own` by key."""
-        transaction = self.engine.begin(read_only=True)
-        try:
-            return {row[0]: row for row in transaction.rows(self.engine.tables["own"])}
-        finally:
-            transaction.rollback()
 
 
 class CheckedStore(ClusterExchangeStore):
@@ -103,19 +49,33 @@ class CheckedStore(ClusterExchangeStore):
         self._node = node
         self.finish = self._checked_finish
         self._world = world
-        self._open: set[str] = set()
+        self._engine = node.machine.engine  # type: ignore[attr-defined]
+        self._open: dict[str, list[tuple[Any, int, Any]]] = {}
+        """What was prepared: the dots of a table, its number, and the key of a row."""
 
     def prepare(
         self, operation: str, shipped: Sequence[tuple[int, Sequence[TableShipment]]], keep: str | None
     ) -> list[dict[str, int]]:
         result = super().prepare(operation, shipped, keep)
-        self._open.add(operation)
+        pending = self._exchange._pending[operation]
+        self._open[operation] = [
+            (one.store.distributed, one.store.definition.id, key)
+            for one in pending.incoming.values()
+            for key, row in one.writes.items()
+            if row is not None
+        ]
         return result
 
     def _checked_finish(self, operation: str, commit: bool) -> None:
+        pending = self._exchange._pending.get(operation)
+        expected = self._open.get(operation, []) if pending is not None and commit else []
         self._exchange.finish(operation, commit)
+        for dots, table, key in expected:
+            store = self._engine.tables_by_id[table]
+            if store.distributed is dots and key not in store.rows:  # else the node gave up the rows of this table
+                raise Violation(f"{operation} was taken on node {self._node.id} without {key} of table {table}")
         if operation in self._open:
-            self._open.discard(operation)
+            del self._open[operation]
             if self._node.id in self._world.desks:
                 self._world.finished(self._node.replica.core.cluster, operation, commit)
 
@@ -297,7 +257,7 @@ class ExchangeWorld(World):
         if node.id in self.desks and node.replica.core.phase == NORMAL:
             kind = self.rng.random()
             if kind < 0.5:
-                node.machine.change(self.rng, f"{node.id}-{node.incarnation}-")  # type: ignore[attr-defined]
+                node.machine.change(self.rng)  # type: ignore[attr-defined]
             elif kind < 0.9:
                 self.exchange(node, self.rng.choice(("scatter", "gather")), self.rng.choice((None, "source", "target")))
             self.turn(node)
@@ -381,7 +341,6 @@ class ExchangeWorld(World):
         }
         for life, node in heard.items():
             for key, row in node.machine.own_rows().items():  # type: ignore[attr-defined]
-                node_id, incarnation, _ = key.split("-")
-                if (int(incarnation) % 2**32) << 16 | int(node_id) == life:
+                if int(key.split("-")[0]) == life:
                     expected[key] = row
         return expected
