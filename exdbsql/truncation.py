@@ -50,8 +50,10 @@ def named_table(tables: Mapping[str, TableStore], name: str) -> TableStore | Non
     Raises:
         NotSupportedError: ``public.`` and a table that a temporary one hides.
     """
-    schema, dot, plain = name.rpartition(".")
-    found = tables.get(plain)
+    schema, dot, plain = name.partition(".")
+    if schema not in ("public", "pg_temp"):
+        return tables.get(name)  # also one that has a dot in its name
+    found = tables.get(plain if dot else name)
     if not dot or found is None:
         return found
     if schema == "public" and found.definition.is_temporary:

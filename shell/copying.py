@@ -8,14 +8,17 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import pairwise
-from typing import IO
+from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from exdbsql.control import parse_control
 from exdbsql.copy.records import END_OF_DATA
+from exdbsql.copy.replaced_file import replacing
 from exdbsql.copy.statement import Copy
 from exdbsql.result import Result, result_of
 from exdbsql.schema.errors import Error
@@ -113,17 +116,20 @@ def copy_with_file(context: Context, argument: str) -> None:
             return
         result = run_stream_copy(context, copy, sql)
     elif is_from:
-        with _opened(name, "rb") as file, contextlib.closing(_pieces_of(context, file)) as pieces:
+        with (
+            _opened(name, lambda path: path.open("rb")) as file,
+            contextlib.closing(_pieces_of(context, file)) as pieces,
+        ):
             result = copy_from(context, sql, pieces)
     else:
-        with _opened(name, "wb") as file:
+        with _opened(name, replacing) as file:
             result = copy_to(context, sql, file.write)
         result = replace(result, tag=f"COPY {result.rowcount}")
     if result.tag:
         context.output.say(result.tag)
 
 
-def _pieces_of(context: Context, file: IO[bytes]) -> Generator[bytes, None, None]:
+def _pieces_of(context: Context, file: BinaryIO) -> Generator[bytes, None, None]:
     """What a file has, with a bar for people where it is large."""
     pieces = iter(lambda: file.read(_PIECE), b"")
     size = os.fstat(file.fileno()).st_size
@@ -136,11 +142,14 @@ def _pieces_of(context: Context, file: IO[bytes]) -> Generator[bytes, None, None
             bar.update(len(piece))
 
 
-def _opened(name: str, mode: str) -> IO[bytes]:
-    try:
-        return open(os.path.expanduser(name), mode)
-    except OSError as error:
-        raise CommandError(f"{name}: {error.strerror}") from error
+@contextlib.contextmanager
+def _opened(name: str, opened: Callable[[Path], AbstractContextManager[BinaryIO]]) -> Iterator[BinaryIO]:
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(opened(Path(os.path.expanduser(name))))
+        except OSError as error:
+            raise CommandError(f"{name}: {error.strerror}") from error
+        yield file
 
 
 def _with_stream(argument: str) -> tuple[str, str | None, bool]:

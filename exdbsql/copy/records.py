@@ -50,6 +50,9 @@ class Records:
         self._held_back = ""
         if text.endswith("\r") and self.newline != "\r":  # a newline may follow
             text, self._held_back = text[:-1], "\r"
+        elif not self._simple_quotes and text.endswith(self._options.escape):  # the quote that it is about may follow
+            plain = text.rstrip(self._options.escape)
+            text, self._held_back = plain, text[len(plain) :]
         if self._rest and not self._options.is_csv and self._rest[-1].endswith("\\"):
             text = self._rest.pop() + text
             self._rest_length = sum(map(len, self._rest))
@@ -76,6 +79,8 @@ class Records:
             DataError: it ends between quotes (22P04).
         """
         text = self.rest
+        if not self.newline and self._held_back == "\r":
+            self._find_newline(self._held_back if self._options.is_csv else text)
         if self._in_quotes:
             raise DataError("unterminated CSV quoted field", sqlstate=states.BAD_COPY_FILE_FORMAT)
         self._rest, self._held_back = [], ""

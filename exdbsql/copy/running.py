@@ -7,13 +7,14 @@ configuration allows it.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from exdbsql.copy.copy_in import PIECE, CopyIn
 from exdbsql.copy.copy_out import CopyOut
+from exdbsql.copy.replaced_file import replacing
 from exdbsql.copy.statement import Copy
 from exdbsql.result import Answer
 from exdbsql.schema import sqlstate as states
@@ -51,7 +52,7 @@ def run_copy(session: Session, copy: Copy) -> Answer:
 
 def _from_file(session: Session, copy: Copy, name: str) -> Answer:
     copying = CopyIn(session, copy)
-    with _opened(name, "rb", "for reading") as file:
+    with _opened(lambda: Path(name).open("rb"), name, "read") as file:
         while data := file.read(PIECE):
             copying.write(data)
     return copying.finish()
@@ -59,12 +60,13 @@ def _from_file(session: Session, copy: Copy, name: str) -> Answer:
 
 def _to_file(session: Session, copy: Copy, name: str) -> Answer:
     copying = CopyOut(session, copy)
-    with _opened(name, "wb", "for writing") as file:
+    with _opened(lambda: replacing(Path(name)), name, "write") as file:
         while data := copying.read():
             file.write(data)
     return copying.finish()
 
 
+_OPENED_FOR = {"read": "reading", "write": "writing"}
 _STATES = {
     errno.ENOENT: states.UNDEFINED_FILE,
     errno.ENOTDIR: states.UNDEFINED_FILE,
@@ -75,11 +77,12 @@ _STATES = {
 
 
 @contextmanager
-def _opened(name: str, mode: str, purpose: str) -> Iterator[BinaryIO]:
+def _opened(opened: Callable[[], AbstractContextManager[BinaryIO]], name: str, purpose: str) -> Iterator[BinaryIO]:
+    failed = f'could not open file "{name}" for {_OPENED_FOR[purpose]}'
     try:
-        with Path(name).open(mode) as file:
-            yield file  # type: ignore[misc]  # a binary one, by its mode
+        with opened() as file:
+            failed = f'could not {purpose} file "{name}"'
+            yield file
     except OSError as error:
         sqlstate = _STATES.get(error.errno or 0, states.IO_ERROR)
-        message = f'could not open file "{name}" {purpose}: {error.strerror}'
-        raise OperationalError(message, sqlstate=sqlstate) from error
+        raise OperationalError(f"{failed}: {error.strerror}", sqlstate=sqlstate) from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from exdbsql.copy.columns import format_column
@@ -23,6 +25,7 @@ class RowWriter:
         self._names = names
         self._kinds = kinds
         self._options = options
+        self._encoder = codecs.getincrementalencoder(options.encoding)()  # writes a mark of byte order once
         alone = len(names) == 1
         self._writers = [
             csv_writer(options, name, alone=alone) if options.is_csv else text_writer(options) for name in names
@@ -33,7 +36,7 @@ class RowWriter:
         if self._options.header == "false":
             return b""
         options = self._options
-        plain = CopyOptions(options.format, delimiter=options.delimiter, null=options.null, quote=options.quote)
+        plain = replace(options, force_quote=())
         write = csv_writer(plain, "", alone=len(self._names) == 1) if options.is_csv else text_writer(options)
         return self._encoded(options.delimiter.join(write(list(self._names))) + "\n")
 
@@ -58,7 +61,7 @@ class RowWriter:
 
     def _encoded(self, text: str) -> bytes:
         try:
-            return text.encode(self._options.encoding)
+            return self._encoder.encode(text)
         except UnicodeEncodeError as error:
             raise DataError(
                 f"character {error.object[error.start]!r} has no equivalent in encoding {self._options.encoding.upper()}",

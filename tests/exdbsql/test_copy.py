@@ -1,6 +1,8 @@
 """COPY through the program's interface, embedded and remote: streams, files, transactions, errors."""
 
 import io
+import os
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -244,6 +246,68 @@ def test_files(tmp_path: Path, database: Database, service: SqlService) -> None:
             client.execute(f"COPY t TO '{name}'")
         assert refused.value.sqlstate == "42501"
         assert "\\copy" in str(refused.value.hint)
+
+
+LATE = (
+    "COPY (SELECT CASE WHEN n < 2000 THEN 'x' ELSE '€' END FROM generate_series(1, 2000) n) TO '{}' (ENCODING 'latin1')"
+)
+"""Fails when it has written several parts."""
+
+
+def test_a_file_is_replaced_when_all_rows_are_written(tmp_path: Path, database: Database) -> None:
+    con = database.connect()
+    for name, before in (("new", None), ("old", "as it was")):
+        path = tmp_path / name
+        if before is not None:
+            path.write_text(before)
+            path.chmod(0o640)
+        with pytest.raises(DataError, match="no equivalent"):
+            con.execute(LATE.format(path))
+        con.rollback()
+        assert (path.read_text() if path.exists() else None) == before
+        con.execute(f"COPY (SELECT 1) TO '{path}'")
+        assert path.read_text() == "1\n"
+    assert stat.S_IMODE((tmp_path / "old").stat().st_mode) == 0o640
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "old"]
+
+
+def test_what_is_no_plain_file_is_written_in_place(tmp_path: Path, database: Database) -> None:
+    con = database.connect()
+    plain, link, name, pipe = (tmp_path / name for name in ("plain", "link", "name", "pipe"))
+    plain.write_text("")
+    link.symlink_to(plain)
+    name.hardlink_to(plain)
+    con.execute(f"COPY (SELECT 1) TO '{link}'")
+    assert link.is_symlink()
+    assert plain.read_text() == "1\n"
+    con.execute(f"COPY (SELECT 2) TO '{name}'")
+    assert plain.read_text() == "2\n"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        con.execute(f"COPY (SELECT 3) TO '{pipe}'")
+        assert os.read(reader, 10) == b"3\n"
+    finally:
+        os.close(reader)
+
+
+def test_a_file_that_cannot_be_written_to_its_end(database: Database) -> None:
+    with pytest.raises(OperationalError, match='could not write file "/dev/full": No space left') as caught:
+        database.connect().execute("COPY (SELECT 1) TO '/dev/full'")
+    assert caught.value.sqlstate == "58030"
+
+
+def test_a_table_with_a_dot_in_its_name(connect: Connect) -> None:
+    con = connect()
+    con.execute('CREATE TABLE "a.b" (x integer)')
+    with con.cursor().copy('COPY "a.b" FROM STDIN') as copy:
+        copy.write("1\n")
+    with con.cursor().copy('COPY public."a.b" TO STDOUT') as copy:
+        assert copy.read() == b"1\n"
+    con.execute('TRUNCATE "a.b"')
+    assert con.execute('SELECT count(*) FROM "a.b"').fetchone() == (0,)
+    with pytest.raises(ProgrammingError, match='relation "a.t" does not exist'):
+        con.execute("TRUNCATE a.t")
 
 
 def test_the_memory_limit_stops_a_stream() -> None:

@@ -71,6 +71,49 @@ def test_it_does_not_matter_where_the_data_are_cut(size: int) -> None:
         ]
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_a_cut_behind_an_escape_character(size: int) -> None:
+    data = rb"""1,"a\"b\\","\\"
+2,\\,"\"\\\""
+"""
+    with exdbsql.connect() as con:
+        con.execute("CREATE TABLE t (a integer, b text, c text)")
+        with con.cursor().copy("COPY t FROM STDIN (FORMAT csv, ESCAPE '\\')") as copy:
+            for start in range(0, len(data), size):
+                copy.write(data[start : start + size])
+        expected = [(1, 'a"b\\', "\\"), (2, "\\\\", '"\\"')]
+        assert con.execute("SELECT * FROM t ORDER BY a").fetchall() == expected
+
+
+@pytest.mark.parametrize("options", ["", "(FORMAT csv)"])
+def test_one_line_that_ends_with_a_carriage_return(options: str) -> None:
+    with exdbsql.connect() as con:
+        con.execute("CREATE TABLE t (a integer)")
+        with con.cursor().copy(f"COPY t FROM STDIN {options}") as copy:
+            copy.write("1\r")
+        assert con.execute("SELECT a FROM t").fetchall() == [(1,)]
+
+
+def test_a_quote_in_the_line_of_names() -> None:
+    with exdbsql.connect() as con:
+        with con.cursor().copy(
+            """COPY (SELECT 1 AS "it's", 'it''s') TO STDOUT (FORMAT csv, HEADER, QUOTE '''')"""
+        ) as copy:
+            written = b"".join(copy)
+        assert written == b"'it''s',?column?\n1,'it''s'\n"
+        with con.cursor().copy(
+            """COPY (SELECT 1 AS "a%b") TO STDOUT (FORMAT csv, HEADER, QUOTE '%', ESCAPE '!')"""
+        ) as copy:
+            assert b"".join(copy) == b"%a!%b%\n1\n"
+
+
+def test_a_mark_of_byte_order_is_written_once() -> None:
+    with exdbsql.connect() as con:
+        with con.cursor().copy("COPY (SELECT generate_series(1, 1001)) TO STDOUT (HEADER, ENCODING 'utf-16')") as copy:
+            written = b"".join(copy)
+        assert written.decode("utf-16").split() == ["generate_series", *map(str, range(1, 1002))]
+
+
 TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=8)
 TYPES: dict[str, st.SearchStrategy[Any]] = {
     "boolean": st.booleans(),

@@ -90,6 +90,17 @@ def test_with_the_user_s_files(target: str, tmp_path: Path) -> None:
         assert run(target, "-c", wrong).returncode == 1
 
 
+def test_a_file_keeps_what_it_had_where_a_copy_fails(target: str, tmp_path: Path) -> None:
+    late = "SELECT CASE WHEN n < 2000 THEN 'x' ELSE '€' END FROM generate_series(1, 2000) n"
+    path = tmp_path / "out.txt"
+    path.write_text("as it was")
+    done = run(target, "-c", f"\\copy ({late}) to out.txt encoding 'latin1'", cwd=tmp_path)
+    assert "no equivalent" in done.stderr
+    assert path.read_text() == "as it was"
+    assert list(tmp_path.iterdir()) == [path]
+    assert run(target, "-c", "\\copy (SELECT 7) to /dev/stdout", cwd=tmp_path).stdout == "7\nCOPY 1\n"
+
+
 def test_a_large_file_shows_its_progress_to_people_only(target: str, tmp_path: Path) -> None:
     (tmp_path / "large").write_text("".join(f"{i}\t{'x' * 2000}\n" for i in range(600)))
     command = f"\\copy t from '{tmp_path}/large'"
