@@ -17,9 +17,10 @@ settings.load_profile("reproducible")  # --hypothesis-profile on the command lin
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`-m soak` runs them; without it they would never end."""
+    """`-m soak` runs those that run long; without it they are not counted among the tests of a run."""
     if "soak" in (config.getoption("-m") or ""):
         return
-    for item in items:
-        if item.get_closest_marker("soak") is not None:
-            item.add_marker(pytest.mark.skip(reason="runs until stopped: make soak"))
+    long = [item for item in items if item.get_closest_marker("soak") is not None]
+    if long:
+        items[:] = [item for item in items if item.get_closest_marker("soak") is None]
+        config.hook.pytest_deselected(items=long)
