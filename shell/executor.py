@@ -80,7 +80,7 @@ def execute(context: Context, sql: str) -> Result:
     if context.read_only:
         guard.refuse_writing(sql)
     if context.confirm is not None and context.settings.confirm:
-        question = guard.question_before(sql)
+        question = guard.question_before(sql, in_transaction=context.link.transaction_state == "open")
         if question is not None and not context.confirm(f"{question} Go on?"):
             raise CommandError("not run")
     was_lost = not context.link.is_open

@@ -41,13 +41,19 @@ def only_reads(sql: str) -> bool:
     return not first or first in _MAY_PASS or (first in ("WITH", "EXPLAIN") and not _WRITING.intersection(names))
 
 
-def question_before(sql: str) -> str | None:
-    """The question to ask a person before `sql` runs, or None for a statement that needs none."""
+def question_before(sql: str, *, in_transaction: bool = False) -> str | None:
+    """The question to ask a person before `sql` runs, or None for a statement that needs none.
+
+    Args:
+        sql: the statement.
+        in_transaction: whether a transaction is open, which ROLLBACK undoes.
+    """
     tokens = list(words(sql))
     first = tokens[0].upper if tokens else ""
     if first == "DROP" and len(tokens) > 2:
         names = ", ".join(_names_dropped(tokens))
-        return f"DROP {tokens[1].upper} {names}: this cannot be undone."
+        undone = "ROLLBACK undoes this, COMMIT makes it final" if in_transaction else "this cannot be undone"
+        return f"DROP {tokens[1].upper} {names}: {undone}."
     if first == "TRUNCATE":
         return "TRUNCATE removes every row."
     if [word.upper for word in tokens[:4]] == ["ALTER", "CLUSTER", "FORCE", "RECOVERY"]:

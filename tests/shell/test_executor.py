@@ -79,6 +79,13 @@ def test_dangerous_statements_are_asked_about_where_somebody_can_answer(bench):
     assert bench.run("DROP TABLE t") is Outcome.DONE
 
 
+def test_the_question_before_a_drop_says_whether_it_can_be_undone(bench):
+    asked = []
+    bench.context.confirm = lambda question: bool(asked.append(question))
+    bench.run("BEGIN; DROP TABLE t")
+    assert asked == ["DROP TABLE t: ROLLBACK undoes this, COMMIT makes it final. Go on?"]
+
+
 def test_a_lost_connection(bench):
     bench.run("BEGIN")
     bench.server.breaks_at = "SELECT 1"
