@@ -23,6 +23,7 @@ from exdbsql.engine.query.expressions import (
     Exists,
     Expr,
     Fold,
+    HasMatch,
     InArray,
     InList,
     InSubquery,
@@ -244,7 +245,7 @@ def _subplans(plan: Plan, children: list[Plan]) -> list[Plan]:
     below = {id(item) for child in children for item in walk(child)}
     found = []
     for item in walk(plan):
-        if isinstance(item, (ScalarSubquery, Exists, InSubquery, Quantified)) and id(item) not in below:
+        if isinstance(item, (ScalarSubquery, Exists, HasMatch, InSubquery, Quantified)) and id(item) not in below:
             found.append(item.plan)
             below |= {id(inner) for inner in walk(item.plan)}
     return found
@@ -384,6 +385,8 @@ def show(expr: Any) -> str:
             return "(subquery)"
         case Exists():
             return "EXISTS (subquery)"
+        case HasMatch(args=wanted, plan=Project(exprs=keys)):
+            return f"EXISTS (hashed subquery: {_equal(keys, wanted)})"
         case InSubquery():
             args = ", ".join(map(show, expr.args))
             return f"{args if len(expr.args) == 1 else f'({args})'} IN (subquery)"

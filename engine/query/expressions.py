@@ -207,6 +207,14 @@ class Exists(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class HasMatch(Expr):
+    """Whether a row of `plan`, which depends on no other relation, has these values, and none of them is NULL; made of EXISTS by a rule."""
+
+    args: tuple[Expr, ...]
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
 class InSubquery(Expr):
     """``args IN (plan)``, one argument for each column."""
 

@@ -6,8 +6,8 @@ is still within a factor of four of what it was planned with (and some rows, so 
 planned anew where one is not. That costs a look at a few dictionaries' lengths; a table that grows from nothing to a million
 rows is planned for some ten times.
 
-Watched are statements where sizes decide something: joins, lists of values, which are looked up in an index or tried on each row, and the first
-rows of an order. In others it is whether there is an index that decides, not how many rows there are.
+Watched are statements where sizes decide something: joins, EXISTS, lists of values, which are looked up in an index or tried on each row, and
+the first rows of an order. In others it is whether there is an index that decides, not how many rows there are.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from exdbsql.engine.catalog import Catalog
-from exdbsql.engine.query.expressions import InArray, InList, InSubquery
+from exdbsql.engine.query.expressions import Exists, HasMatch, InArray, InList, InSubquery
 from exdbsql.engine.query.plan import Join, Limit, walk
 from exdbsql.engine.query.statements import BoundStatement
 from exdbsql.schema.errors import Error
 
 Run = Callable[[Any, tuple[Any, ...]], Any]
 
-_DECIDED_BY_SIZES: Final = (Join, Limit, InList, InArray, InSubquery)
+_DECIDED_BY_SIZES: Final = (Join, Limit, Exists, HasMatch, InList, InArray, InSubquery)
 FACTOR: Final = 4
 SOME_ROWS: Final = 200
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from exdbsql.engine.query.codegen.module import Frame
 from exdbsql.engine.query.expressions import Column, Expr
-from exdbsql.engine.query.plan import Plan, Scan, walk
+from exdbsql.engine.query.plan import Plan, Scan, used_rels, walk
 
 MOST_COLUMNS: Final = 4
 """With more columns a loop over the rows is as good."""
@@ -40,7 +40,7 @@ def column_scan(plan: Plan, wanted: Sequence[Any], most: int = MOST_COLUMNS) -> 
     if not isinstance(plan, Scan) or plan.access is not None or plan.keyed:
         return None
     parts = [*walk(plan.filters), *walk(tuple(wanted))]
-    if any(isinstance(part, Plan) for part in parts):
+    if any(isinstance(part, Plan) and plan.rel in used_rels(part) for part in parts):
         return None
     positions = sorted({p.index for p in parts if isinstance(p, Column) and p.rel == plan.rel})
     return ColumnScan(plan, tuple(positions)) if 0 < len(positions) <= most else None

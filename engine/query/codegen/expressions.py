@@ -29,6 +29,7 @@ from exdbsql.engine.query.expressions import (
     Exists,
     Expr,
     Fold,
+    HasMatch,
     InArray,
     InList,
     InSubquery,
@@ -146,6 +147,8 @@ class ExpressionCompiler:
                 return f"{self._array_set(expr)}.contains({self.value(expr.arg)})"
             case Exists():
                 return self.subqueries.exists(expr, self.frame)
+            case HasMatch():
+                return self.subqueries.has_match(expr, self)
             case Quantified():
                 return self.subqueries.quantified(expr, self)
             case InList():

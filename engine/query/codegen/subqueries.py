@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exdbsql.engine.query.codegen.column_scan import column_scan, enter
 from exdbsql.engine.query.codegen.memo import remembered
 from exdbsql.engine.query.codegen.module import MOST_LOOPS, Frame, Module, indented
-from exdbsql.engine.query.expressions import Exists, InSubquery, Quantified, ScalarSubquery
+from exdbsql.engine.query.codegen.scans import key_of
+from exdbsql.engine.query.expressions import Exists, HasMatch, InSubquery, Quantified, ScalarSubquery
 from exdbsql.engine.query.library.array_values import array_of_rows
 from exdbsql.engine.query.plan import Plan, Project, used_rels
 
@@ -71,6 +73,35 @@ class SubqueryCompiler:
             result = "False"
         self.module.root.define(name, arguments, body, result)
         return f"{name}({', '.join(arguments)})"
+
+    def has_match(self, expr: HasMatch, compiler: ExpressionCompiler) -> str:
+        """Whether values are a key of a subquery's rows."""
+        wanted = key_of(expr.args, compiler)
+        made = self.module.hoisted.get(expr.plan)
+        if made is None:
+            made = self.module.hoisted[expr.plan] = self._key_set(expr.plan)
+        return f"({wanted} in {made})"
+
+    def _key_set(self, plan: Plan) -> str:
+        """The variable of the set of a subquery's rows, bare for one column, without those that have a NULL."""
+        assert isinstance(plan, Project)
+        inner = Frame(self.module, self.module.root.lines)
+        found = column_scan(plan.child, plan.exprs)
+        if found is None:
+            clauses = self.rows.streams.stream(plan.child, inner)
+        else:
+            clauses, _ = enter(found, inner)
+            clauses += self.rows.streams.conditions(found.scan.filters, inner)
+        compiler = self.rows.streams.expressions(inner)
+        if len(plan.exprs) > 1:
+            clauses += [f"if {compiler.value(e)} is not None" for e in plan.exprs if e.nullable]
+        key = key_of(plan.exprs, compiler)
+        alone = clauses[0].removeprefix(f"for {key} in ") if len(clauses) == 1 else ""
+        keys = f"set({alone})" if alone.isidentifier() else f"{{{key} {self.rows.streams.joined(clauses)}}}"
+        made = self.module.root.assign("keys_of", keys)
+        if len(plan.exprs) == 1 and plan.exprs[0].nullable:
+            self.module.root.add(f"{made}.discard(None)")
+        return made
 
     def membership(self, expr: InSubquery, compiler: ExpressionCompiler) -> str:
         """Three-valued IN."""

@@ -9,6 +9,7 @@ from exdbsql.engine.query.plan import Plan
 from exdbsql.engine.query.rules import (
     access_paths,
     common_conditions,
+    hashed_exists,
     in_subqueries,
     index_order,
     join_keys,
@@ -24,6 +25,7 @@ RULES: Final[tuple[Rule, ...]] = (
     in_subqueries.apply,
     pushdown.apply,
     join_order.apply,
+    hashed_exists.apply,
     index_order.apply,
     access_paths.apply,
     join_keys.apply,

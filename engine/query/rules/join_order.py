@@ -86,14 +86,14 @@ def _flatten(plan: Plan) -> tuple[list[Plan], list[Expr]]:
 def _without_costly_filters(relation: Plan, late: list[Expr]) -> Plan:
     if not isinstance(relation, Scan):
         return relation
-    costly = [f for f in relation.filters if _is_costly(f)]
+    costly = [f for f in relation.filters if is_costly(f)]
     if not costly:
         return relation
     late += costly
     return replace(relation, filters=tuple(f for f in relation.filters if f not in costly))
 
 
-def _is_costly(condition: Expr) -> bool:
+def is_costly(condition: Expr) -> bool:
     """Whether a condition runs a subquery for each row."""
     return any(
         isinstance(item, (Exists, InSubquery, Quantified, ScalarSubquery)) and used_rels(item.plan)
