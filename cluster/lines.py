@@ -46,6 +46,8 @@ class Bell:
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._here, self._there = socket.socketpair()
+        for end in (self._here, self._there):
+            end.setblocking(False)
 
     def ring(self) -> None:
         """Wake whoever waits; from any thread, without giving up the interpreter's lock."""
@@ -75,7 +77,7 @@ class Lines:
     Attributes:
         crew: who is to work on what arrives; None while there is nobody.
         receive: reads from a line, without waiting; at the helm.
-        bell: a line of this process to itself.
+        bell: a line of this process to itself, from when somebody waits.
     """
 
     available: Final = hasattr(select, "epoll")
@@ -83,18 +85,19 @@ class Lines:
     def __init__(self) -> None:
         self.crew: Crew | None = None
         self.receive = receiver()
+        self.bell: Bell | None = None
         self._lines: dict[int, Line] = {}
         self._asyncio = -1
         if self.available:
             self._alone: Any = select.epoll()
             self._together: Any = select.epoll()
-            self.bell = Bell(self.receive)
-            self.add(self.bell.fileno(), self.bell)
 
     def watch(self, selector: int) -> None:
         """The descriptor of asyncio's selector."""
         self._asyncio = selector
         self._together.register(selector, READABLE)
+        self.bell = Bell(self.receive)
+        self.add(self.bell.fileno(), self.bell)
 
     def add(self, descriptor: int, line: Line) -> None:
         """From now on this connection is read here."""
@@ -135,11 +138,13 @@ class Lines:
         """Those of all lines, and of what waits for them."""
         if not self.available or self._alone.closed:
             return []
-        return [*self._lines, self._alone.fileno(), self._together.fileno(), *self.bell.descriptors()]
+        bell = [] if self.bell is None else self.bell.descriptors()
+        return [*self._lines, self._alone.fileno(), self._together.fileno(), *bell]
 
     def close(self) -> None:
         """The listener ends."""
         if self.available:
             self._alone.close()
             self._together.close()
+        if self.bell is not None:
             self.bell.close()

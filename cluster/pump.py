@@ -175,7 +175,7 @@ class Pump:
         """Whether threads are being woken, which is worth waiting for: those in a loop of commits come again at once."""
         alarm = self.alarm
         alarm.awaited = True  # before `waking` is read: whoever resets that looks here afterwards
-        if alarm.waking and self.lines.available:
+        if alarm.waking and self.lines.bell is not None:
             now = time.monotonic()
             if self._gather_until is None or alarm.woken != self._gathered_at:
                 self._gather_until, self._gathered_at = now + GATHER_S, alarm.woken

@@ -181,7 +181,7 @@ class Runtime:
         pool = max(1, MAX_BULK * params.conn_pool_factor // 100)
         pump = self.pump
         pump.mailbox, pump.alarm, pump.helm, pump.lines = mailbox, alarm, helm, lines
-        if lines.available:
+        if lines.bell is not None:
             alarm.tell = lines.bell.ring
         self._transport = TcpTransport(
             self.node_id, self.addr, params.tcp, self, params.clusterSendBuf, params.clusterRecvBuf, pool, (helm, lines)

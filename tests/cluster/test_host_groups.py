@@ -1,7 +1,9 @@
 """Which commands leave together: those of threads that are being woken are waited for, a moment."""
 
+import gc
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,3 +83,15 @@ def test_another_group_follows_one_that_is_slow_and_no_more(
             pump.work(())
             assert command.done is not waits
         assert command.wait(DEADLINE_S) and not isinstance(command.result, Error)
+
+
+def test_a_node_that_never_listened_leaves_nothing_open(tmp_path: Path) -> None:
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", ResourceWarning)
+        with cluster(tmp_path, start=False) as made:
+            nodes = [HostedNode(node_id, made.nodes_list, tmp_path / f"state{node_id}") for node_id in range(3)]
+            for hosted in nodes:
+                hosted.node.close()
+        del made, nodes, hosted
+        gc.collect()
+    assert not [str(one.message) for one in warned if one.category is ResourceWarning]
