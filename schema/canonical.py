@@ -228,7 +228,7 @@ def shadow(text: str, *, expression: bool = False) -> str:
     """A text of the same length that a simpler parser reads: names and literals are where they are in `text`.
 
     Operators that it would not know, or would take for a parameter, become ``||``; a slice ``[a:b]`` becomes ``[a,b]``; the name of a type before a
-    string goes. Unquoted names begin with a letter that no word of any language has (`without_disguise` gives it back).
+    string goes, and the precision in ``interval second(2)``. Unquoted names begin with a letter that no word of any language has (`without_disguise` gives it back).
     """
     out = list(text)
     depth = 0
@@ -245,6 +245,8 @@ def shadow(text: str, *, expression: bool = False) -> str:
             out[token.start] = ","
         elif _is_type_before_string(tokens, i):
             out[token.start : token.end] = " " * (token.end - token.start)
+        elif _is_precision_of_fields(tokens, i):
+            out[token.start : tokens[i + 2].end] = " " * (tokens[i + 2].end - token.start)
     return "".join(out)
 
 
@@ -272,6 +274,18 @@ def _is_type_before_string(tokens: Sequence[Token], i: int) -> bool:
     if token.kind is TokenKind.QUOTED_NAME:
         return True
     return token.kind is TokenKind.WORD and token.value not in _KEYWORDS and token.value not in _TYPES_BEFORE_STRINGS
+
+
+def _is_precision_of_fields(tokens: Sequence[Token], i: int) -> bool:
+    """Whether ``(2)`` of ``interval second(2)``, ``interval '1' day to second(2)`` begins here."""
+    if not tokens[i].is_symbol("(") or i < 2 or not tokens[i - 1].is_word("second"):
+        return False
+    if i + 2 >= len(tokens) or tokens[i + 1].kind is not TokenKind.NUMBER or not tokens[i + 2].is_symbol(")"):
+        return False
+    at = i - 4 if tokens[i - 2].is_word("to") else i - 2
+    if at > 0 and tokens[at].kind is TokenKind.STRING:
+        at -= 1
+    return at >= 0 and tokens[at].is_word("interval")
 
 
 def types_before_strings(text: str) -> frozenset[str]:

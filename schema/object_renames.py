@@ -72,7 +72,8 @@ def _renamed(dictionary: "Dictionary", stmt: Any, kind: str) -> "Dictionary":
         raise ProgrammingError(f'relation "{stmt.name}" does not exist', sqlstate=sqlstate.UNDEFINED_TABLE, hint=hint)
     check_name(stmt.new_name)
     require_new_relation(stmt.new_name, dictionary.relation_names())
-    require_no_such_type(stmt.new_name, dictionary.types)
+    if kind != "INDEX":  # which is of no type
+        require_no_such_type(stmt.new_name, dictionary.types)
     moved = {(stmt.new_name if name == stmt.name else name): one for name, one in holders.items()}
     moved[stmt.new_name] = replace(moved[stmt.new_name], name=stmt.new_name)
     key, new_key = CommentKey(kind, stmt.name), CommentKey(kind, stmt.new_name)

@@ -215,7 +215,9 @@ def _typed_literal_width(tokens: list[Token], i: int, before: list[Token], types
     end = i + 4 if is_rounded else i + 1
     if name in ("time", "timestamp") and [t.text.upper() for t in tokens[end + 1 : end + 3]] == ["TIME", "ZONE"]:
         end += 3
-    return end - i + 1 if end < len(tokens) and tokens[end].token_type in _STRINGS else 0
+    if end >= len(tokens) or tokens[end].token_type not in _STRINGS or (is_rounded and _fields_after(tokens, end + 1)):
+        return 0  # fields have a precision of their own: INTERVAL '1' SECOND(2)
+    return end - i + 1
 
 
 _NOT_BEFORE_A_TYPED_LITERAL: Final = frozenset({"::", "AS", ".", "TYPE", "IS"})
@@ -350,7 +352,7 @@ class _Brackets:
 
 def _fields_after(tokens: list[Token], start: int) -> int:
     """How many tokens name the fields of an interval: ``DAY``, ``DAY TO SECOND``, ``SECOND(3)``."""
-    words = [t.text.upper() for t in tokens[start : start + 6]]
+    words = ['"' if t.token_type == TokenType.IDENTIFIER else t.text.upper() for t in tokens[start : start + 6]]
     if not words or words[0] not in _FIELDS:
         return 0
     count = 3 if len(words) >= 3 and words[1] == "TO" and words[2] in _FIELDS else 1

@@ -33,6 +33,7 @@ FORMS = [
     "lower ({0})", "coalesce({0},{1})", "case when {0}>{1} then {0} else - {1} end", "{0} in ({1},2)", "not {0} is null",
     "{0} between {1} and -3", "{0} like {1} escape '!'", "{0} is not distinct from {1}", "{0} at time zone 'UTC'",
     "extract(year from {0})", "interval '1' day to second * {1}", "date '2020-01-01'<{0}", "mood 'ok' = {0}", "({0},{1})=({1},2)",
+    "{0}::interval second(2)", "cast({0} as interval day to second (3))", "interval '1' minute to second(0) + {0}", "second({0})",
     "{0} = any (array[{1}])", "substring({0} from 1 for {1})", "{0} collate \"C\"", "{0} !~* {1}", "({0}) or ({1})",
 ]  # fmt: skip
 BLANKS = st.sampled_from([" ", "\n\t", " -- a comment's\n ", " /* a /* nested */ one */ "])

@@ -102,6 +102,15 @@ def test_a_mistake_is_told_with_its_place(marked: str, state: str | None, words:
     assert words in str(caught.value)
 
 
+def test_an_index_may_be_called_like_a_type() -> None:
+    made = after(
+        "create type mood as enum ('a'); create table n (a int); create index i on n (a); create view v as select 1 as a;"
+    )
+    assert "mood" in after("alter index i rename to mood", made).indexes
+    with pytest.raises(ProgrammingError, match='type "mood" already exists'):
+        after("alter view v rename to mood", made)
+
+
 @pytest.mark.parametrize(
     ("sql", "state", "words"),
     [
