@@ -7,6 +7,8 @@ the smallest relation first, then always the connected one that leaves the fewes
 A join streams its left side and has a hash table of its right one, or looks up in an index there. So the best plan for a large table of facts
 with small ones around it is to stream the large one through hash tables of the small ones; that falls out of the costs.
 
+An equality that follows from others joins as they do (`equal_columns`), so that the order does not depend on which of them were written.
+
 Only trees of inner joins are reordered, and only relations that do not depend on each other row by row. A filter with a
 correlated subquery costs more than a join: it waits until the joins have been made, if they leave fewer rows.
 """
@@ -20,6 +22,7 @@ from exdbsql.engine.query.expressions import Column, Compare, Exists, Expr, InSu
 from exdbsql.engine.query.plan import CHILD_FIELDS, Filter, Join, Plan, Scan, provided_rels, used_rels, walk
 from exdbsql.engine.query.rules import join_costs
 from exdbsql.engine.query.rules.common import Statistics, map_plans
+from exdbsql.engine.query.rules.equal_columns import Condition, with_implied
 from exdbsql.engine.query.rules.estimates import covers_unique_key, estimate, scans_by_rel, share_of
 from exdbsql.engine.query.rules.pushdown import push
 
@@ -56,7 +59,10 @@ def reordered(join: Join, statistics: Statistics) -> Plan:
     late: list[Expr] = []
     relations = [_without_costly_filters(r, late) for r in relations]
     order = _weighed if len(relations) <= MOST_WEIGHED else _greedy
-    plan = push(order([_Part.of(r, statistics) for r in relations], conditions, statistics), conditions)
+    parts = [_Part.of(r, statistics) for r in relations]
+    links = _Links(parts, with_implied(conditions, relations), statistics)
+    tree = order(parts, links)
+    plan = push(tree, links.needed(tree))
     if not late:
         return plan
     rows = estimate(plan, statistics)
@@ -128,33 +134,62 @@ class _Part:
 class _Links:
     """The conditions between the relations of one tree."""
 
-    def __init__(self, parts: list[_Part], conditions: list[Expr], statistics: Statistics) -> None:
+    def __init__(self, parts: list[_Part], conditions: list[Condition], statistics: Statistics) -> None:
         self.statistics = statistics
         self.scans = scans_by_rel(tuple(p.plan for p in parts))
         every = frozenset().union(*(p.rels for p in parts))
-        self.conditions = [(c, frozenset(used_rels(c)) & every) for c in conditions]
+        self.conditions = [(c.expr, frozenset(used_rels(c.expr)) & every, c.group) for c in conditions]
         self.equalities = [
-            (frozenset(used_rels(c.left)) & every, frozenset(used_rels(c.right)) & every, c)
-            for c, _ in self.conditions
+            (frozenset(used_rels(c.left)) & every, frozenset(used_rels(c.right)) & every, c, group)
+            for c, _, group in self.conditions
             if isinstance(c, Compare) and c.op == "=="
         ]
 
     def between(self, left: frozenset[int], right: frozenset[int]) -> list[tuple[Expr, Expr]]:
         """The equalities that join two sets of relations: what is to be looked up, and in which columns of `right`."""
         found = []
-        for a, b, condition in self.equalities:
-            if a and b:
+        groups = set()
+        for a, b, condition, group in self.equalities:
+            if a and b and group not in groups:
                 if a <= left and b <= right:
                     found.append((condition.left, condition.right))
                 elif a <= right and b <= left:
                     found.append((condition.right, condition.left))
+                else:
+                    continue
+                if group is not None:
+                    groups.add(group)
+        return found
+
+    def joining(self, left: frozenset[int], right: frozenset[int]) -> list[tuple[Expr, int | None]]:
+        """The conditions of the join of two sets of relations, of each group one, with their groups."""
+        both = left | right
+        found = []
+        groups = set()
+        for condition, used, group in self.conditions:
+            if group not in groups and used <= both and used & left and used & right:
+                found.append((condition, group))
+                if group is not None:
+                    groups.add(group)
+        return found
+
+    def needed(self, tree: Plan) -> list[Expr]:
+        """The conditions of a whole tree: all that stand for themselves, and of a group one for each join that needs it."""
+        found = [condition for condition, _, group in self.conditions if group is None]
+        if len(found) == len(self.conditions):
+            return found
+        todo = [tree]
+        while todo:
+            node = todo.pop()
+            if isinstance(node, Join) and node.kind == "inner":
+                joining = self.joining(provided_rels(node.left), provided_rels(node.right))
+                found += [condition for condition, group in joining if group is not None]
+                todo += [node.left, node.right]
         return found
 
     def share(self, left: frozenset[int], right: frozenset[int]) -> float:
         """The share of all pairs that the conditions between two sets of relations leave."""
-        both = left | right
-        joining = [c for c, used in self.conditions if used <= both and used & left and used & right]
-        return share_of(joining, self.scans, self.statistics)
+        return share_of([condition for condition, _ in self.joining(left, right)], self.scans, self.statistics)
 
     def joined(self, left: _Part, right: _Part, rows: float) -> _Part:
         """The join of two parts, the right one looked up in."""
@@ -175,9 +210,8 @@ class _Links:
         return _Part(Join("inner", left.plan, right.plan, ()), left.rels | right.rels, rows, cost)
 
 
-def _weighed(parts: list[_Part], conditions: list[Expr], statistics: Statistics) -> Plan:
+def _weighed(parts: list[_Part], links: _Links) -> Plan:
     """The cheapest tree of all."""
-    links = _Links(parts, conditions, statistics)
     best: dict[int, _Part] = {1 << i: part for i, part in enumerate(parts)}
     rows: dict[int, float] = {}
     full = (1 << len(parts)) - 1
@@ -208,9 +242,8 @@ def _weigh(mask: int, best: dict[int, _Part], rows: dict[int, float], links: _Li
         best[mask] = chosen
 
 
-def _greedy(parts: list[_Part], conditions: list[Expr], statistics: Statistics) -> Plan:
+def _greedy(parts: list[_Part], links: _Links) -> Plan:
     """A tree that grows by one relation at a time."""
-    links = _Links(parts, conditions, statistics)
     remaining = sorted(parts, key=lambda p: p.rows)
     tree = remaining.pop(0)
     while remaining:
