@@ -71,6 +71,8 @@ def _matcher_of_parts(parts: list[str]) -> Callable[[str], bool]:
     """A matcher for what stands before, between and behind the percent signs, of which there is one at least."""
     first, *middle, last = parts
     middle = [part for part in middle if part]
+    if len(middle) == 2 and not first and not last:
+        return _matcher_of_two(*middle)
 
     def matches(text: str) -> bool:
         if not text.startswith(first):
@@ -83,6 +85,12 @@ def _matcher_of_parts(parts: list[str]) -> Callable[[str], bool]:
         return len(text) - at >= len(last) and text.endswith(last)
 
     return matches
+
+
+def _matcher_of_two(one: str, other: str) -> Callable[[str], bool]:
+    """A matcher for ``%one%other%``. Most texts have neither, and ``in`` says so in half the time of a search for the place."""
+    width = len(one)
+    return lambda text: one in text and text.find(other, text.find(one) + width) >= 0
 
 
 def like(text: str, pattern: str, escape: str = "\\") -> bool:
