@@ -254,7 +254,10 @@ class ExpressionBinder:
         if arg.type is None:
             _, target = operators.unify(self.context, node, [low, high], "BETWEEN")
             arg = operators.resolved(self.context, node, arg, target or TEXT, COMPARE)
-        inside = once.evaluated_once(arg, lambda operand: self._between(node, operand, low, high))
+        if node.args.get("symmetric"):
+            inside = once.all_evaluated_once([arg, low, high], lambda operands: self._between(node, *operands))
+        else:
+            inside = once.evaluated_once(arg, lambda operand: self._between(node, operand, low, high))
         return Not(BOOLEAN, inside.nullable, inside) if node.args.get("negate") else inside
 
     def _between(self, node: exp.Between, arg: Expr, low: Expr, high: Expr) -> Expr:
@@ -276,8 +279,7 @@ class ExpressionBinder:
         if not node.expressions:
             return Const(BOOLEAN, False, False)  # PostgreSQL has no empty list; SQLite's meaning is taken
         if rows.is_row(node.this):
-            equal = [self.comparison(exp.EQ(this=node.this, expression=item)) for item in node.expressions]
-            return equal[0] if len(equal) == 1 else Logical(BOOLEAN, any(e.nullable for e in equal), "or", tuple(equal))
+            return rows.in_list(self, node)
         run = runs.find(self.context, node.expressions, is_list=True)
         operand = arg = self.bind(node.this)
         bound_items = [self.bind(item) for item in node.expressions]

@@ -8,12 +8,13 @@ the same twice (nextval, random, one of the program's), the result would be wron
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 
 from exdbsql.engine.query.expressions import (
     Accumulator,
+    Call,
     Exists,
     Expr,
     Fold,
@@ -24,6 +25,7 @@ from exdbsql.engine.query.expressions import (
 )
 from exdbsql.engine.query.plan import used_rels, walk
 from exdbsql.engine.query.volatility import gives_the_same
+from exdbsql.schema.types import TEXT
 
 _SMALL: Final = 16
 """An operand of so many parts at most may be repeated."""
@@ -36,6 +38,18 @@ def evaluated_once(operand: Expr, combined: Callable[[Expr], Expr]) -> Expr:
         return combined(operand)
     step = combined(Accumulator(operand.type, operand.nullable))
     return Fold(step.type, step.nullable, operand, (step,))
+
+
+def all_evaluated_once(operands: Sequence[Expr], combined: Callable[[list[Expr]], Expr]) -> Expr:
+    """What `combined` makes of several operands; those that may not be repeated are put into one value that is."""
+    kept = [operand for operand in operands if not may_be_repeated(operand)]
+    if not kept:
+        return combined(list(operands))
+    row = Call(TEXT, False, "row", f"({''.join(f'{{{i}}}, ' for i in range(len(kept)))})", tuple(kept), strict=False)
+    whole = Accumulator(TEXT, False)
+    taken = (Call(o.type, o.nullable, "row", f"{{0}}[{i}]", (whole,), strict=False) for i, o in enumerate(kept))
+    step = combined([operand if may_be_repeated(operand) else next(taken) for operand in operands])
+    return Fold(step.type, step.nullable, row, (step,))
 
 
 def may_be_repeated(operand: Expr) -> bool:

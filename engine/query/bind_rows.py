@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from exdbsql.engine.query import bind_whole_rows as whole_rows
 from exdbsql.engine.query import operators
-from exdbsql.engine.query.bind_once import may_be_repeated
+from exdbsql.engine.query.bind_once import all_evaluated_once, may_be_repeated
 from exdbsql.engine.query.context import name_of
 from exdbsql.engine.query.expressions import (
     Call,
@@ -68,11 +69,32 @@ def comparison(binder: ExpressionBinder, node: exp.Expr, op: str, left: exp.Expr
     """A comparison of two rows."""
     width = len(parts(left)) if is_row(left) else len(parts(right))
     a, b = values(binder, left, width), values(binder, right, width)
-    if len(a) != len(b):
-        raise binder.context.error(node, "unequal number of entries in row expressions", sqlstate.SYNTAX_ERROR)
-    if not a:
-        raise binder.context.error(node, "cannot compare rows of zero length", sqlstate.FEATURE_NOT_SUPPORTED)
+    _check_widths(binder, node, a, b)
     return compared(binder, node, op, a, b)
+
+
+def _check_widths(binder: ExpressionBinder, node: exp.Expr, left: list[Expr], right: list[Expr]) -> None:
+    if len(left) != len(right):
+        raise binder.context.error(node, "unequal number of entries in row expressions", sqlstate.SYNTAX_ERROR)
+    if not left:
+        raise binder.context.error(node, "cannot compare rows of zero length", sqlstate.FEATURE_NOT_SUPPORTED)
+
+
+def in_list(binder: ExpressionBinder, node: exp.In) -> Expr:
+    """``row IN (row, ...)``: the row on the left is bound, and evaluated, once."""
+    left = values(binder, node.this, None)
+    items = []
+    for item in node.expressions:
+        equality = exp.EQ(this=node.this, expression=item)
+        right = values(binder, whole_rows.taken_apart(binder, item), len(left))
+        _check_widths(binder, equality, left, right)
+        items.append((equality, right))
+
+    def any_equal(row: list[Expr]) -> Expr:
+        equal = [compared(binder, equality, "==", row, right) for equality, right in items]
+        return equal[0] if len(equal) == 1 else Logical(BOOLEAN, any(e.nullable for e in equal), "or", tuple(equal))
+
+    return all_evaluated_once(left, any_equal) if len(items) > 1 else any_equal(left)
 
 
 def compared(binder: ExpressionBinder, node: exp.Expr, op: str, left: list[Expr], right: list[Expr]) -> Expr:
