@@ -243,6 +243,8 @@ class Pump:
         finally:
             alarm.held = False
             alarm.ring()
+        if not self._at_work:  # asyncio has heard them: it looks into the mailbox before it waits again
+            self.mailbox.expecting = False
         if ashore:
             self.helm.later(self.proposals.settle, ashore)
 
