@@ -127,14 +127,16 @@ class StatementWatch:
     def _look(self, watched: list[tuple[Cancellation, Limits]]) -> None:
         now = time.monotonic()
         resident = _resident_bytes() if any(limits.memory_bytes is not None for _, limits in watched) else 0
+        before, self._seen = self._seen, {}  # without sessions that are gone
         for running, limits in watched:
             number = running.thread
-            seen = self._seen.get(running)
+            seen = before.get(running)
             if number <= 0:
-                self._seen.pop(running, None)
-            elif seen is None or seen.number is not number:
+                continue
+            if seen is None or seen.number is not number:
                 self._seen[running] = _Seen(number, now, resident)
             else:
+                self._seen[running] = seen
                 reason = _reason(limits, now - seen.since, resident - seen.resident)
                 if reason is not None:
                     running.cancel(reason, number)
