@@ -274,8 +274,10 @@ class Replica:
         return never_left
 
     def transaction_status(self, origin: Origin) -> str:
-        """ "committed", "void" (applied with an error), or "unknown" (not seen yet, or too long ago)."""
-        return self._duplicates.status(origin)
+        """ "committed", "void" (applied with an error, or never to be), or "unknown" (not seen yet, or too long ago)."""
+        status = self._duplicates.status(origin)
+        # what came after this node was to leave is settled, and was not applied here: who has applied it knows how it ended
+        return "unknown" if self._missed and status == "void" else status
 
     def can_be_passed_over(self, origin: Origin) -> bool:
         """Whether this is a proposal of this node that it has given up, and that its next entry in the log would settle."""

@@ -319,6 +319,23 @@ def test_status_of_a_transaction_is_known_on_every_node() -> None:
     cluster.run(lambda: all(r.transaction_status(origin) == "committed" for r in cluster.nodes.values()))
 
 
+def test_a_node_that_leaves_does_not_call_void_what_it_does_not_apply_any_more() -> None:
+    cluster = cluster_of(1, 1, 1)
+    leaver = next(i for i in cluster.nodes if i != cluster.leader())
+    replica = cluster.nodes[leaver]
+    origin = Origin(leaver, replica.config.incarnation, replica.submit(b"committed"))
+    replica.leave()
+    cluster.run(
+        lambda: (
+            replica.core.applied > 0
+            and all(b"committed" in cluster.ledgers[i].lines for i in cluster.nodes if i != leaver)
+        )
+    )
+    cluster.run(lambda: leaver not in [m.node_id for m in cluster.nodes[cluster.leader()].status().members])
+    assert {r.transaction_status(origin) for i, r in cluster.nodes.items() if i != leaver} == {"committed"}
+    assert not cluster.ledgers[leaver].lines and replica.transaction_status(origin) == "unknown"
+
+
 def test_a_rank_is_changed_by_both_lists() -> None:
     cluster = cluster_of(1, 1, 1)
     cluster.nodes[0].change_member(members(1, 1, 1)[2]._replace(rank=3))
