@@ -1,7 +1,7 @@
 """EXPLAIN: the plan as a tree with PostgreSQL's names for its nodes, and expressions as SQL again; parameters are shown as ``$n``.
 
 Two nodes have names of their own: ``Hash Scan`` (the rows that match an outer row come from a hash table which is made once for the
-statement), and ``Top-N Sort``.
+statement), and ``Top-N Sort``. A filter ``EXISTS (hashed subquery: b.x = a.x)`` looks up in a set that is made once.
 """
 
 from __future__ import annotations
