@@ -17,7 +17,8 @@ Work = Callable[[], object]
 
 
 class Workers:
-    """At most so many threads, each begun when there is work and none is idle. One thread hands out work.
+    """At most so many threads, each begun when there is more work under way than threads: none waits for another one that may be blocked,
+    below that limit. One thread hands out work.
 
     Args:
         most: threads.
@@ -28,9 +29,10 @@ class Workers:
         self._most = most
         self._name = name
         self._queue: SimpleQueue[Work | None] = SimpleQueue()
-        self._idle: deque[None] = (
+        self._under_way = 0  # works that were handed out, as far as the one who does that has heard of their ends
+        self._ends: deque[None] = (
             deque()
-        )  # one entry for each idle thread; both ends of a deque are safe between threads
+        )  # and those that it has not heard of; both ends of a deque are safe between threads
         self._threads: list[threading.Thread] = []
         self._has_ended = False
 
@@ -43,29 +45,24 @@ class Workers:
         if self._has_ended:
             raise RuntimeError(f"{self._name}: the threads have ended")
         self._queue.put(work)
-        try:
-            self._idle.pop()
-        except IndexError:
-            if len(self._threads) < self._most:
-                thread = threading.Thread(target=self._work, name=f"{self._name}_{len(self._threads)}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+        self._under_way += 1
+        while self._ends:
+            self._ends.popleft()
+            self._under_way -= 1
+        if len(self._threads) < min(self._under_way, self._most):
+            thread = threading.Thread(target=self._work, name=f"{self._name}_{len(self._threads)}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def _work(self) -> None:
-        while (work := self._next()) is not None:
+        while (work := self._queue.get()) is not None:
             try:
                 work()
-            except Exception:
+            except BaseException:  # a cancellation that comes late, too
                 log.exception("%s: a bug", self._name)
+            finally:
+                self._ends.append(None)
             del work  # what it holds must not live until the next one comes
-
-    def _next(self) -> Work | None:
-        """What is to be done next; None at the end. Only a thread that waits counts as idle."""
-        try:
-            return self._queue.get_nowait()
-        except Empty:
-            self._idle.append(None)
-            return self._queue.get()
 
     def end(self, *, wait: bool) -> None:
         """Take nothing more; the threads end behind what was handed out. `wait` for that, or return at once and forget what none has begun."""
