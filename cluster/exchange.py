@@ -16,6 +16,9 @@ A target that has prepared and loses its origin proposes "abort" through the log
 counts for everybody, so it does no harm if the origin lives and was only cut off (R11). So does an origin that gave up
 waiting for its own proposal, which may never get there.
 
+A node that lost sight of an origin tells it so, operation by operation, as soon as it can (``exchange_answers.py``): the origin may have
+begun after it lost sight of that node itself, and would wait for answers that are gone.
+
 A gather has one target, the node that asked, so its verdict is local: it asks the sources one after the other, each
 with what its own vectors and the earlier sources cover, so that nothing travels twice; then it prepares everything, and
 takes it, in one step. Two sources whose rows exclude each other void the whole; rows that one source has only seen, and another has
@@ -33,6 +36,7 @@ from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from exdbsql.cluster import exchange_frames as frames
+from exdbsql.cluster.exchange_answers import Answers
 from exdbsql.cluster.exchange_operations import Done, Gather, Operation, Scatter, Sweep
 from exdbsql.cluster.information import ExchangeReport
 from exdbsql.cluster.state_machine import ExchangeStore
@@ -87,6 +91,7 @@ class ExchangeDesk:
         self._prepared: dict[str, int] = {}  # operation -> its origin
         self._age: dict[str, int] = {}  # operation prepared here -> calls of settle_orphans that it has seen
         self._turns = 0
+        self._answers = Answers(line, PATIENCE)
         self._orphans: set[str] = set()  # prepared here, origin lost, no verdict proposed yet; and what is in doubt
         self._in_doubt: set[str] = set()  # own ones, of which nobody knows whether the proposed commit is in the log
 
@@ -175,7 +180,10 @@ class ExchangeDesk:
         step, name, fields = frame[1], frames.text(frame[2]), frame[3:]
         if step in _TO_ORIGIN:
             operation = self._own.get(name)
-            if operation is not None:
+            if operation is not None and step == frames.LOST:
+                if sender in operation.nodes:
+                    self._guarded(operation, lambda: operation.lost(sender))
+            elif operation is not None:
                 operation.silent_for = 0
                 self._guarded(operation, lambda: operation.received(sender, step, fields))
             return
@@ -194,8 +202,10 @@ class ExchangeDesk:
         for operation in list(self._own.values()):
             if node_id in operation.nodes:
                 self._guarded(operation, partial(operation.lost, node_id))
-        for key in [key for key in self._incoming if key[0] == node_id]:
+        begun = [key for key in self._incoming if key[0] == node_id]
+        for key in begun:
             del self._incoming[key]
+        self._answers.doubt(node_id, [name for _, name in begun])
         self._orphans.update(name for name, origin in self._prepared.items() if origin == node_id)
         self.settle_orphans()
 
@@ -205,6 +215,7 @@ class ExchangeDesk:
         What has waited very long is asked for in the same way, for its verdict may have passed in a snapshot.
         """
         self._turns += 1
+        self._answers.look()
         if self._turns % SWEEP_EVERY == 0:
             self.sweep()
         for name in self._prepared:
@@ -233,7 +244,7 @@ class ExchangeDesk:
         self._age.pop(name, None)
         if origin is not None:
             self._store.finish(name, commit)
-            self._line.send_bulk(origin, frames.frame(frames.FINISHED, name, commit))
+            self._answers.send(origin, name, frames.frame(frames.FINISHED, name, commit))
         operation = self._own.get(name)
         if operation is not None:
             self._guarded(operation, lambda: operation.verdict(commit))
@@ -241,9 +252,7 @@ class ExchangeDesk:
     def close(self) -> None:
         """The node stops: what is under way here ends without result, what is prepared here is dropped."""
         for operation in list(self._own.values()):
-            operation.finish(
-                ClusterError("the node stopped while rows were shipped; the log holds the verdict, if any")
-            )
+            operation.stop()
         self._own.clear()
         for name in self._prepared:
             self._store.finish(name, False)
@@ -271,7 +280,7 @@ class ExchangeDesk:
         except Error as error:
             self._tell_failure(sender, name, error)
             return
-        self._line.send_bulk(sender, frames.frame(frames.VECTORS, name, frames.vectors_to_wire(vectors)))
+        self._answers.send(sender, name, frames.frame(frames.VECTORS, name, frames.vectors_to_wire(vectors)))
 
     def _ship(self, sender: int, name: str, fields: Sequence[Any]) -> None:
         wanted = frames.vectors_from_wire(fields[0])
@@ -283,15 +292,15 @@ class ExchangeDesk:
             return
         for shipment in shipments:
             for frame in frames.shipment_frames(name, shipment):
-                self._line.send_bulk(sender, frame)
-        self._line.send_bulk(sender, frames.frame(frames.SHIPPED, name))
+                self._answers.send(sender, name, frame)
+        self._answers.send(sender, name, frames.frame(frames.SHIPPED, name))
 
     def _take_shipment(self, sender: int, name: str, fields: Sequence[Any]) -> None:
         operation = self._own.get(name)
         if operation is not None:
             operation.silent_for = 0
             self._guarded(operation, lambda: operation.received(sender, frames.SHIPMENT, fields))
-        elif not self._is_over(name):
+        elif not self._is_over(name) and not self._answers.is_lost(sender, name):
             if len(self._incoming) >= MANY and (sender, name) not in self._incoming:
                 raise ProtocolError("too many exchanges at once")
             self._incoming.setdefault((sender, name), frames.ShipmentReader()).take(fields)
@@ -317,7 +326,7 @@ class ExchangeDesk:
             self._tell_failure(sender, name, error)
             return
         self._prepared[name] = sender
-        self._line.send_bulk(sender, frames.frame(frames.PREPARED, name, frames.counts_to_wire(taken)))
+        self._answers.send(sender, name, frames.frame(frames.PREPARED, name, frames.counts_to_wire(taken)))
 
     def _cancelled(self, sender: int, name: str, fields: Sequence[Any]) -> None:
         self._incoming.pop((sender, name), None)
@@ -328,7 +337,7 @@ class ExchangeDesk:
             self._store.finish(name, False)
 
     def _tell_failure(self, sender: int, name: str, error: Error) -> None:
-        self._line.send_bulk(sender, frames.frame(frames.FAILED, name, frames.error_to_wire(error)))
+        self._answers.send(sender, name, frames.frame(frames.FAILED, name, frames.error_to_wire(error)))
 
     _TO_PARTICIPANT: ClassVar = {
         frames.ASK_VECTORS: _give_vectors,
@@ -339,7 +348,7 @@ class ExchangeDesk:
     }
 
 
-_TO_ORIGIN = frozenset({frames.VECTORS, frames.PREPARED, frames.FAILED, frames.FINISHED})
+_TO_ORIGIN = frozenset({frames.VECTORS, frames.PREPARED, frames.FAILED, frames.FINISHED, frames.LOST})
 
 
 def _listed(nodes: Iterable[int]) -> str:

@@ -15,6 +15,7 @@ PREPARED     target  {table: rows that it will take}
 FAILED       anyone  an error: the operation cannot be done here
 CANCEL       origin  nothing: the origin will never ask for a commit of this operation
 FINISHED     target  whether the rows were taken
+LOST         anyone  nothing: what the origin and this node told each other may be lost
 ============ ======= ===========================================================================================
 """
 
@@ -37,6 +38,7 @@ PREPARED: Final = 6
 FAILED: Final = 7
 CANCEL: Final = 8
 FINISHED: Final = 9
+LOST: Final = 10
 
 ROWS_PER_FRAME: Final = 1000
 """Rows in one SHIPMENT frame; rows are not bounded in size, so neither is the frame, but the wire's limit holds."""

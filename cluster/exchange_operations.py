@@ -74,6 +74,10 @@ class Operation(ABC):
         nodes = ", ".join(map(str, self.nodes))
         self.fail(ClusterError(f"not all of node {nodes} answered, so nothing was taken anywhere", retryable=True))
 
+    def stop(self) -> None:
+        """The node stops."""
+        self.finish(ClusterError("the node stopped while rows were shipped; the log holds the verdict, if any"))
+
     def verdict(self, commit: bool) -> None:
         """The log's verdict on this operation, where it asks for one."""
         del commit  # an operation without a verdict has nothing to do
@@ -126,6 +130,8 @@ class Scatter(Operation):
             raise frames.error_from_wire(fields[0], sender)
         elif step == frames.FINISHED and self._deciding:
             self._targets.discard(sender)
+        elif step == frames.FINISHED and sender in self._targets and fields == [False]:  # it had waited too long
+            self.verdict(False)
         else:
             raise ProtocolError(f"step {step} of an exchange came out of turn")
         self._go_on()
@@ -169,6 +175,7 @@ class Scatter(Operation):
 
     def verdict(self, commit: bool) -> None:
         if not commit:
+            self._cancel()  # for targets that prepare only after the verdict
             self.finish(
                 ClusterError(
                     "the rows were taken nowhere: a node lost sight of this one and had the operation aborted",
@@ -185,6 +192,11 @@ class Scatter(Operation):
         elif self._committed:  # the targets learn the verdict from the log
             self.finish(self._report)
 
+    def stop(self) -> None:
+        if self._committed:  # likewise
+            self.finish(self._report)
+        super().stop()
+
     def lost(self, node_id: int) -> None:
         if not self._deciding:
             super().lost(node_id)
@@ -195,9 +207,12 @@ class Scatter(Operation):
     def fail(self, error: Error) -> None:
         if self.ended or self._deciding:
             return
+        self._cancel()
+        self.finish(error)
+
+    def _cancel(self) -> None:
         for target in self._targets:
             self._line.send_bulk(target, frames.frame(frames.CANCEL, self.name))
-        self.finish(error)
 
 
 class Gather(Operation):

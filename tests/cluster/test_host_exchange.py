@@ -6,6 +6,7 @@ from collections.abc import Callable
 import msgpack
 import pytest
 
+from exdbsql.cluster import exchange_frames
 from exdbsql.cluster.exchange import PATIENCE, ExchangeDesk
 from exdbsql.cluster.information import ExchangeReport
 from exdbsql.cluster.wire import Frame
@@ -65,6 +66,10 @@ class Net:
             sender, to, frame = self.frames.popleft()
             if self.linked(sender, to):
                 self.desks[to].received(sender, frame)
+
+    def deliver_one(self) -> None:
+        sender, to, frame = self.frames.popleft()
+        self.desks[to].received(sender, frame)
 
     def decide(self) -> None:
         while self.proposals:
@@ -293,7 +298,104 @@ def test_a_target_that_lost_sight_of_the_origin_for_a_moment_says_so() -> None:
         net.desks[to].received(sender, frame)
     net.desks[B].peer_lost(A)
     net.run()
-    assert isinstance(results[0], ClusterError) and "on node 1: what was shipped before is lost" in str(results[0])
+    assert isinstance(results[0], ClusterError) and "node 1 was lost while rows were shipped" in str(results[0])
+
+
+@pytest.mark.parametrize(("kind", "heard"), [*(("scatter", n) for n in (1, 3)), ("gather", 1)])
+def test_an_answer_that_only_its_sender_knows_to_be_lost_is_told(kind: str, heard: int) -> None:
+    """The origin noticed the broken connection, and opened another one, before it began: nobody else tells it."""
+    net = Net()
+    net.stores[A].put("x", "a", 1)
+    net.stores[B].put("x", "b", 1)
+    results = net.begin(kind, A, ["x"], [B])
+    for _ in range(heard):
+        net.deliver_one()
+    while net.frames and net.frames[0][0] == A:
+        net.deliver_one()
+    assert {sender for sender, _, _ in net.frames} == {B}
+    net.frames.clear()
+    net.desks[B].peer_lost(A)
+    net.run()
+    (result,) = results
+    assert isinstance(result, ClusterError) and "node 1 was lost" in str(result)
+    assert not any(store.prepared for store in net.stores)
+    assert net.do(kind, A, ["x"], [B]).total == 1
+
+
+def test_an_answer_that_cannot_be_sent_yet_is_told_to_be_lost_as_soon_as_it_can() -> None:
+    """A connection is complete for one end a moment before it is for the other."""
+    net = Net()
+    net.stores[A].put("x", "a", 1)
+    results = net.begin("scatter", A, ["x"], [B])
+    sender, to, frame = net.frames.popleft()
+    net.cut.add(A)
+    net.desks[to].received(sender, frame)
+    net.desks[B].settle_orphans()
+    net.cut.clear()
+    assert not net.frames and not results
+    net.desks[B].settle_orphans()
+    net.run()
+    assert isinstance(results[0], ClusterError) and "node 1 was lost" in str(results[0])
+    net.desks[B].settle_orphans()
+    assert not net.frames
+
+
+def test_the_rest_of_a_shipment_is_not_taken_for_all_of_it() -> None:
+    """The target lost sight of the origin between two frames, by a connection on which these did not travel."""
+    net = Net()
+    for number in range(2500):
+        net.stores[A].put("x", f"k{number}", number)
+    results = net.begin("scatter", A, ["x"], [B])
+    while not net.desks[B]._incoming:
+        net.deliver_one()
+    net.desks[B].peer_lost(A)
+    told = [frame for frame in net.frames if frame[0] == B]
+    for frame in told:  # the origin hears of it late
+        net.frames.remove(frame)
+    net.deliver()
+    net.decide()
+    assert isinstance(results[0], ClusterError) and "what was shipped before is lost" in str(results[0])
+    assert net.stores[B].values("x") == {} and not net.stores[B].prepared
+    net.frames.extend(told)
+    net.run()
+    assert net.do("scatter", A, ["x"], [B]).total == 2500
+
+
+def test_an_origin_that_stops_after_its_verdict_says_what_that_was() -> None:
+    net = Net()
+    net.stores[A].put("x", "a", 1)
+    results = net.begin("scatter", A, ["x"], [B])
+    net.deliver()
+    net.decide()
+    assert not results
+    net.desks[A].close()
+    assert [type(result) for result in results] == [ExchangeReport] and net.stores[B].values("x") == {"a": 1}
+
+
+def test_a_target_that_waited_too_long_has_its_part_dropped_everywhere() -> None:
+    """Another target takes its time: the verdict is there before it prepares."""
+    net = Net()
+    net.stores[A].put("x", "a", 1)
+    results = net.begin("scatter", A, ["x"], [B, C])
+    late: list[tuple[int, int, Frame]] = []
+    while net.frames:
+        if net.frames[0][1] == C and net.frames[0][2][1] == exchange_frames.SHIPPED:
+            late.append(net.frames.popleft())
+        else:
+            net.deliver_one()
+    for _ in range(PATIENCE - 1):
+        net.desks[B].settle_orphans()
+    net.desks[B].settle_orphans()
+    ((operation, commit, done),) = net.proposals
+    net.proposals.clear()
+    assert not commit
+    net.desks[B].verdict(operation, False)
+    net.desks[C].verdict(operation, False)
+    done(False)
+    net.frames.extendleft(late)
+    net.run()
+    assert isinstance(results[0], ClusterError) and "taken nowhere" in str(results[0])
+    assert not any(store.prepared for store in net.stores)
 
 
 def test_without_quorum_nothing_is_taken_and_orphans_wait_for_it() -> None:

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -393,6 +395,36 @@ def test_the_worked_example_of_scatter_and_gather_over_sockets(tmp_path: Path) -
         assert c.node.gather(["x", "y"], [0, 1], DEADLINE_S).travelled == {("x", 1, 2): 1}
         for hosted in (b, c):
             assert hosted.store.values("x") == {"x1": 1, "x2": 2} and hosted.store.values("y") == {"y1": 1}
+
+
+@pytest.mark.parametrize("kind", ["scatter", "gather"])
+def test_an_exchange_ends_though_the_other_node_answers_into_a_broken_connection(tmp_path: Path, kind: str) -> None:
+    """Its end was closed here before the operation began; the other node learns of that when it has answered."""
+    answering = threading.Event()
+    with cluster(tmp_path, ranks=(1, 1), nwparams={"keepAliveTime": 60_000}, conn_pool_factor=1) as made:
+        a, b = made.nodes[0], made.nodes[1]
+        a.store.put("x", "a", 1)
+        b.store.put("x", "b", 1)
+        a.node.scatter(["x"], [1], DEADLINE_S)
+        from_b = a.node._runtime._transport._peers[1].incoming  # type: ignore[union-attr]
+        to_a = b.node._runtime._transport._peers[0].outgoing["bulk"]  # type: ignore[union-attr]
+        b.node._listener.call("the test", lambda request: request.settle(to_a.transport.pause_reading()))
+        a.node._listener.call("the test", lambda request: request.settle(from_b["bulk"].abort()))
+        eventually(lambda: "bulk" not in from_b, "the end of the connection")
+        vectors = b.store.vectors
+
+        def answer(tables: Sequence[str]) -> dict[str, dict[int, int]]:
+            answering.set()
+            return vectors(tables)
+
+        b.store.vectors = answer  # type: ignore[method-assign]
+        with ThreadPoolExecutor() as pool:
+            under_way = pool.submit(getattr(a.node, kind), ["x"], [1], DEADLINE_S)
+            assert answering.wait(DEADLINE_S)
+            b.node._listener.call("the test", lambda request: request.settle(to_a.transport.resume_reading()))
+            with pytest.raises(ClusterError, match="node 1 was lost while rows were shipped"):
+                under_way.result()
+        getattr(a.node, kind)(["x"], [1], DEADLINE_S)
 
 
 def test_scatters_of_all_nodes_at_once_are_atomic(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def test_operations_are_atomic_and_tables_converge(block: int) -> None:
     [
         (broken_exchange.DecidesForItself, 0, "on another"),
         (broken_exchange.CancelsWhileItIsDecided, 0, "on another"),
+        (broken_exchange.ForgetsWhatItAnswered, 1, "still set aside"),
         (broken_exchange.TakesWhatComesLate, 245, "still set aside"),  # rare: begin near a seed that finds it
     ],
 )

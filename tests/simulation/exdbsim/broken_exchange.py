@@ -1,7 +1,8 @@
 """Rules of the exchange broken on purpose, and mistakes that it once made: what the simulator must find."""
 
 from exdbsql.cluster import exchange_frames as frames
-from exdbsql.cluster.exchange import ExchangeDesk
+from exdbsql.cluster.exchange import PATIENCE, ExchangeDesk
+from exdbsql.cluster.exchange_answers import Answers
 from exdbsql.cluster.exchange_operations import Scatter
 
 
@@ -32,3 +33,11 @@ class TakesWhatComesLate(ExchangeDesk):
 
     def _is_over(self, name: str) -> bool:
         return False
+
+
+class ForgetsWhatItAnswered(ExchangeDesk):
+    """A node that lost sight of an origin keeps to itself that its answers may be lost."""
+
+    def peer_lost(self, node_id: int) -> None:
+        self._answers = Answers(self._line, PATIENCE)
+        super().peer_lost(node_id)

@@ -1,7 +1,7 @@
 """Scatter and gather in a simulated world: real desks over real engines, a network of connections, and everybody may die.
 
 Frames of an exchange travel as over TCP: in order, each once, until something is lost; then the connection is broken, and
-both ends learn of it after a while. A node may die between any two frames. What must hold:
+each end learns of it after a while of its own. There is one for each direction. A node may die between any two frames. What must hold:
 
 1. An operation ends the same way on every node where it was prepared (R11), and as its origin was told.
 2. At the end nothing is set aside any more, and no desk waits for anything.
@@ -10,6 +10,7 @@ both ends learn of it after a while. A node may die between any two frames. What
 4. Rows of the table `shared`, which everybody changes, converge once somebody says which to keep.
 5. Both tables are altered meanwhile: rows are of the form that their table has, with the values of added columns, and an operation that is
    taken is taken whole, also where a table was altered between its preparation and its verdict.
+6. No operation waits for a frame that was lost: one that has to give up because it hears nothing any more was not told of the loss.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from exdbsql.cluster.proposals import Proposals
 from exdbsql.cluster.state_machine import TableShipment
 from exdbsql.cluster.wire import Frame
 from exdbsql.exchange_store import ClusterExchangeStore
-from exdbsql.schema.errors import CommitOutcomeUnknownError, NoQuorumError
+from exdbsql.schema.errors import ClusterError, ClusterStoppedError, CommitOutcomeUnknownError, NoQuorumError
 
 DEADLY = 0.02
 """How likely a node dies at a frame of an exchange."""
@@ -107,10 +108,17 @@ class SimLine:
 
 @dataclass(eq=False)
 class Link:
-    """A connection: its ends, and whether something on it was lost."""
+    """A connection.
 
-    ends: frozenset[int]
+    Attributes:
+        ends: who sends, and who receives.
+        broken: something on it was lost.
+        over: the ends have lost sight of each other since.
+    """
+
+    ends: tuple[int, int]
     broken: bool = False
+    over: bool = False
 
 
 class ExchangeWorld(World):
@@ -127,7 +135,9 @@ class ExchangeWorld(World):
         self.ended = {True: 0, False: 0}
         self._free_at: dict[tuple[int, int], int] = {}
         """(Sender, receiver) -> when the last frame on the way arrives."""
-        self._links: dict[frozenset[int], Link] = {}
+        self._links: dict[tuple[int, int], Link] = {}
+        self._unnoticed: dict[tuple[int, int], Link] = {}
+        """Broken connections of which the receiver does not know yet."""
 
     # ---- nodes ----
 
@@ -144,9 +154,10 @@ class ExchangeWorld(World):
         """It has left, or stopped: it drops what is prepared, like one that dies, and closes its connections."""
         desk = self.desks.pop(node.id, None)
         if desk is not None:
+            self.lines[node.id].proposals.give_up_all("the node stopped", ClusterStoppedError)
             desk.close()
         for other in self.nodes:
-            self._links.pop(frozenset((node.id, other.id)), None)
+            self._part(node.id, other.id)
             self._lost_sight(other.id, node.id)
 
     def tick(self, node: SimNode, incarnation: int) -> None:
@@ -186,28 +197,28 @@ class ExchangeWorld(World):
         self.at(arrives - self.now, partial(self._arrive, link, node.id, node.incarnation, to, msgpack.packb(frame)))
         return True
 
-    def _link(self, one: int, other: int) -> Link:
-        ends = frozenset((one, other))
-        return self._links.setdefault(ends, Link(ends))
+    def _link(self, sender: int, to: int) -> Link:
+        return self._links.setdefault((sender, to), Link((sender, to)))
 
     def _lose(self, link: Link) -> None:
-        """Something is lost, and so is what follows on this connection; both ends notice it later."""
-        if not link.broken:
+        """Something is lost, and so is what follows on this connection; each end notices it later."""
+        if not link.broken and not link.over:
             link.broken = True
-            self.at(self.rng.randrange(20, 400), lambda: self._break(link))
+            self._unnoticed[link.ends] = link
+            self.at(self.rng.randrange(20, 400), lambda: self._sender_notices(link))
+            self.at(self.rng.randrange(20, 400), lambda: self._receiver_notices(link))
 
     def _arrive(self, link: Link, sender: int, incarnation: int, to: int, data: bytes) -> None:
         node, peer = self.nodes[to], self.nodes[sender]
-        if (
-            self._links.get(link.ends) is not link
-            or to not in self.desks
-            or self.linked.get((to, sender)) != incarnation
-        ):
+        if link.over or to not in self.desks or self.linked.get((to, sender)) != incarnation:
             return
         if (sender, to) in self.cut:
             self._lose(link)
         if link.broken:
             return
+        former = self._unnoticed.get(link.ends)
+        if former is not None:  # the new connection takes its place
+            self._receiver_notices(former)
         frame = msgpack.unpackb(data, strict_map_key=False)
         if self.trace is not None:
             self.say(f"{sender}→{to} exchange {frame[1:3]}")
@@ -226,13 +237,25 @@ class ExchangeWorld(World):
             self.crash(node)
             self.at(self.rng.choice((5, 100, 700)), lambda: self.start(node))
 
-    def _break(self, link: Link) -> None:
-        """Both ends notice that a connection is broken; the next frames have a new one."""
+    def _sender_notices(self, link: Link) -> None:
+        """What it sends next has a new connection."""
         if self._links.get(link.ends) is link:
             del self._links[link.ends]
-            a, b = link.ends
-            self._lost_sight(a, b)
-            self._lost_sight(b, a)
+            self._lost_sight(*link.ends)
+
+    def _receiver_notices(self, link: Link) -> None:
+        if self._unnoticed.get(link.ends) is link:
+            del self._unnoticed[link.ends]
+            sender, receiver = link.ends
+            self._lost_sight(receiver, sender)
+
+    def _part(self, one: int, other: int) -> None:
+        """Nothing arrives any more of what is on the way between two nodes."""
+        for ends in ((one, other), (other, one)):
+            self._unnoticed.pop(ends, None)
+            link = self._links.pop(ends, None)
+            if link is not None:
+                link.over = True
 
     def _lost_sight(self, one: int, other: int) -> None:
         if one in self.desks:
@@ -245,7 +268,7 @@ class ExchangeWorld(World):
         super().relink(a, b)
         for end in ends:
             if before[end] and self.linked.get(end) != before[end]:
-                self._links.pop(frozenset(end), None)
+                self._part(*end)
                 self._lost_sight(*end)
 
     # ---- clients ----
@@ -278,6 +301,8 @@ class ExchangeWorld(World):
 
         def ended(result: ExchangeReport | Exception) -> None:
             self.say(f"{node.id} · {name} {kind} ended: {result!r}")
+            if isinstance(result, ClusterError) and "answered, so" in result.message:
+                raise Violation(f"{name} waited for what was lost")
             if not isinstance(result, CommitOutcomeUnknownError):
                 self._is_told(cluster, name, isinstance(result, ExchangeReport))
             done()
