@@ -1,8 +1,10 @@
 """Waiting until all active nodes have applied what this one has: ``synchronous_commit = all``.
 
 A question with a log position goes to every member that is connected; each answers once it has applied up to there. A
-node that is lost meanwhile is no longer waited for, because it is no longer active. Nothing of this touches the log: a
-commit is decided by its quorum, and this only waits.
+node that is lost meanwhile is no longer waited for, because it is no longer active. The two ends of a connection learn of
+its loss one after the other, so that a question or an answer may vanish between nodes that stay connected: what is open
+is asked again, now and then. Numbers of questions begin anywhere, so that an answer to a former life of this node fits
+none of this one. Nothing of this touches the log: a commit is decided by its quorum, and this only waits.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,23 +31,35 @@ class Line(Protocol):
 
 
 class Everywhere:
-    """One node's questions and answers; all calls come from the listener's thread."""
+    """One node's questions and answers; all calls come from the listener's thread.
 
-    def __init__(self, line: Line) -> None:
+    `first` is drawn at random for each life of a node: the number before that of its first question, below 2**62.
+    """
+
+    def __init__(self, line: Line, first: int) -> None:
         self._line = line
-        self._count = 0
-        self._waiting: dict[int, tuple[set[int], Callable[[object], None]]] = {}
+        self._count = first
+        self._waiting: dict[int, tuple[set[int], int, Callable[[object], None]]] = {}  # nodes asked, position, settle
         self._asked: dict[tuple[int, int], int] = {}  # (who asked, its number) -> position
 
     def wait(self, members: Iterable[int], settle: Callable[[object], None]) -> None:
         """`settle` is called with None when these other nodes have applied what this one has by now."""
         self._count += 1
-        question = [ASK_APPLIED, self._count, self._line.applied()]
-        asked = {node_id for node_id in members if self._line.send_control(node_id, question)}
+        position = self._line.applied()
+        asked = {node_id for node_id in members if self._ask(node_id, self._count, position)}
         if asked:
-            self._waiting[self._count] = (asked, settle)
+            self._waiting[self._count] = (asked, position, settle)
         else:
             settle(None)
+
+    def _ask(self, node_id: int, number: int, position: int) -> bool:
+        return self._line.send_control(node_id, [ASK_APPLIED, number, position])
+
+    def ask_again(self) -> None:
+        """Whoever has not answered is asked once more: the question or the answer may have been lost."""
+        for number, (nodes, position, _) in list(self._waiting.items()):
+            for node_id in list(nodes):
+                self._ask(node_id, number, position)
 
     def received(self, sender: int, frame: list[Any]) -> None:
         """A question or an answer. Raises ProtocolError for garbage."""
@@ -77,14 +91,16 @@ class Everywhere:
             del self._asked[key]
 
     def _answered(self, node_id: int, number: int) -> None:
-        nodes, settle = self._waiting.get(number, (set(), None))
+        if number not in self._waiting:
+            return
+        nodes, _, settle = self._waiting[number]
         nodes.discard(node_id)
-        if settle is not None and not nodes:
+        if not nodes:
             del self._waiting[number]
             settle(None)
 
     def close(self) -> None:
         """This node leaves: what is committed is committed."""
         waiting, self._waiting = self._waiting, {}
-        for _, settle in waiting.values():
+        for _, _, settle in waiting.values():
             settle(None)

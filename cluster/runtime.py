@@ -123,7 +123,7 @@ class Runtime:
         self.status: ReplicaStatus = self.replica.status()
         self.proposals = Proposals(self.replica)
         self.desk = ExchangeDesk(self.node_id, secrets.randbits(63), store, self)
-        self.everywhere = Everywhere(self)
+        self.everywhere = Everywhere(self, secrets.randbits(62))
         self.lateness = Lateness()
         plain = params.tcp.ssl_params is None and params.quorumCallback is None
         bounds = params.window or ClusterWindow()
@@ -337,6 +337,7 @@ class Runtime:
         if self._ticks % STATUS_TICKS == 0:
             self._refresh()
             self.desk.settle_orphans()
+            self.everywhere.ask_again()
             self._stop_without_quorum()
             self._give_up_without_leader(loop.time())
         self._measure_lateness(loop.time())
