@@ -1,5 +1,6 @@
 """Clients of nodes that are paused (SIGSTOP), killed (SIGKILL) or stopped (SIGTERM): they notice, and go on at the next host. Real processes."""
 
+import os
 import signal
 import threading
 from dataclasses import dataclass, field
@@ -18,10 +19,17 @@ def target(cluster: LocalCluster, *nodes: int) -> str:
     return f"exdb://{','.join(cluster.address(node) for node in nodes)}/?{OPTIONS}"
 
 
+def pause(cluster: LocalCluster, node: int) -> None:
+    """Send SIGSTOP, and wait until every thread has stopped: one of them may still answer after the call that sends it."""
+    process = cluster.processes[node]
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+
+
 def test_whoever_waits_for_a_paused_node_is_told(cluster: LocalCluster) -> None:
     con = exdbsql.connect(target(cluster, 2))
     con.execute("INSERT INTO sites VALUES (1, 'one', 'XX')")
-    cluster.processes[2].send_signal(signal.SIGSTOP)
+    pause(cluster, 2)
     try:
         with pytest.raises(exdbsql.OperationalError, match="not said a word") as caught:
             con.execute("SELECT 1")
@@ -39,7 +47,7 @@ def test_a_commit_at_a_paused_node_has_a_name_that_says_what_became_of_it(cluste
     """It is not sent on while the node is paused. When that wakes up, it may go on with it, or find that it has no quorum at the moment."""
     con = exdbsql.connect(target(cluster, 2))
     con.execute("INSERT INTO sites VALUES (1, 'one', 'XX')")
-    cluster.processes[2].send_signal(signal.SIGSTOP)
+    pause(cluster, 2)
     try:
         with pytest.raises(exdbsql.CommitOutcomeUnknownError) as caught:
             con.commit()
